@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Work that may block for milliseconds (a sync, a cold read, a scan, deleting files) and so must
+// not run on a shard. The work is a struct embedded in its owner: submit it, and `run` is called on
+// some worker thread, then `done` on the shard that submitted it.
+//
+// Between submit and done the work, and whatever `run` touches, belongs to the worker. `run` may use
+// env/fs.h and env/clock.h and nothing else of an env. There is no cancelling: an owner that wants to
+// go away waits for `done`.
+#pragma once
+
+struct env_work {
+    void (*run)(struct env_work *work);  // on a worker thread
+    void (*done)(struct env_work *work); // on the submitting shard
+    struct env_work *next;               // the implementation's
+    void *home;                          // the implementation's
+};
+
+struct env_workers {
+    void (*submit)(struct env_workers *workers, struct env_work *work);
+};
+
+static inline void env_work_submit(struct env_workers *workers, struct env_work *work)
+{
+    workers->submit(workers, work);
+}
