@@ -30,15 +30,19 @@ struct net_slice {
     size_t size;
 };
 
-enum net_events { NET_READABLE = 1, NET_WRITABLE = 2 };
+enum net_events {
+    NET_READABLE = 1,
+    NET_WRITABLE = 2,
+    NET_FAILED = 4, // reported only: the connection is dead in both directions
+};
 
 // A connection. Implementations embed it; the user sets the callback fields right after it got it.
 struct net_conn {
     const struct net_conn_ops *ops;
     struct net_address local;
     struct net_address remote;
-    // What was wanted is possible, or the connection failed or was closed by the peer (then read
-    // tells). Called only for wanted events, but for failures always.
+    // What was wanted is possible. A peer that closed is reported as readable (read then tells).
+    // Called only for wanted events, but with NET_FAILED always, and then once.
     void (*ready)(struct net_conn *conn, unsigned events);
     void *user;
 };
