@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One entry of log.dirs: its lock, identity, checkpoints and clean-stop marker, the partitions in it,
+// and what happens when it fails.
+//
+// FROZEN on disk (Apache Kafka's): `.lock`, `meta.properties`, `recovery-point-offset-checkpoint`,
+// `log-start-offset-checkpoint`, `replication-offset-checkpoint`, `cleaner-offset-checkpoint`,
+// `.kafka_cleanshutdown`, and the names of partition directories (log/names.h).
+//
+// Order of use: log_dir_open(); log_dir_meta() or log_dir_write_meta(); log_dir_scan(); for each
+// partition log_open() (in an env_work if it may take long) and log_dir_add(); ...; log_dir_close().
+//
+// Threads: a log_dir belongs to one shard. log_dir_open(), log_dir_scan() and log_dir_close() block.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "base/uuid.h"
+#include "log/log.h"
+
+struct env;
+struct log_dir;
+
+struct log_dir_args {
+    struct env *env;
+    struct trace *trace; // may be NULL
+    const char *path;
+    int open_files_max; // segments held open by logs of this directory; 0: a default
+    void *owner;
+    // Called once, when the directory failed: every log in it is offline from now on. `why` names the
+    // file and the error.
+    void (*on_offline)(struct log_dir *dir, void *owner, int err, const char *why);
+};
+
+// Makes the directory if it is missing (with its parents), locks it and reads meta.properties. Changes
+// nothing else. ERR_BUSY: another process holds it. ERR_CORRUPT: meta.properties is not readable.
+// ERR_UNSUPPORTED: its version is newer than 1.
+int log_dir_open(const struct log_dir_args *args, struct log_dir **out, struct diag *diag);
+
+// Lets go without touching anything but the lock: the way out when the start is refused, and after
+// log_dir_close(). Frees the logs that were added. Nothing may be in flight (log_dir_is_idle()).
+void log_dir_free(struct log_dir *dir);
+
+const char *log_dir_path(const struct log_dir *dir);
+bool log_dir_is_offline(const struct log_dir *dir);
+
+// Takes the directory offline. Harmless when it is already. `why` is copied.
+void log_dir_fail(struct log_dir *dir, int err, const char *why);
+
+// ---- Identity ----
+
+// meta.properties. Version 0 (before KRaft) has no directory id and may lack the cluster id.
+struct log_dir_meta {
+    int version;
+    int32_t node_id;         // -1 unknown
+    struct str cluster_id;   // as it is written; the null string when absent
+    struct uuid directory_id; // zero when absent
+};
+
+// What meta.properties says, or NULL if there is none (an unformatted directory).
+const struct log_dir_meta *log_dir_meta(const struct log_dir *dir);
+
+// True if nothing at all is in the directory (but the lock and lost+found).
+bool log_dir_is_empty(const struct log_dir *dir);
+
+// Blocks; durable when it returns. Writes meta.properties version 1; other keys that are in the file
+// are kept.
+int log_dir_write_meta(struct log_dir *dir, int32_t node_id, struct str cluster_id,
+                       struct uuid directory_id, struct diag *diag);
+
+// ---- Partitions ----
+
+// A partition directory that was found.
+struct log_dir_partition {
+    char *topic;
+    int32_t partition;
+    bool future;              // `-future`: a move between directories that was not finished
+    struct uuid topic_id;     // zero: partition.metadata is missing or unreadable (a stray)
+    int64_t recovery_point;   // from the checkpoints; -1 where they have no entry
+    int64_t log_start_offset;
+    int64_t high_watermark;
+};
+
+struct log_dir_scan {
+    struct log_dir_partition *partitions; // sorted by topic and partition
+    int count;
+    bool clean;               // the clean-stop marker was there (and is gone now)
+    int64_t broker_epoch;     // from the marker; -1 unknown
+};
+
+// Blocks. Takes the clean-stop marker away, reads the checkpoints, lists the partitions, queues
+// `-delete` directories for removal and leaves `-stray` ones alone.
+int log_dir_scan(struct log_dir *dir, struct log_dir_scan *out, struct diag *diag);
+void log_dir_scan_release(struct log_dir_scan *scan);
+
+// Fills what log_open() needs for a partition that was found; the strings belong to the scan.
+void log_dir_partition_args(struct log_dir *dir, const struct log_dir_scan *scan,
+                            const struct log_dir_partition *partition,
+                            const struct log_config *config, struct log_args *out);
+
+// As above for a partition that is to be created with log_create().
+void log_dir_create_args(struct log_dir *dir, struct str topic, int32_t partition,
+                         struct uuid topic_id, const struct log_config *config,
+                         struct log_args *out);
+
+// Gives the log to the directory: its checkpoints cover it, its failure takes it offline.
+void log_dir_add(struct log_dir *dir, struct log *log);
+
+// The log of a partition, or NULL.
+struct log *log_dir_find(struct log_dir *dir, struct str topic, int32_t partition);
+
+int log_dir_log_count(const struct log_dir *dir);
+
+// Calls `each` for every log, in no particular order.
+void log_dir_each(struct log_dir *dir, void (*each)(void *context, struct log *log), void *context);
+
+// Renames the partition's directory to `<topic>-<p>.<uuid>-delete`, takes the log from the directory
+// and frees it (slices stay readable). The files are removed after file.delete.delay.ms. Remove it
+// from its committer first.
+int log_dir_delete_log(struct log_dir *dir, struct log *log);
+
+// Renames the directory of a partition that nobody wants to `...-stray`; it is never touched again.
+int log_dir_set_stray(struct log_dir *dir, const struct log_dir_partition *partition);
+
+// Bytes of everything in the file system that holds the directory: total and usable; ERR_IO.
+int log_dir_space(struct log_dir *dir, int64_t *total_bytes, int64_t *usable_bytes);
+
+// ---- Checkpoints ----
+
+enum log_save {
+    LOG_SAVE_RECOVERY_POINTS = 1, // syncs indexes, snapshots producers, raises recovery points
+    LOG_SAVE_START_OFFSETS = 2,   // makes log start offsets durable, then deletes segments below
+    LOG_SAVE_HIGH_WATERMARKS = 4,
+};
+
+// Embedded in whoever waits for a save; `done` gets 0 or an error. May be NULL.
+struct log_save_wait {
+    void (*done)(struct log_save_wait *wait, int err);
+    struct list_node node; // the directory's
+};
+
+// Writes the checkpoints named in `what` (enum log_save, or-ed) in an env_work: tmp file, sync, rename,
+// directory sync. Saves that are asked for while one is under way share the next. `wait` hears when
+// what was true at this call is durable.
+void log_dir_save(struct log_dir *dir, unsigned what, struct log_save_wait *wait);
+
+// True when no save and no removal is under way.
+bool log_dir_is_idle(const struct log_dir *dir);
+
+// Blocks. Closes every log cleanly, writes all checkpoints and, if nothing failed, the clean-stop
+// marker as the last thing. No commit may be in flight. Then log_dir_free().
+int log_dir_close(struct log_dir *dir, int64_t broker_epoch, struct diag *diag);
