@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A client of a cluster without sockets and without a clock: connections as state, the cluster's
+// topology, requests on their way. Producer (client/producer.h), fetcher (client/fetcher.h) and
+// fan-out (client/fanout.h) are built on it; a driver owns the sockets.
+//
+// The driver's side, in a loop:
+//     while (client_next_effect(c, &effect)) ...             connect, send, close
+//     client_on_connected / _on_bytes / _on_writable / _on_closed   what happened to a link
+//     client_on_time(c, now_ms)                              when client_next_ms() is reached
+// Bytes to send are read by client_outgoing() and consumed by client_sent(), so that a slow socket
+// needs no second buffer.
+//
+// Time is monotonic milliseconds and passed in. One owner, one thread. Completions are called from
+// within the functions above, never from within client_send().
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/diag.h"
+#include "base/list.h"
+#include "client/topology.h"
+
+struct client;
+
+enum {
+    CLIENT_HOST_MAX = 256,
+    CLIENT_LINKS_MAX = 1024,           // connections of one client
+    CLIENT_REQUEST_BYTES_MAX = 128 << 20,
+    CLIENT_NODE_ANY = -1,              // whichever connection is there
+};
+
+struct client_options {
+    const char *client_id;          // copied; NULL = "chitin"
+    int64_t request_timeout_ms;     // 0 = 30 000
+    int64_t connect_timeout_ms;     // of one attempt, 0 = 10 000
+    int64_t retry_backoff_ms;       // first pause, doubling, 0 = 100
+    int64_t retry_backoff_ms_max;   // 0 = 1 000
+    int64_t metadata_age_ms_max;    // 0 = 300 000
+    size_t response_bytes_max;      // of one response, 0 = 128 MiB
+};
+
+// `bootstrap` is "HOST:PORT[,HOST:PORT]..." (port 9092 when missing, IPv6 in brackets); ERR_INVALID
+// with the cause in `diag`.
+int client_new(const struct client_options *options, struct str bootstrap, struct client **out,
+               struct diag *diag);
+
+// Completes every request with ERR_CLOSED and frees the client. The driver closes its sockets.
+void client_free(struct client *c);
+
+// --- Effects ---
+
+enum client_effect_kind {
+    CLIENT_CONNECT, // open a connection to host and port and call it `link`
+    CLIENT_SEND,    // client_outgoing(link) has bytes
+    CLIENT_CLOSE,   // close the connection; nothing about `link` is wanted any more
+};
+
+struct client_effect {
+    enum client_effect_kind kind;
+    int link;
+    char host[CLIENT_HOST_MAX];
+    uint16_t port;
+};
+
+// The next thing to do, or false.
+bool client_next_effect(struct client *c, struct client_effect *out);
+
+// What waits to be sent on a link; valid until the next call into the client.
+struct bytes client_outgoing(struct client *c, int link);
+void client_sent(struct client *c, int link, size_t size);
+
+void client_on_connected(struct client *c, int link, int64_t now_ms);
+void client_on_bytes(struct client *c, int link, struct bytes data, int64_t now_ms);
+
+// The connection could not be made, or ended; `why` is kept for messages.
+void client_on_closed(struct client *c, int link, const char *why, int64_t now_ms);
+
+void client_on_time(struct client *c, int64_t now_ms);
+
+// When client_on_time() wants to be called; INT64_MAX when nothing is waited for.
+int64_t client_next_ms(const struct client *c);
+
+// --- Requests ---
+
+struct client_request;
+
+// `err` is 0 with a decoded `response`, valid during the call only, or: ERR_TIMEOUT, ERR_CLOSED (the
+// connection ended after the request was sent: it may or may not have been acted on), ERR_REFUSED
+// (no broker could be reached), ERR_UNSUPPORTED (no common version), ERR_CORRUPT (not an answer),
+// ERR_LIMIT. Errors inside the response are the caller's business.
+typedef void (*client_done_fn)(struct client_request *request, int err, const void *response,
+                               int64_t now_ms);
+
+// Embedded by its owner; not touched between client_send() and `done`, but for client_cancel().
+struct client_request {
+    int16_t api_key;
+    int16_t version_min;  // the least and greatest version this body can be sent in;
+    int16_t version_max;  // both 0 = whatever we know
+    int32_t node;         // node id, or CLIENT_NODE_ANY
+    const void *body;     // the message's struct; lives until it is encoded or done
+    int64_t timeout_ms;   // 0 = the client's; from client_send() on, connecting included
+    bool no_response;     // acks=0: done as soon as the bytes are in the outgoing buffer
+    client_done_fn done;
+    void *user;
+
+    // The client's:
+    struct list_node node_in_list;
+    int64_t deadline_ms;
+    int link;             // -1 while it waits for a connection
+    int32_t correlation_id;
+    int16_t version;      // that was chosen; readable in `done`
+    bool active;
+};
+
+// Starts a request. It goes out on a connection to its node, opened if need be; requests to one node
+// go out in the order given, several at a time.
+void client_send(struct client *c, struct client_request *request, int64_t now_ms);
+
+// Forgets a request without calling `done`. Harmless when it is not active.
+void client_cancel(struct client *c, struct client_request *request);
+
+// --- Topology ---
+
+const struct topology *client_topology(const struct client *c);
+
+// Asks for Metadata: of all topics, or of one more topic which stays of interest (refreshed when it
+// is old or turns out wrong). `create` lets the broker create it, if it does so at all.
+void client_want_all_topics(struct client *c);
+void client_want_topic(struct client *c, struct str topic, bool create);
+
+// What is known has proved wrong (NOT_LEADER_OR_FOLLOWER for example): ask again, not sooner than the
+// backoff allows.
+void client_topology_is_stale(struct client *c, int64_t now_ms);
+
+// Counts the answers to Metadata; changes when the topology did.
+int64_t client_topology_generation(const struct client *c);
+
+// Called after each change of the topology.
+void client_on_topology(struct client *c, void (*changed)(void *user, int64_t now_ms), void *user);
+
+// Words for the last failure to reach anybody: "127.0.0.1:9092: connection refused"; "" if none.
+const char *client_trouble(const struct client *c);
+
+// True while no broker has answered yet.
+bool client_is_connected(const struct client *c);
+
+// The pause before try number `attempt` (from 0): doubling to the maximum.
+int64_t client_backoff_ms(const struct client *c, int attempt);
