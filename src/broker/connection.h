@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The connections of one shard: listens, reads requests, hands them to the handler, sends answers in
+// the order of the requests, and keeps all of it inside bounds:
+//
+// - An idle connection holds no buffer. A frame grows with the bytes that arrive (rpc/frame.h), and
+//   all frames together stay inside `queued_bytes_max`: past it connections are not read until
+//   requests have been answered. When nobody gives back for STALL_MS, the connection with the largest
+//   incomplete frame is closed.
+// - A connection has at most `in_flight_max` requests that are not answered and sent; answers that
+//   a slow reader does not take are memory up to `output_bytes_max` and otherwise references to files.
+//   Past either it is not read, which stops the sender by TCP.
+// - As in Kafka a connection has one request in the handler's hands at a time; only Produce may
+//   follow Produce while the first still waits for the disk. So requests of one connection take
+//   effect in their order.
+// - `max.connections`, `max.connections.per.ip`, `connections.max.idle.ms` as in Kafka.
+//
+// One thread: the shard's.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "base/trace.h"
+#include "broker/request.h"
+#include "env/env.h"
+#include "env/net.h"
+#include "rpc/server.h"
+
+struct connections;
+
+struct connections_config {
+    struct rpc_apis apis;               // served; the table stays the caller's
+    void (*handle)(void *context, struct request *request);
+    void *context;
+    struct trace *trace;                // may be NULL
+
+    int32_t request_bytes_max;          // socket.request.max.bytes
+    int64_t queued_bytes_max;           // queued.max.request.bytes; <= 0: CONNECTIONS_QUEUED_BYTES_MAX
+    size_t arena_bytes_max;             // of one request
+    size_t answer_bytes_max;            // memory part of one answer; 0: CONNECTION_ANSWER_BYTES_MAX
+    size_t output_bytes_max;            // 0: CONNECTION_OUTPUT_BYTES_MAX
+    int in_flight_max;                  // 0: CONNECTION_IN_FLIGHT_MAX
+    int64_t idle_ms_max;                // connections.max.idle.ms; < 0: never
+    int32_t connections_max;            // max.connections
+    int32_t connections_per_ip_max;     // max.connections.per.ip
+    // What max.connections.per.ip.overrides says for this address, or -1. May be NULL.
+    int32_t (*per_ip_override)(void *context, const char *host);
+};
+
+enum {
+    CONNECTIONS_QUEUED_BYTES_MAX = 256 << 20,
+    CONNECTION_ANSWER_BYTES_MAX = 64 << 20,
+    CONNECTION_OUTPUT_BYTES_MAX = 1 << 20,
+    CONNECTION_IN_FLIGHT_MAX = 64,
+    CONNECTIONS_STALL_MS = 2000,
+};
+
+// No listener yet. `env` must outlive it.
+struct connections *connections_new(struct env *env, const struct connections_config *config);
+
+// Closes everything at once. Requests that still wait are abandoned from here; they stay valid and are
+// still to be ended by their owners, afterwards too.
+void connections_free(struct connections *c);
+
+// Opens a listener. `name` is copied; *local (may be NULL) gets the address and the port that the
+// system chose. It accepts at once.
+int connections_listen(struct connections *c, const char *name, const char *host, uint16_t port,
+                       struct net_address *local, struct diag *diag);
+
+// Stops in order: no new connections and no new requests; what was handed to the handler is
+// finished and sent, then its connection closed; `stopped` is called when the last one is gone
+// (perhaps from inside). Connections that do not take their answers are the caller's to cut, with
+// connections_free().
+void connections_stop(struct connections *c, void (*stopped)(void *context), void *context);
+
+// New limits, at run time: max.connections, max.connections.per.ip.
+void connections_set_limits(struct connections *c, int32_t connections_max,
+                            int32_t connections_per_ip_max);
+
+struct connections_stats {
+    int open_count;
+    int64_t accepted_total;
+    int64_t refused_total;     // over a limit
+    int64_t closed_idle_total;
+    int64_t closed_bad_total;  // garbage, unknown API or version
+    int64_t requests_total;
+    int64_t bytes_in_total;
+    int64_t bytes_out_total;
+    size_t queued_bytes;       // frames held now
+};
+
+void connections_stats_get(const struct connections *c, struct connections_stats *out);
+
+// Hangs something on the connection of a request; `release` runs when the connection is freed.
+void connection_set_user(struct connection *connection, void *user, void (*release)(void *user));
+void *connection_user(const struct connection *connection);

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Frames: an int32 size (big-endian, itself not counted) and that many bytes. FROZEN by Kafka's
+// protocol. The reader puts them together from the pieces in which a stream arrives, for both
+// sides of a connection.
+//
+// What a stranger can make it hold: never more than a small multiple of what arrived. A frame's
+// memory starts at what is there and doubles as bytes come (up to RPC_FRAME_PROVEN_MAX it starts
+// at the size of a frame that this connection has filled before). Until rpc_frame_reader_admit()
+// said yes to the first bytes of a frame nothing is kept but those. All frames of all readers with
+// one budget stay inside it together.
+//
+// Pure. Owner: one connection, one thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+enum {
+    RPC_FRAME_SIZE_BYTES = 4,
+    RPC_FRAME_UNPROVEN_MAX = 64 * 1024, // held for a connection before its first admitted frame
+    RPC_FRAME_PROVEN_MAX = 1024 * 1024,
+    RPC_SCRATCH_BYTES = 32 * 1024, // a good size for the caller's scratch memory, and its maximum
+};
+
+// A number of bytes shared by many. One thread.
+struct rpc_budget {
+    size_t used;
+    size_t size_max;
+    size_t refused_count; // times somebody was told to wait, for metrics
+};
+
+static inline bool rpc_budget_take(struct rpc_budget *b, size_t size)
+{
+    if (size > b->size_max - b->used) {
+        b->refused_count++;
+        return false;
+    }
+    b->used += size;
+    return true;
+}
+
+static inline void rpc_budget_give(struct rpc_budget *b, size_t size)
+{
+    b->used -= size;
+}
+
+// A whole frame without its size field. Whoever has it releases it.
+struct rpc_frame {
+    uint8_t *data;
+    size_t size;
+    size_t charged; // to the budget
+    struct rpc_budget *budget;
+};
+
+void rpc_frame_release(struct rpc_frame *frame);
+
+static inline struct bytes rpc_frame_bytes(const struct rpc_frame *frame)
+{
+    return bytes_of(frame->data, frame->size);
+}
+
+struct rpc_frame_reader {
+    size_t frame_max;
+    struct rpc_budget *budget;
+    // Looks at the first bytes of a frame, `size` (RPC_ADMIT_BYTES, or all of a smaller frame) of
+    // `frame_size`, and says 0 to go on or why not. May be NULL.
+    int (*admit)(void *context, const uint8_t *first, size_t size, size_t frame_size);
+    void *context;
+
+    bool proven;        // a frame was admitted before
+    size_t filled_size; // of the last whole frame, at most RPC_FRAME_PROVEN_MAX
+
+    // The frame being put together: `data` holds `have` of `frame_size` bytes in `capacity`.
+    bool in_frame; // its size is known
+    bool admitted;
+    uint8_t *data;
+    size_t have;
+    size_t frame_size;
+    size_t capacity;
+
+    // Bytes that arrived after it: a view into the caller's scratch, or `parked` of our own.
+    const uint8_t *next;
+    size_t next_size;
+    uint8_t *parked; // owns what `next` shows, or NULL
+};
+
+enum { RPC_ADMIT_BYTES = 8 };
+
+// `budget` may be NULL (unbounded but by frame_max).
+void rpc_frame_reader_init(struct rpc_frame_reader *r, size_t frame_max, struct rpc_budget *budget);
+void rpc_frame_reader_release(struct rpc_frame_reader *r);
+
+// The loop of its owner:
+//     rpc_frame_reader_space(r, scratch, size, &at, &room);
+//     n = read(at, room);
+//     rpc_frame_reader_filled(r, at, n);
+//     while (rpc_frame_reader_next(r, &frame) == 1) ...
+//     rpc_frame_reader_park(r);
+// The scratch memory may be shared by all connections of a thread: park() copies what is left of it.
+
+// Where to read to: large frames are read in place, the rest goes by the scratch memory. Requires
+// that the last next() returned 0.
+void rpc_frame_reader_space(struct rpc_frame_reader *r, uint8_t *scratch, size_t scratch_size,
+                            uint8_t **at, size_t *room);
+
+// `size` bytes were read to where space() said.
+void rpc_frame_reader_filled(struct rpc_frame_reader *r, const uint8_t *at, size_t size);
+
+// 1: *out is the next frame, the caller's to release. 0: more bytes are needed. ERR_AGAIN: the
+// budget is spent; call again, before reading more, when others have given some back. ERR_CORRUPT: a
+// negative size; ERR_LIMIT: a size over frame_max; or what admit() said: the connection is of no use.
+int rpc_frame_reader_next(struct rpc_frame_reader *r, struct rpc_frame *out);
+
+// Keeps what is left of the scratch memory, at most RPC_SCRATCH_BYTES.
+void rpc_frame_reader_park(struct rpc_frame_reader *r);
+
+// True if bytes are there that next() has not looked at, or has not had the budget for.
+static inline bool rpc_frame_reader_has_more(const struct rpc_frame_reader *r)
+{
+    return r->next_size > 0;
+}
+
+// Bytes held for an incomplete frame.
+static inline size_t rpc_frame_reader_held(const struct rpc_frame_reader *r)
+{
+    return r->capacity;
+}
