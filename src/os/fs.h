@@ -18,4 +18,4 @@ struct os_fs {
 void os_fs_init(struct os_fs *fs);
 
 // The descriptor behind a file that os_fs opened; it stays the file's.
-int os_file_descriptor(const struct fs_file *file);
+int os_file_descriptor(struct fs_file *file);

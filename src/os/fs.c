@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "os/error.h"
+
+enum {
+    FILE_MAGIC = 0x6f736669,
+    PAGE_BYTES = 4096,
+    PROBE_STEP_BYTES = 64 * 1024, // how far apart is_cached looks without cachestat
+};
+
+// One call moves at most this much: Linux stops at 2 GiB - 4096 anyway.
+static const size_t io_bytes_max = (size_t)1 << 30;
+
+struct os_file {
+    struct fs_file file;
+    unsigned magic;
+    int fd;
+    struct os_fs *fs;
+};
+
+static struct os_file *file_of(struct fs_file *file)
+{
+    struct os_file *f = container_of(file, struct os_file, file);
+    check(f->magic == FILE_MAGIC);
+    return f;
+}
+
+int os_file_descriptor(struct fs_file *file)
+{
+    return file_of(file)->fd;
+}
+
+static int64_t file_read(struct fs_file *file, void *out, size_t size, int64_t position)
+{
+    int fd = file_of(file)->fd;
+    size_t done = 0;
+    while (done < size) {
+        size_t part = size - done < io_bytes_max ? size - done : io_bytes_max;
+        ssize_t n = pread(fd, (char *)out + done, part, position + (int64_t)done);
+        if (n == 0)
+            break;
+        if (n > 0)
+            done += (size_t)n;
+        else if (errno != EINTR)
+            return os_error(errno);
+    }
+    return (int64_t)done;
+}
+
+static int file_write(struct fs_file *file, const void *data, size_t size, int64_t position)
+{
+    int fd = file_of(file)->fd;
+    size_t done = 0;
+    while (done < size) {
+        size_t part = size - done < io_bytes_max ? size - done : io_bytes_max;
+        ssize_t n = pwrite(fd, (const char *)data + done, part, position + (int64_t)done);
+        if (n > 0)
+            done += (size_t)n;
+        else if (n == 0)
+            return ERR_IO;
+        else if (errno != EINTR)
+            return os_error(errno);
+    }
+    return 0;
+}
+
+static int file_sync(struct fs_file *file)
+{
+    // Not repeated on EINTR or anything else: after a failure a second call proves nothing.
+    return fdatasync(file_of(file)->fd) == 0 ? 0 : os_error(errno);
+}
+
+static int file_truncate(struct fs_file *file, int64_t size)
+{
+    int result;
+    do
+        result = ftruncate(file_of(file)->fd, size);
+    while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : os_error(errno);
+}
+
+static int64_t file_size(struct fs_file *file)
+{
+    struct stat st;
+    return fstat(file_of(file)->fd, &st) == 0 ? (int64_t)st.st_size : os_error(errno);
+}
+
+static int file_lock(struct fs_file *file)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(file_of(file)->fd, F_OFD_SETLK, &lock) == 0)
+        return 0;
+    return errno == EAGAIN || errno == EACCES ? ERR_BUSY : os_error(errno);
+}
+
+// What cachestat(2) takes and gives (Linux 6.5; the C library here may not know it yet).
+struct cachestat_range {
+    uint64_t offset;
+    uint64_t length;
+};
+
+struct cachestat_result {
+    uint64_t cached;
+    uint64_t dirty;
+    uint64_t writeback;
+    uint64_t evicted;
+    uint64_t recently_evicted;
+};
+
+enum { SYS_CACHESTAT = 451 }; // the same number on every architecture
+
+// 1 all of it is in memory, 0 some is not, -1 the call is not to be had.
+static int probe_cachestat(struct os_file *f, int64_t position, size_t size)
+{
+    if (atomic_load_explicit(&f->fs->cachestat_missing, memory_order_relaxed))
+        return -1;
+    struct cachestat_range range = {.offset = (uint64_t)position, .length = size};
+    struct cachestat_result result = {0};
+    if (syscall(SYS_CACHESTAT, f->fd, &range, &result, 0) != 0) {
+        atomic_store_explicit(&f->fs->cachestat_missing, true, memory_order_relaxed);
+        return -1;
+    }
+    uint64_t first = (uint64_t)position / PAGE_BYTES;
+    uint64_t last = ((uint64_t)position + size - 1) / PAGE_BYTES;
+    // A page of another size (huge page cache) counts as its small pages.
+    return result.cached >= last - first + 1;
+}
+
+// Reads single bytes that the kernel must not wait for; at the end of the file there is no byte.
+static bool probe_byte(int fd, int64_t position)
+{
+    char byte;
+    struct iovec piece = {.iov_base = &byte, .iov_len = 1};
+    return preadv2(fd, &piece, 1, position, RWF_NOWAIT) >= 0;
+}
+
+static bool file_is_cached(struct fs_file *file, int64_t position, size_t size)
+{
+    struct os_file *f = file_of(file);
+    if (size == 0)
+        return true;
+    int known = probe_cachestat(f, position, size);
+    if (known >= 0)
+        return known == 1;
+    for (size_t at = 0; at < size; at += PROBE_STEP_BYTES)
+        if (!probe_byte(f->fd, position + (int64_t)at))
+            return false;
+    return probe_byte(f->fd, position + (int64_t)size - 1);
+}
+
+static void file_close(struct fs_file *file)
+{
+    struct os_file *f = file_of(file);
+    // What close() may report was not promised durable by anybody: sync tells that.
+    close(f->fd);
+    f->magic = 0;
+    mem_free(f);
+}
+
+static const struct fs_file_ops file_ops = {
+    .read = file_read,
+    .write = file_write,
+    .sync = file_sync,
+    .truncate = file_truncate,
+    .size = file_size,
+    .lock = file_lock,
+    .is_cached = file_is_cached,
+    .close = file_close,
+};
+
+static int open_flags(unsigned flags)
+{
+    // A FIFO in the way must not block the open; for regular files O_NONBLOCK means nothing.
+    int result = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    if ((flags & FS_READ) != 0 && (flags & FS_WRITE) != 0)
+        result |= O_RDWR;
+    else
+        result |= (flags & FS_WRITE) != 0 ? O_WRONLY : O_RDONLY;
+    if ((flags & FS_CREATE) != 0)
+        result |= O_CREAT;
+    if ((flags & FS_EXCLUSIVE) != 0)
+        result |= O_EXCL;
+    if ((flags & FS_TRUNCATE) != 0)
+        result |= O_TRUNC;
+    return result;
+}
+
+static int open_path(const char *path, int flags)
+{
+    int fd;
+    do
+        fd = open(path, flags, 0644);
+    while (fd < 0 && errno == EINTR);
+    return fd >= 0 ? fd : os_error(errno);
+}
+
+static int dir_file_open(struct env_fs *env_fs, const char *path, unsigned flags,
+                         struct fs_file **out)
+{
+    int fd = open_path(path, open_flags(flags));
+    if (fd < 0)
+        return fd;
+    struct stat st;
+    int result = 0;
+    if (fstat(fd, &st) != 0)
+        result = os_error(errno);
+    else if (!S_ISREG(st.st_mode))
+        result = ERR_INVALID;
+    if (result != 0) {
+        close(fd);
+        return result;
+    }
+    struct os_file *f = mem_new(struct os_file);
+    f->file.ops = &file_ops;
+    f->magic = FILE_MAGIC;
+    f->fd = fd;
+    f->fs = container_of(env_fs, struct os_fs, fs);
+    *out = &f->file;
+    return 0;
+}
+
+static enum fs_kind kind_of_mode(mode_t mode)
+{
+    if (S_ISREG(mode))
+        return FS_KIND_FILE;
+    return S_ISDIR(mode) ? FS_KIND_DIR : FS_KIND_OTHER;
+}
+
+static int dir_stat(struct env_fs *fs, const char *path, struct fs_stat *out)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return os_error(errno);
+    *out = (struct fs_stat){
+        .kind = kind_of_mode(st.st_mode),
+        .size = (int64_t)st.st_size,
+        .modified_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000,
+    };
+    return 0;
+}
+
+// The kind of an entry; a link counts as what it leads to.
+static enum fs_kind kind_of_entry(DIR *dir, const struct dirent *entry)
+{
+    if (entry->d_type == DT_REG)
+        return FS_KIND_FILE;
+    if (entry->d_type == DT_DIR)
+        return FS_KIND_DIR;
+    struct stat st;
+    if (fstatat(dirfd(dir), entry->d_name, &st, 0) != 0)
+        return FS_KIND_OTHER;
+    return kind_of_mode(st.st_mode);
+}
+
+static int dir_list(struct env_fs *fs, const char *path, fs_list_fn each, void *context)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return os_error(errno);
+    int result = 0;
+    while (result == 0) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (entry == NULL) {
+            result = os_error(errno);
+            break;
+        }
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        result = each(context, entry->d_name, kind_of_entry(dir, entry));
+    }
+    closedir(dir);
+    return result;
+}
+
+static int dir_make(struct env_fs *fs, const char *path)
+{
+    return mkdir(path, 0755) == 0 ? 0 : os_error(errno);
+}
+
+static int dir_rename(struct env_fs *fs, const char *from, const char *to)
+{
+    return rename(from, to) == 0 ? 0 : os_error(errno);
+}
+
+static int dir_remove(struct env_fs *fs, const char *path)
+{
+    return remove(path) == 0 ? 0 : os_error(errno);
+}
+
+static int dir_sync(struct env_fs *fs, const char *path)
+{
+    int fd = open_path(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fd;
+    int result = fsync(fd) == 0 ? 0 : os_error(errno);
+    close(fd);
+    return result;
+}
+
+static int dir_set_read_only(struct env_fs *fs, const char *path)
+{
+    return chmod(path, 0444) == 0 ? 0 : os_error(errno);
+}
+
+static int dir_space(struct env_fs *fs, const char *path, struct fs_space *out)
+{
+    struct statvfs st;
+    if (statvfs(path, &st) != 0)
+        return os_error(errno);
+    *out = (struct fs_space){
+        .total_bytes = (int64_t)(st.f_blocks * st.f_frsize),
+        .free_bytes = (int64_t)(st.f_bavail * st.f_frsize),
+    };
+    return 0;
+}
+
+void os_fs_init(struct os_fs *fs)
+{
+    *fs = (struct os_fs){
+        .fs = {
+            .open = dir_file_open,
+            .stat = dir_stat,
+            .list = dir_list,
+            .make_dir = dir_make,
+            .rename = dir_rename,
+            .remove = dir_remove,
+            .dir_sync = dir_sync,
+            .set_read_only = dir_set_read_only,
+            .space = dir_space,
+        },
+    };
+}
