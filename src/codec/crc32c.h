@@ -15,4 +15,4 @@ uint32_t crc32c(uint32_t crc, struct bytes data);
 uint32_t crc32c_portable(uint32_t crc, struct bytes data);
 
 // The CRC-32 (IEEE 802.3, as zlib's) of what gave `crc` followed by `data`.
-uint32_t crc32_ieee(uint32_t crc, struct bytes data);
+uint32_t crc32_zlib(uint32_t crc, struct bytes data);

@@ -16,7 +16,6 @@
 // - A field that the version at hand does not have holds its default after decoding.
 // - Each struct T has T_init(struct T *), which sets Kafka's defaults (that is not the same as
 //   clearing: a string that is not nullable defaults to "", not to null), and
-//   T_array_new(arena, count, &array), which allocates and initialises an array of them.
 //
 // Pure: no I/O, no clock. All functions are safe on any thread as long as their arguments are.
 //

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Snappy in the two forms that Kafka clients write: one raw block (librdkafka and others), or the
+// framing of the Java library snappy-java ("xerial"): magic, version, lowest compatible version,
+// then blocks with their length. FROZEN.
+#include "codec/codecs.h"
+
+#include <snappy-c.h>
+#include <string.h>
+
+#include "base/be.h"
+#include "base/err.h"
+
+enum {
+    XERIAL_MAGIC_SIZE = 8,
+    XERIAL_HEADER_SIZE = 16,
+    XERIAL_BLOCK_SIZE = 32 << 10,
+    // A block grows at most by the copy element that makes 64 bytes of 3.
+    SNAPPY_RATIO_MAX = 22,
+};
+
+static const uint8_t xerial_magic[XERIAL_MAGIC_SIZE] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
+
+static int block_compress(struct bytes in, struct buf *out)
+{
+    size_t size = snappy_max_compressed_length(in.size);
+    if (!buf_reserve(out, 4 + size))
+        return ERR_LIMIT;
+    uint8_t *p = out->data + out->size;
+    if (snappy_compress((const char *)in.data, in.size, (char *)p + 4, &size) != SNAPPY_OK)
+        return ERR_INVALID;
+    be32_store(p, (uint32_t)size);
+    out->size += 4 + size;
+    return 0;
+}
+
+int snappy_compress_xerial(int level, struct bytes in, struct buf *out)
+{
+    buf_append(out, xerial_magic, sizeof xerial_magic);
+    buf_append_be32(out, 1); // version
+    buf_append_be32(out, 1); // lowest compatible version
+    int err = out->failed ? ERR_LIMIT : 0;
+    for (size_t at = 0; err == 0 && at < in.size; at += XERIAL_BLOCK_SIZE) {
+        size_t left = in.size - at;
+        size_t size = left < XERIAL_BLOCK_SIZE ? left : XERIAL_BLOCK_SIZE;
+        err = block_compress(bytes_of(in.data + at, size), out);
+    }
+    return err;
+}
+
+static int block_decompress(struct bytes in, struct buf *out)
+{
+    size_t size;
+    const char *data = (const char *)in.data;
+    if (snappy_uncompressed_length(data, in.size, &size) != SNAPPY_OK
+        || size > in.size * SNAPPY_RATIO_MAX)
+        return ERR_CORRUPT;
+    if (!buf_reserve(out, size))
+        return ERR_LIMIT;
+    static char nothing[1];
+    char *target = size > 0 ? (char *)out->data + out->size : nothing;
+    if (snappy_uncompress(data, in.size, target, &size) != SNAPPY_OK)
+        return ERR_CORRUPT;
+    out->size += size;
+    return 0;
+}
+
+static int xerial_decompress(struct bytes in, struct buf *out)
+{
+    size_t at = XERIAL_HEADER_SIZE;
+    if (in.size < at)
+        return ERR_TRUNCATED;
+    while (at < in.size) {
+        // snappy-java starts over with a header where two streams were joined.
+        if (in.size - at >= XERIAL_HEADER_SIZE
+            && memcmp(in.data + at, xerial_magic, sizeof xerial_magic) == 0) {
+            at += XERIAL_HEADER_SIZE;
+            continue;
+        }
+        if (in.size - at < 4)
+            return ERR_TRUNCATED;
+        uint32_t size = be32_load(in.data + at);
+        at += 4;
+        if (size > in.size - at)
+            return size > INT32_MAX ? ERR_CORRUPT : ERR_TRUNCATED;
+        int err = block_decompress(bytes_of(in.data + at, size), out);
+        if (err != 0)
+            return err;
+        at += size;
+    }
+    return 0;
+}
+
+int snappy_decompress(struct bytes in, struct buf *out)
+{
+    if (in.size >= sizeof xerial_magic && memcmp(in.data, xerial_magic, sizeof xerial_magic) == 0)
+        return xerial_decompress(in, out);
+    return in.size > 0 ? block_decompress(in, out) : ERR_TRUNCATED;
+}
