@@ -46,6 +46,18 @@ void properties_set(struct properties *p, struct str key, struct str value, int 
     item->line = line;
 }
 
+void properties_unset(struct properties *p, const char *key)
+{
+    struct property *item = find(p, str_from(key));
+    if (item == NULL)
+        return;
+    mem_free(item->key);
+    mem_free(item->value);
+    int index = (int)(item - p->items);
+    memmove(item, item + 1, (size_t)(p->count - index - 1) * sizeof *item);
+    p->count--;
+}
+
 // Reads characters of a text and counts its lines.
 struct reader {
     struct str rest;

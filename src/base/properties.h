@@ -35,5 +35,8 @@ const char *properties_get(const struct properties *p, const char *key);
 // Adds or replaces.
 void properties_set(struct properties *p, struct str key, struct str value, int line);
 
+// Removes a key; harmless when it is not there.
+void properties_unset(struct properties *p, const char *key);
+
 // Appends "key=value\n" with what has to be escaped escaped, as java.util.Properties.store does.
 void properties_format_line(struct buf *out, struct str key, struct str value);

@@ -8,6 +8,7 @@
 // shards get the structs made from them (topic_config.h, listeners.h), which are plain values.
 #pragma once
 
+#include "base/arena.h"
 #include "base/diag.h"
 #include "base/properties.h"
 #include "base/trace.h"
@@ -71,9 +72,12 @@ struct str config_list(const struct config *c, const char *name); // see config_
 // True if the file, the command line or the cluster set this key or one of its synonyms.
 bool config_is_set(const struct config *c, const char *name);
 
+// The directories for logs: log.dirs, or log.dir when that is not set.
+struct str config_log_dirs(const struct config *c);
+
 // The time that the most precise synonym which is set says, in milliseconds: "log.retention.ms"
 // asks log.retention.ms, .minutes, .hours in this order; so log.roll.ms, log.roll.jitter.ms,
-// log.flush.interval.ms. Saturates; -1 stays -1.
+// log.flush.interval.ms. Saturates; what is negative is -1.
 int64_t config_duration_ms(const struct config *c, const char *name);
 
 // One line of a DescribeConfigs answer.
@@ -96,10 +100,14 @@ struct config_view {
     int synonym_count;
 };
 
+// What the file and the command line say, in order; valid until the next load.
+const struct properties *config_static_values(const struct config *c);
+
 // Describes a broker key. ERR_NOT_FOUND for a name that is not in the table.
 int config_describe(const struct config *c, const char *name, struct config_view *out);
 
 // Describes a topic key for a topic with these overrides (NULL: none): topic first, then what the
-// broker says, then the default.
+// broker says, then the default. Values that have to be converted live in `arena`; ERR_NOMEM when
+// that is full.
 int config_describe_topic(const struct config *c, const struct properties *overrides,
-                          const char *name, struct config_view *out);
+                          const char *name, struct arena *arena, struct config_view *out);

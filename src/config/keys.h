@@ -109,6 +109,6 @@ const char *config_key_nearest(enum config_scope scope, struct str name);
 // For a broker key that Kafka once had: the release that removed it, "4.0"; otherwise NULL.
 const char *config_key_removed_in(struct str name);
 
-// Walks a list value: returns false at the end. Start with *rest = the value; items are trimmed,
-// an empty value has none. "a,,b" yields an empty item in the middle.
+// Walks a list value: returns false at the end. Start with *rest = the value; items are trimmed.
+// The null string has no items, "a,,b" has an empty one in the middle.
 bool config_list_next(struct str *rest, struct str *item);

@@ -62,7 +62,8 @@ struct node_config {
     int voter_count; // 0: a quorum of this node alone
 };
 
-// Reads and checks all of it. ERR_INVALID with words that name the key, its value and the rule.
+// Reads and checks all of it. ERR_INVALID with words that name the key, its value and the rule;
+// ERR_UNSUPPORTED for what is right in Kafka and not there yet (several nodes, one role alone).
 int node_config_resolve(struct node_config *out, const struct config *c, struct diag *diag);
 
 // The listener of this name (any case), or NULL.

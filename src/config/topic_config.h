@@ -50,6 +50,7 @@ struct topic_config {
 
     // What is accepted
     int32_t max_message_bytes; // of a batch as it is stored
+    int32_t max_decompressed_message_bytes; // of a batch once it is decompressed
     enum topic_compression compression;
     int32_t compression_gzip_level; // -1: the library's default
     int32_t compression_lz4_level;
@@ -74,7 +75,7 @@ void topic_config_resolve(struct topic_config *out, const struct config *broker,
                           const struct properties *overrides);
 
 // Whether a topic may have these overrides together: each key known, each value valid, and the
-// rules between them (local retention against retention, compaction lags). `values` NULL entries do
-// not occur. ERR_INVALID with words; an unknown key is "Unknown topic config name: x".
+// rules between them (compaction lags, tiered storage). ERR_INVALID with words; for an unknown key
+// "Unknown topic config name: x".
 int topic_config_validate(const struct config *broker, const struct properties *overrides,
                           struct diag *diag);

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Turns keys/*.tbl into the C table of config/keys.c, or into the reference for users.
+
+    gen_keys.py c OUT KEYS_DIR      the rows and one blob of strings; no pointers, no relocations
+    gen_keys.py md OUT KEYS_DIR     every key as Markdown
+
+README.md in this folder says how a line is read.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+BROKER_FILES = ["server", "log", "cluster", "coordinator", "remote", "security"]
+TOPIC_FILES = ["topic"]
+TYPES = ["boolean", "string", "int", "short", "long", "double", "list", "class", "password"]
+MODES = {"static": "CONFIG_READ_ONLY", "broker": "CONFIG_PER_BROKER",
+         "cluster": "CONFIG_CLUSTER_WIDE", "topic": "CONFIG_CLUSTER_WIDE"}
+TREATMENTS = {"acts": "CONFIG_ACTS", "accepted": "CONFIG_ACCEPTED", "planned": "CONFIG_PLANNED",
+              "refuse": "CONFIG_REFUSED"}
+IMPORTANCES = ["high", "medium", "low"]
+NONE = 0xFFFFFFFF  # no such string
+
+
+def fail(place, words):
+    sys.exit(f"{place}: {words}")
+
+
+def content_lines(path):
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if line and not line.startswith("#"):
+            yield f"{path.name}:{number}", line
+
+
+class Key:
+    def __init__(self, place, line, scope, section, reasons):
+        fields = line.split()
+        if len(fields) < 7:
+            fail(place, "expected: name type default valid mode importance treatment [flags]")
+        self.name, self.type, default, valid, self.mode, self.importance, treatment = fields[:7]
+        self.place, self.scope, self.section, self.doc = place, scope, section, ""
+        self.default = {"null": None, "required": None, '""': ""}.get(default, default)
+        self.treatment, _, word = treatment.partition(":")
+        if self.type not in TYPES or self.mode not in MODES or self.importance not in IMPORTANCES:
+            fail(place, f"{self.name}: bad type, mode or importance")
+        if self.treatment not in TREATMENTS or (self.treatment == "acts") != (word == ""):
+            fail(place, f"{self.name}: bad treatment {treatment}")
+        if word and word not in reasons:
+            fail(place, f"{self.name}: no reason called {word}")
+        self.reason = reasons.get(word, "")
+        self.internal = "internal" in fields[7:]
+        self.own = "own" in fields[7:]
+        self.broker_key = next((f[5:] for f in fields[7:] if f.startswith("from=")), None)
+        self.read_valid(valid)
+
+    def read_valid(self, valid):
+        """Sets check, low and high (for C), and the valid values in Kafka's notation."""
+        self.check, self.low, self.high, self.valid = "CHECK_NONE", "-INFINITY", "INFINITY", ""
+        bounds = re.fullmatch(r"(-?[\d.]*\d)\.\.(-?[\d.]+)?(\|-1)?", valid)
+        if valid == "-":
+            return
+        if bounds:
+            self.check = "CHECK_RANGE_OR_MINUS_ONE" if bounds[3] else "CHECK_RANGE"
+            self.low, self.high = bounds[1], bounds[2] or "INFINITY"
+            middle = f",...,{bounds[2]}]" if bounds[2] else ",...]"
+            self.valid = f"[{bounds[1]}{middle}" + (" or -1" if bounds[3] else "")
+        elif valid.startswith("{"):
+            words = "[" + valid[1:valid.index("}")].replace(",", ", ") + "]"
+            nocase = valid.endswith("i")
+            self.check = "CHECK_SET_NOCASE" if nocase else "CHECK_SET"
+            self.valid = "(case insensitive) " + words if nocase else words
+        elif valid == "nonempty":
+            self.check, self.valid = "CHECK_NONEMPTY", "non-empty " + self.type
+        elif valid == "replicas":
+            self.check = "CHECK_REPLICAS"
+            self.valid = "[partitionId]:[brokerId],[partitionId]:[brokerId],..."
+        else:
+            fail(self.place, f"{self.name}: cannot read the valid values {valid}")
+
+
+def read_keys(folder, files, scope, reasons):
+    keys, section = [], ""
+    for name in files:
+        for place, line in content_lines(folder / f"{name}.tbl"):
+            if line.startswith("["):
+                section = line.strip("[]")
+            elif line.startswith("    "):
+                keys[-1].doc = (keys[-1].doc + " " + line.strip()).strip()
+            else:
+                keys.append(Key(place, line, scope, section, reasons))
+    names = [k.name for k in keys]
+    for k in keys:
+        if not k.doc:
+            fail(k.place, f"{k.name} has no sentence")
+        if names.count(k.name) > 1:
+            fail(k.place, f"{k.name} is there twice")
+    return keys
+
+
+class Strings:
+    """One blob of terminated strings, each there once."""
+
+    def __init__(self):
+        self.offsets, self.lines, self.size = {}, [], 0
+
+    def add(self, text):
+        if text is None:
+            return NONE
+        if text not in self.offsets:
+            self.offsets[text] = self.size
+            escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+            self.lines.append(f'    "{escaped}\\0"')
+            self.size += len(text.encode()) + 1
+        return self.offsets[text]
+
+
+def write_c(out, broker, topic, removed):
+    strings = Strings()
+    strings.add("")
+    rows, position = [], {}
+    for keys in (broker, topic):
+        for key in sorted(keys, key=lambda k: k.name):
+            flags = [name for on, name in ((key.internal, "FLAG_INTERNAL"), (key.own, "FLAG_OWN"))
+                     if on]
+            if key.scope == "CONFIG_BROKER":
+                position[key.name] = len(position)
+            elif key.broker_key is not None and key.broker_key not in position:
+                fail(key.place, f"{key.name}: no broker key {key.broker_key}")
+            rows.append(
+                f"    {{{strings.add(key.name)}u, {strings.add(key.default)}u, "
+                f"{strings.add(key.valid)}u, {strings.add(key.doc)}u, "
+                f"{strings.add(key.reason)}u, {strings.add(key.broker_key)}u, "
+                f"{key.low}, {key.high}, CONFIG_TYPE_{key.type.upper()}, {MODES[key.mode]}, "
+                f"{TREATMENTS[key.treatment]}, {key.check}, {IMPORTANCES.index(key.importance)}, "
+                f"{' | '.join(flags) or '0'}, {key.scope}}},")
+    gone = [f"    {{{strings.add(name)}u, {strings.add(release)}u}}," for name, release in removed]
+    text = "\n".join([
+        "// Made by gen_keys.py from keys/*.tbl.",
+        '#include "config/table.h"', "",
+        "#include <math.h>", "",
+        "const char config_strings[] =", *strings.lines, "    ;", "",
+        f"const int config_broker_key_count = {len(broker)};",
+        f"const int config_topic_key_count = {len(topic)};", "",
+        "const struct config_key config_keys[] = {", *rows, "};", "",
+        f"const int config_removed_count = {len(removed)};", "",
+        "const struct config_removed config_removed_keys[] = {", *gone, "};", ""])
+    out.write_text(text)
+
+
+def treatment_words(key):
+    return {"acts": "acts", "accepted": "accepted without effect: ",
+            "planned": "accepted without effect: ",
+            "refuse": "a start with it is refused: "}[key.treatment] + key.reason
+
+
+def write_md(out, broker, topic, removed):
+    lines = ["# Every configuration key", "",
+             "Made from the table that the broker itself uses. The guide is configuration.md.", ""]
+    for title, keys in (("Broker", broker), ("Topic", topic)):
+        lines += [f"## {title}", ""]
+        section = None
+        for key in keys:
+            if key.section != section:
+                section = key.section
+                lines += [f"### {section}", ""]
+            default = {None: "not set", "": "empty"}.get(key.default, f"`{key.default}`")
+            facts = [key.type, f"default {default}"]
+            if key.valid:
+                facts.append(f"valid `{key.valid}`")
+            if key.scope == "CONFIG_BROKER":
+                facts.append({"static": "read at start", "broker": "per broker at run time",
+                              "cluster": "cluster-wide at run time"}[key.mode])
+            if key.broker_key:
+                facts.append(f"broker default `{key.broker_key}`")
+            if key.own:
+                facts.append("Chitin's own")
+            lines += [f"**`{key.name}`**", f": {key.doc}",
+                      f"  *{', '.join(facts)}; {treatment_words(key)}.*", ""]
+    lines += ["## Removed from Apache Kafka", "", "Named in the log and ignored.", ""]
+    lines += [f"- `{name}` ({release})" for name, release in removed]
+    out.write_text("\n".join(lines) + "\n")
+
+
+def load(folder):
+    """The keys of brokers, the keys of topics, and (name, release) of removed keys."""
+    reasons = {}
+    for place, line in content_lines(folder / "reasons.tbl"):
+        word, words = line.split(None, 1)
+        reasons[word] = words
+    broker = read_keys(folder, BROKER_FILES, "CONFIG_BROKER", reasons)
+    topic = read_keys(folder, TOPIC_FILES, "CONFIG_TOPIC", reasons)
+    removed = sorted(tuple(line.split()) for _, line in content_lines(folder / "removed.tbl"))
+    return broker, topic, removed
+
+
+def main():
+    if len(sys.argv) != 4 or sys.argv[1] not in ("c", "md"):
+        sys.exit(__doc__)
+    kind, out, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    (write_c if kind == "c" else write_md)(out, *load(folder))
+
+
+if __name__ == "__main__":
+    main()
