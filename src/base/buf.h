@@ -47,7 +47,8 @@ void buf_append_be16(struct buf *b, uint16_t v);
 void buf_append_be32(struct buf *b, uint32_t v);
 void buf_append_be64(struct buf *b, uint64_t v);
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *format, ...);
-void buf_vprintf(struct buf *b, const char *format, va_list args);
+__attribute__((format(printf, 2, 0))) void buf_vprintf(struct buf *b, const char *format,
+                                                      va_list args);
 
 // Removes the first `size` bytes and moves the rest to the front.
 void buf_consume(struct buf *b, size_t size);
