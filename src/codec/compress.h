@@ -33,9 +33,13 @@ bool codec_parse(struct str name, enum codec *out);
 // the others (which have none); CODEC_LEVEL_DEFAULT always.
 bool codec_level_is_valid(enum codec codec, int level);
 
+// At least what compressing `size` bytes may take with any codec.
+#define CODEC_SIZE_MAX(size) ((size) + (size) / 4 + 65536)
+
 // Appends `in` compressed, in the form that every Kafka client reads: a gzip stream, xerial's
 // framing of snappy blocks of 32 KiB, an lz4 frame of independent 64 KiB blocks without checksums,
-// a zstd frame. ERR_LIMIT: it does not fit in out->size_max. ERR_UNSUPPORTED: no such codec.
+// a zstd frame. ERR_LIMIT: it might not fit in out->size_max, which must leave room for the codec's
+// worst case (CODEC_SIZE_MAX). ERR_UNSUPPORTED: no such codec.
 // On failure the buffer keeps its former contents.
 int codec_compress(enum codec codec, int level, struct bytes in, struct buf *out);
 

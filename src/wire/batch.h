@@ -87,7 +87,7 @@ static inline size_t batch_size(const struct batch_header *h)
 
 static inline int64_t batch_last_offset(const struct batch_header *h)
 {
-    return h->base_offset + h->last_offset_delta;
+    return (int64_t)((uint64_t)h->base_offset + (uint64_t)h->last_offset_delta);
 }
 
 // 0..7: 5, 6 and 7 are no codec (see codec_name).
@@ -175,15 +175,16 @@ struct record_header {
 // has checked the headers of the records it returned, so ERR_CORRUPT is for other bytes.
 int record_header_next(struct bytes *rest, struct record_header *out);
 
-// Walks the records of one batch of any magic. Keys, values and headers are views into the batch or
+// Walks the records of one batch of any magic (but lz4 in magic 0, whose frames have a wrong
+// checksum, is ERR_CORRUPT). Keys, values and headers are views into the batch or
 // into `scratch`, so both must stay as they are until the walk is over.
 struct batch_iter {
     struct batch_header header;
     struct bytes records;  // of magic 2, decompressed; of magic 0 and 1, the (inner) messages
     size_t position;
     int32_t index;
-    int64_t legacy_base;   // what inner relative offsets of magic 1 are added to
-    bool legacy_inner;     // `records` is an inner message set
+    int64_t legacy_base;   // what the offsets of inner messages of magic 1 are added to
+    bool is_strict;        // refuse what Kafka reads leniently: lengths below -1
 };
 
 // `batch` is one whole batch. If it is compressed its records are decompressed into `scratch`,
@@ -210,16 +211,17 @@ enum batch_problem {
     BATCH_BAD_COUNT,      // record_count < 1 or not last_offset_delta + 1: INVALID_RECORD
     BATCH_IS_CONTROL,     // control bit from a client: INVALID_RECORD
     BATCH_BAD_ATTRIBUTES, // delete horizon from a client: INVALID_RECORD
-    BATCH_BAD_SEQUENCE,   // producer id with a negative epoch or sequence, or transactional without
-                          // a producer id: INVALID_RECORD
+    BATCH_BAD_SEQUENCE,   // producer id below -1 or with a negative epoch or sequence, or
+                          // transactional without a producer id: INVALID_RECORD
     BATCH_BAD_CODEC,      // codec 5..7: INVALID_RECORD
     BATCH_BAD_COMPRESSED, // damaged compressed data: CORRUPT_MESSAGE
     BATCH_TOO_LARGE,      // decompresses past the bound: MESSAGE_TOO_LARGE
     BATCH_BAD_RECORD,     // a record's bytes do not parse, or are more or fewer than counted:
                           // INVALID_RECORD
-    BATCH_BAD_OFFSETS,    // offset deltas are not 0, 1, 2...: INVALID_RECORD
     BATCH_NULL_KEY,       // a record without key, and keys are required: INVALID_RECORD
     BATCH_BAD_TIMESTAMP,  // a record's time is outside the rules: INVALID_TIMESTAMP
+    BATCH_BAD_OFFSETS,    // offset deltas are not 0, 1, 2...: INVALID_RECORD. Looked at last, with
+                          // all facts there, so that a broker may renumber the records instead
 };
 
 // "BATCH_BAD_CRC" for example, and a sentence for the peer's error message; never NULL.
@@ -310,7 +312,8 @@ struct batch_builder {
     int32_t record_count;
     int32_t last_offset_delta; // of the last record, -1 before the first
     int64_t base_timestamp;
-    int64_t max_timestamp;
+    int64_t max_timestamp;     // over the records, TIMESTAMP_NONE before the first
+    bool is_failed;
 };
 
 void batch_builder_begin(struct batch_builder *b, struct buf *out,
@@ -339,7 +342,8 @@ size_t batch_builder_size(const struct batch_builder *b);
 // original did.
 void batch_builder_set_last_offset_delta(struct batch_builder *b, int32_t last_offset_delta);
 
-// Compresses, completes the header and the CRC. On success *batch (may be NULL) is the batch in
+// Compresses, completes the header and the CRC. A batch without records needs a last offset delta
+// set before; its base timestamp is TIMESTAMP_NONE. On success *batch (may be NULL) is the batch in
 // `out`, valid until the next write there. On failure (ERR_LIMIT) `out` is as it was at begin, and
 // usable again.
 int batch_builder_finish(struct batch_builder *b, struct bytes *batch);
