@@ -70,10 +70,10 @@ void connections_free(struct connections *c);
 int connections_listen(struct connections *c, const char *name, const char *host, uint16_t port,
                        struct net_address *local, struct diag *diag);
 
-// Stops in order: no new connections and no new requests; what was handed to the handler is
-// finished and sent, then its connection closed; `stopped` is called when the last one is gone
-// (perhaps from inside). Connections that do not take their answers are the caller's to cut, with
-// connections_free().
+// Stops in order: no new connections, and nothing more is read; what was read is served and sent,
+// then its connection closed. `stopped` is called by a later event when the last one is gone, and may
+// free it all. Connections that do not take their answers are the caller's to cut, with
+// connections_free() after a time.
 void connections_stop(struct connections *c, void (*stopped)(void *context), void *context);
 
 // New limits, at run time: max.connections, max.connections.per.ip.

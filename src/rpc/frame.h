@@ -5,10 +5,10 @@
 // sides of a connection.
 //
 // What a stranger can make it hold: never more than a small multiple of what arrived. A frame's
-// memory starts at what is there and doubles as bytes come (up to RPC_FRAME_PROVEN_MAX it starts
-// at the size of a frame that this connection has filled before). Until rpc_frame_reader_admit()
-// said yes to the first bytes of a frame nothing is kept but those. All frames of all readers with
-// one budget stay inside it together.
+// memory starts at what is there and doubles as bytes come; a connection that has filled a frame
+// before gets as much at once for the next, up to RPC_FRAME_PROVEN_MAX. Before `admit` has said yes
+// to the first bytes of the first frame it is at most RPC_FRAME_UNPROVEN_MAX. All frames of all
+// readers with one budget stay inside it together.
 //
 // Pure. Owner: one connection, one thread.
 #pragma once
@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
 
 enum {
@@ -66,26 +67,22 @@ static inline struct bytes rpc_frame_bytes(const struct rpc_frame *frame)
 struct rpc_frame_reader {
     size_t frame_max;
     struct rpc_budget *budget;
-    // Looks at the first bytes of a frame, `size` (RPC_ADMIT_BYTES, or all of a smaller frame) of
-    // `frame_size`, and says 0 to go on or why not. May be NULL.
-    int (*admit)(void *context, const uint8_t *first, size_t size, size_t frame_size);
+    // Looks at the first bytes of a frame, RPC_ADMIT_BYTES or all of a smaller one, and says 0 to go
+    // on or why not. May be NULL.
+    int (*admit)(void *context, const uint8_t *first, size_t size);
     void *context;
 
-    bool proven;        // a frame was admitted before
     size_t filled_size; // of the last whole frame, at most RPC_FRAME_PROVEN_MAX
 
-    // The frame being put together: `data` holds `have` of `frame_size` bytes in `capacity`.
-    bool in_frame; // its size is known
+    uint8_t size_field[RPC_FRAME_SIZE_BYTES];
+    size_t size_have; // bytes of it that are there
+    size_t frame_size; // once they all are
     bool admitted;
-    uint8_t *data;
-    size_t have;
-    size_t frame_size;
-    size_t capacity;
+    struct buf frame;  // what is there of the frame; its capacity is charged to the budget
 
-    // Bytes that arrived after it: a view into the caller's scratch, or `parked` of our own.
-    const uint8_t *next;
+    const uint8_t *next; // bytes that arrived after that: in the caller's scratch, or in `parked`
     size_t next_size;
-    uint8_t *parked; // owns what `next` shows, or NULL
+    uint8_t *parked;
 };
 
 enum { RPC_ADMIT_BYTES = 8 };
@@ -111,21 +108,16 @@ void rpc_frame_reader_space(struct rpc_frame_reader *r, uint8_t *scratch, size_t
 void rpc_frame_reader_filled(struct rpc_frame_reader *r, const uint8_t *at, size_t size);
 
 // 1: *out is the next frame, the caller's to release. 0: more bytes are needed. ERR_AGAIN: the
-// budget is spent; call again, before reading more, when others have given some back. ERR_CORRUPT: a
-// negative size; ERR_LIMIT: a size over frame_max; or what admit() said: the connection is of no use.
+// budget is spent; call again, before reading more, when others have given some back. Anything else
+// means that the connection is of no use: ERR_CORRUPT a negative size, ERR_LIMIT one over frame_max,
+// ERR_NOMEM, or what admit() said.
 int rpc_frame_reader_next(struct rpc_frame_reader *r, struct rpc_frame *out);
 
-// Keeps what is left of the scratch memory, at most RPC_SCRATCH_BYTES.
+// Keeps what next() did not come to, so that the scratch memory is free for others.
 void rpc_frame_reader_park(struct rpc_frame_reader *r);
-
-// True if bytes are there that next() has not looked at, or has not had the budget for.
-static inline bool rpc_frame_reader_has_more(const struct rpc_frame_reader *r)
-{
-    return r->next_size > 0;
-}
 
 // Bytes held for an incomplete frame.
 static inline size_t rpc_frame_reader_held(const struct rpc_frame_reader *r)
 {
-    return r->capacity;
+    return r->frame.capacity;
 }

@@ -67,27 +67,45 @@ struct rpc_output {
     struct buf buf;
     struct wire_splice *splices;
     int splice_count;
-    size_t size; // of all, splices included
-    size_t sent;
+    size_t size_left; // to be sent, splices included
+    // Where the next byte to send stands: in the buffer at `memory_sent`, unless the splice with
+    // `splice_index` starts there.
+    size_t memory_sent;
+    int splice_index;
+    int64_t splice_sent;
 };
 
 void rpc_output_init(struct rpc_output *o);
 void rpc_output_release(struct rpc_output *o);
 
-// Encodes an answer: size, response header of the right version, body. At most `splice_max` ranges
-// of sources; the memory part is at most `memory_max` bytes. Errors as wire_encode; the output is
-// then empty.
+// Encodes an answer: size, response header of the right version, body (the struct of the key's
+// response schema). At most `splice_max` ranges of sources; the memory part is at most `memory_max`
+// bytes. Errors as wire_encode; the output is then empty.
 int rpc_response_encode(struct rpc_output *o, int16_t api_key, int16_t api_version,
-                        int32_t correlation_id, const struct wire_schema *schema, const void *message,
-                        int splice_max, size_t memory_max);
+                        int32_t correlation_id, const void *message, int splice_max,
+                        size_t memory_max);
+
+// Encodes a request. Errors as above.
+int rpc_request_encode(struct rpc_output *o, int16_t api_key, int16_t api_version,
+                       int32_t correlation_id, struct str client_id, const void *message,
+                       int splice_max, size_t memory_max);
 
 // The pieces that are to be sent next, at most `slices_max`; returns their number.
 int rpc_output_slices(const struct rpc_output *o, struct rpc_slice *slices, int slices_max);
 
+// Up to `size` of those bytes were sent; returns how many of `size` belonged to this output.
+size_t rpc_output_sent(struct rpc_output *o, size_t size);
+
+enum rpc_exchange_state {
+    RPC_EXCHANGE_WAITING,
+    RPC_EXCHANGE_ANSWERED,
+    RPC_EXCHANGE_SILENT,
+};
+
 // One request and its answer. Embedded in what serves the request.
 struct rpc_exchange {
     struct list_node node; // in its pipeline
-    enum { RPC_EXCHANGE_WAITING, RPC_EXCHANGE_ANSWERED, RPC_EXCHANGE_SILENT } state;
+    enum rpc_exchange_state state;
     struct rpc_output output; // once answered
 };
 
@@ -97,7 +115,7 @@ struct rpc_pipeline {
     struct list exchanges;
     int count;
     int waiting_count;    // neither answered nor silent
-    size_t memory_bytes;  // of answers that are not sent yet, without their splices
+    size_t memory_bytes;  // of answers not yet taken out, without their splices
 };
 
 void rpc_pipeline_init(struct rpc_pipeline *p);

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// All connections of a shard: listeners, limits, idle and starving connections, stopping in order.
+#include <string.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "broker/connection_internal.h"
+#include "env/clock.h"
+#include "env/random.h"
+
+enum { CONNECTIONS_MAGIC = 0x636f6e73 };
+
+static const int64_t ns_per_ms = 1000000;
+
+// --- limits
+
+static bool ip_equal(const struct map_node *node, const void *key)
+{
+    const struct connection_ip *ip =
+        (const void *)((const char *)node - offsetof(struct connection_ip, node));
+    return strcmp(ip->host, key) == 0;
+}
+
+static struct connection_ip *ip_find_or_add(struct connections *c, const char *host)
+{
+    uint64_t hash = hash_str(c->ip_seed, str_from(host));
+    struct map_node *node = map_find(&c->ips, hash, ip_equal, host);
+    if (node != NULL)
+        return container_of(node, struct connection_ip, node);
+    struct connection_ip *ip = mem_new(struct connection_ip);
+    str_copy_to(str_from(host), ip->host, sizeof ip->host);
+    map_insert(&c->ips, &ip->node, hash);
+    return ip;
+}
+
+static void ip_drop_unused(struct connections *c, struct connection_ip *ip)
+{
+    if (ip->count > 0)
+        return;
+    map_remove(&c->ips, &ip->node);
+    mem_free(ip);
+}
+
+static int32_t ip_limit(const struct connections *c, const char *host)
+{
+    int32_t limit = c->config.per_ip_override != NULL
+                        ? c->config.per_ip_override(c->config.context, host)
+                        : -1;
+    return limit >= 0 ? limit : c->config.connections_per_ip_max;
+}
+
+// At max.connections nothing is accepted; who comes waits in the backlog, as with Kafka.
+static void pause_or_resume(struct connections *c)
+{
+    bool paused = c->count >= c->config.connections_max;
+    if (paused == c->paused)
+        return;
+    c->paused = paused;
+    list_for_each (node, next, &c->listeners) {
+        struct connection_listener *l = container_of(node, struct connection_listener, node);
+        if (l->net != NULL)
+            l->net->pause(l->net, paused);
+    }
+}
+
+// --- idle connections
+
+static void set_idle_timer(struct connections *c)
+{
+    struct list_node *node = list_first(&c->all);
+    if (node == NULL || c->config.idle_ms_max < 0 || env_timer_is_set(&c->idle_timer))
+        return;
+    struct connection *oldest = container_of(node, struct connection, node);
+    int64_t idle_ns = c->config.idle_ms_max < INT64_MAX / ns_per_ms / 2
+                          ? c->config.idle_ms_max * ns_per_ms
+                          : INT64_MAX / 2;
+    env_timer_set(c->env->timers, &c->idle_timer, oldest->active_ns + idle_ns);
+}
+
+// Closes who neither sent nor took anything for too long; a request that the handler still works
+// on counts as activity.
+static void idle_fire(struct env_timer *timer)
+{
+    struct connections *c = container_of(timer, struct connections, idle_timer);
+    int64_t now_ns = env_mono_ns(c->env->clock);
+    struct list_node *node;
+    while ((node = list_first(&c->all)) != NULL) {
+        struct connection *conn = container_of(node, struct connection, node);
+        if ((now_ns - conn->active_ns) / ns_per_ms < c->config.idle_ms_max)
+            break;
+        if (conn->handed_count > 0) {
+            conn->active_ns = now_ns;
+            list_remove(&conn->node);
+            list_append(&c->all, &conn->node);
+            continue;
+        }
+        c->stats.closed_idle_total++;
+        connection__end(conn);
+    }
+    set_idle_timer(c);
+}
+
+// --- starving connections
+
+void connections__starving(struct connections *c, struct connection *conn)
+{
+    list_append(&c->hungry, &conn->hungry_node);
+    if (env_timer_is_set(&c->stall_timer))
+        return;
+    c->budget_given_at_stall = c->budget_given_total;
+    env_timer_set(c->env->timers, &c->stall_timer,
+                  env_mono_ns(c->env->clock) + CONNECTIONS_STALL_MS * ns_per_ms);
+}
+
+static void feed_all(struct connections *c)
+{
+    struct list_node *node;
+    while ((node = list_pop(&c->hungry)) != NULL)
+        connection__schedule(container_of(node, struct connection, hungry_node));
+}
+
+void connections__frame_released(struct connections *c)
+{
+    c->budget_given_total++;
+    feed_all(c);
+}
+
+// Incomplete frames hold the whole budget and nobody gives back: the largest of them goes, or all
+// would wait for each other forever.
+static void stall_fire(struct env_timer *timer)
+{
+    struct connections *c = container_of(timer, struct connections, stall_timer);
+    struct connection *largest = NULL;
+    if (list_empty(&c->hungry))
+        return;
+    list_for_each (node, next, &c->all) {
+        struct connection *conn = container_of(node, struct connection, node);
+        size_t held = rpc_frame_reader_held(&conn->reader);
+        if (held > 0 && (largest == NULL || held > rpc_frame_reader_held(&largest->reader)))
+            largest = conn;
+    }
+    if (c->budget_given_at_stall == c->budget_given_total && largest != NULL) {
+        trace_warn(c->config.trace, "broker",
+                   "queued.max.request.bytes is used up by requests that do not arrive; closing %s "
+                   "port %u, which holds %zu bytes",
+                   largest->net->remote.host, (unsigned)largest->net->remote.port,
+                   rpc_frame_reader_held(&largest->reader));
+        connection__end(largest);
+    }
+    feed_all(c); // those for whom it is still not enough set the timer again
+}
+
+// --- dirty connections
+
+static void post_flush(struct connections *c)
+{
+    if (!c->flush->posted)
+        env_post(c->env->mailbox, &c->flush->message);
+    c->flush->posted = true;
+}
+
+void connections__schedule(struct connections *c, struct connection *conn)
+{
+    list_append(&c->dirty, &conn->dirty_node);
+    post_flush(c);
+}
+
+static void tell_stopped(struct connections *c)
+{
+    void (*stopped)(void *context) = c->stopped;
+    if (!c->stopping || c->count > 0 || stopped == NULL)
+        return;
+    c->stopped = NULL;
+    stopped(c->stopped_context);
+}
+
+
+static void flush_receive(struct env_message *message)
+{
+    struct connection_flush *flush = container_of(message, struct connection_flush, message);
+    struct connections *c = flush->owner;
+    if (c == NULL) {
+        mem_free(flush);
+        return;
+    }
+    struct list now;
+    struct list_node *node;
+    flush->posted = false;
+    list_init(&now);
+    list_move_all(&now, &c->dirty);
+    // A connection that goes away meanwhile leaves this list by itself.
+    while ((node = list_pop(&now)) != NULL)
+        connection__run(container_of(node, struct connection, dirty_node));
+    tell_stopped(c); // last: it may free us
+}
+
+// --- listeners
+
+static void listener_accept(struct net_listener *net_listener, struct net_conn *net)
+{
+    struct connection_listener *l = net_listener->user;
+    struct connections *c = l->owner;
+    struct connection_ip *ip = ip_find_or_add(c, net->remote.host);
+    if (c->stopping || ip->count >= ip_limit(c, ip->host)) {
+        c->stats.refused_total++;
+        ip_drop_unused(c, ip);
+        net_close(net);
+        return;
+    }
+    ip->count++;
+    c->count++;
+    c->stats.accepted_total++;
+    connection__new(c, l, net, ip);
+    set_idle_timer(c);
+    pause_or_resume(c);
+}
+
+int connections_listen(struct connections *c, const char *name, const char *host, uint16_t port,
+                       struct net_address *local, struct diag *diag)
+{
+    struct net_listener *net;
+    check(c->magic == CONNECTIONS_MAGIC);
+    int result = net_listen(c->env->net, host, port, &net, diag);
+    if (result != 0)
+        return result;
+    struct connection_listener *l = mem_new(struct connection_listener);
+    l->owner = c;
+    l->net = net;
+    l->name = mem_copy_text(name);
+    net->accept = listener_accept;
+    net->user = l;
+    list_append(&c->listeners, &l->node);
+    if (c->paused)
+        net->pause(net, true);
+    pause_or_resume(c);
+    if (local != NULL)
+        *local = net->local;
+    return 0;
+}
+
+static void close_listeners(struct connections *c)
+{
+    list_for_each (node, next, &c->listeners) {
+        struct connection_listener *l = container_of(node, struct connection_listener, node);
+        if (l->net != NULL)
+            net_listener_close(l->net);
+        l->net = NULL;
+    }
+}
+
+// --- stopping
+
+void connections__removed(struct connections *c, struct connection *conn)
+{
+    c->count--;
+    conn->ip->count--;
+    ip_drop_unused(c, conn->ip);
+    if (c->count == 0)
+        env_timer_cancel(c->env->timers, &c->idle_timer);
+    connections__frame_released(c); // its incomplete frame
+    pause_or_resume(c);
+    if (c->stopping)
+        post_flush(c);
+}
+
+void connections_stop(struct connections *c, void (*stopped)(void *context), void *context)
+{
+    check(c->magic == CONNECTIONS_MAGIC);
+    c->stopping = true;
+    c->stopped = stopped;
+    c->stopped_context = context;
+    close_listeners(c);
+    list_for_each (node, next, &c->all) {
+        struct connection *conn = container_of(node, struct connection, node);
+        conn->closing = true;
+        connection__schedule(conn);
+    }
+    post_flush(c);
+}
+
+// --- life
+
+static void set_defaults(struct connections_config *config)
+{
+    if (config->queued_bytes_max <= 0)
+        config->queued_bytes_max = CONNECTIONS_QUEUED_BYTES_MAX;
+    if (config->queued_bytes_max < config->request_bytes_max)
+        config->queued_bytes_max = config->request_bytes_max; // one request must fit
+    if (config->answer_bytes_max == 0)
+        config->answer_bytes_max = CONNECTION_ANSWER_BYTES_MAX;
+    if (config->output_bytes_max == 0)
+        config->output_bytes_max = CONNECTION_OUTPUT_BYTES_MAX;
+    if (config->in_flight_max == 0)
+        config->in_flight_max = CONNECTION_IN_FLIGHT_MAX;
+}
+
+struct connections *connections_new(struct env *env, const struct connections_config *config)
+{
+    struct connections *c = mem_new(struct connections);
+    c->magic = CONNECTIONS_MAGIC;
+    c->env = env;
+    c->config = *config;
+    set_defaults(&c->config);
+    c->budget.size_max = (size_t)c->config.queued_bytes_max;
+    c->scratch = mem_alloc(RPC_SCRATCH_BYTES);
+    list_init(&c->listeners);
+    list_init(&c->all);
+    list_init(&c->dirty);
+    list_init(&c->hungry);
+    list_init(&c->abandoned);
+    c->flush = mem_new(struct connection_flush);
+    c->flush->message.receive = flush_receive;
+    c->flush->owner = c;
+    c->idle_timer.fire = idle_fire;
+    c->stall_timer.fire = stall_fire;
+    map_init(&c->ips);
+    env_random_fill(env->random, &c->ip_seed, sizeof c->ip_seed);
+    return c;
+}
+
+// Requests without a connection that nobody has ended yet live on without us.
+static void orphan_abandoned(struct connections *c)
+{
+    struct list_node *node;
+    while ((node = list_pop(&c->abandoned)) != NULL) {
+        struct request *r = container_of(node, struct request, node);
+        r->owner = NULL;
+        r->frame.budget = NULL;
+    }
+}
+
+void connections_free(struct connections *c)
+{
+    struct list_node *node;
+    check(c->magic == CONNECTIONS_MAGIC);
+    c->stopped = NULL;
+    close_listeners(c);
+    while ((node = list_first(&c->all)) != NULL) {
+        struct connection *conn = container_of(node, struct connection, node);
+        check(!conn->running); // not from inside a handler
+        connection__end(conn);
+    }
+    orphan_abandoned(c);
+    while ((node = list_pop(&c->listeners)) != NULL) {
+        struct connection_listener *l = container_of(node, struct connection_listener, node);
+        mem_free(l->name);
+        mem_free(l);
+    }
+    env_timer_cancel(c->env->timers, &c->idle_timer);
+    env_timer_cancel(c->env->timers, &c->stall_timer);
+    map_release(&c->ips);
+    mem_free(c->scratch);
+    c->flush->owner = NULL;
+    if (!c->flush->posted)
+        mem_free(c->flush);
+    c->magic = 0;
+    mem_free(c);
+}
+
+void connections_set_limits(struct connections *c, int32_t connections_max,
+                            int32_t connections_per_ip_max)
+{
+    c->config.connections_max = connections_max;
+    c->config.connections_per_ip_max = connections_per_ip_max;
+    pause_or_resume(c);
+}
+
+void connections_stats_get(const struct connections *c, struct connections_stats *out)
+{
+    *out = c->stats;
+    out->open_count = c->count;
+    out->queued_bytes = c->budget.used;
+}
