@@ -124,10 +124,13 @@ static bool read_some(struct connection *conn)
         parse(conn);
         progress = true;
     }
+    // Until there is a request to serve: more of them are read when that has been handed over.
     for (int i = 0; i < READS_MAX && conn->readable && !conn->unparsed && may_read(conn); i++) {
         if (!read_once(conn))
             break;
         progress = true;
+        if (!list_empty(&conn->queued))
+            break;
     }
     if (progress)
         touch(conn);

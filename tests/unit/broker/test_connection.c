@@ -1,0 +1,992 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Connections over a network, clock and mailbox that the test moves by hand.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/be.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/heap.h"
+#include "base/mem.h"
+#include "broker/connection.h"
+#include "broker/request.h"
+#include "env/clock.h"
+#include "env/mailbox.h"
+#include "env/random.h"
+#include "env/timer.h"
+#include "wire/api/api_versions.h"
+#include "wire/api/fetch.h"
+#include "wire/api/metadata.h"
+#include "wire/api/produce.h"
+#include "wire/api_keys.h"
+
+enum { CONNS_MAX = 8, HANDED_MAX = 200 };
+
+struct peer {
+    struct net_conn conn;
+    struct fixture *f;
+    struct buf input;     // sent by the peer, not read yet
+    struct buf output;    // received by the peer
+    size_t output_room;   // what the socket still takes
+    bool peer_closed;
+    bool open;
+    unsigned wanted;
+};
+
+struct fixture {
+    struct env env;
+    struct env_clock clock;
+    struct env_timers timers;
+    struct env_mailbox mailbox;
+    struct env_net net;
+    struct env_random random;
+    struct heap timer_heap;
+    struct env_message *first, *last;
+    int64_t now_ns;
+    struct net_listener listener;
+    bool listening, paused;
+
+    struct connections *connections;
+    struct connections_config config;
+    struct peer peers[CONNS_MAX];
+    int peer_count;
+
+    // The handler's.
+    struct request *handed[HANDED_MAX];
+    int handed_count;
+    bool answer_at_once;
+    int abandoned_count;
+    int cleanup_count;
+    int stopped_count;
+    bool free_when_stopped;
+};
+
+static struct fixture *F; // the one of the running test, for callbacks without a context
+
+// --- the environment
+
+static int64_t wall_ms(struct env_clock *clock)
+{
+    return 0;
+}
+
+static int64_t mono_ns(struct env_clock *clock)
+{
+    return F->now_ns;
+}
+
+static void timer_set(struct env_timers *timers, struct env_timer *timer, int64_t at_ns)
+{
+    heap_remove(&F->timer_heap, &timer->node);
+    heap_insert(&F->timer_heap, &timer->node, at_ns);
+}
+
+static void timer_cancel(struct env_timers *timers, struct env_timer *timer)
+{
+    heap_remove(&F->timer_heap, &timer->node);
+}
+
+static void post(struct env_mailbox *mailbox, struct env_message *message)
+{
+    message->next = NULL;
+    if (F->first == NULL)
+        F->first = message;
+    else
+        F->last->next = message;
+    F->last = message;
+}
+
+static void fill(struct env_random *random, void *out, size_t size)
+{
+    memset(out, 7, size);
+}
+
+static struct peer *peer_of(struct net_conn *conn)
+{
+    return container_of(conn, struct peer, conn);
+}
+
+static void peer_want(struct net_conn *conn, unsigned events)
+{
+    peer_of(conn)->wanted = events;
+}
+
+static int64_t peer_read(struct net_conn *conn, void *out, size_t size)
+{
+    struct peer *p = peer_of(conn);
+    assert_true(p->open);
+    if (p->input.size == 0)
+        return p->peer_closed ? ERR_CLOSED : ERR_AGAIN;
+    size_t n = size < p->input.size ? size : p->input.size;
+    memcpy(out, p->input.data, n);
+    buf_consume(&p->input, n);
+    return (int64_t)n;
+}
+
+static int64_t peer_write(struct net_conn *conn, const struct net_slice *slices, int count)
+{
+    struct peer *p = peer_of(conn);
+    size_t total = 0;
+    assert_true(p->open);
+    assert_true(count > 0 && count <= NET_SLICES_MAX);
+    if (p->output_room == 0)
+        return ERR_AGAIN;
+    for (int i = 0; i < count && p->output_room > 0; i++) {
+        size_t n = slices[i].size < p->output_room ? slices[i].size : p->output_room;
+        if (slices[i].file != NULL)
+            buf_append_zeros(&p->output, n);
+        else
+            buf_append(&p->output, slices[i].data, n);
+        p->output_room -= n;
+        total += n;
+    }
+    return (int64_t)total;
+}
+
+static void peer_close(struct net_conn *conn)
+{
+    struct peer *p = peer_of(conn);
+    assert_true(p->open);
+    p->open = false;
+}
+
+static const struct net_conn_ops peer_ops = {peer_want, peer_read, peer_write, peer_close};
+
+static void listener_close(struct net_listener *listener)
+{
+    F->listening = false;
+}
+
+static void listener_pause(struct net_listener *listener, bool paused)
+{
+    F->paused = paused;
+}
+
+static int fake_listen(struct env_net *net, const char *host, uint16_t port,
+                       struct net_listener **out, struct diag *diag)
+{
+    if (port == 1)
+        return diag_set(diag, ERR_BUSY, "port 1 is in use");
+    F->listener = (struct net_listener){.close = listener_close, .pause = listener_pause};
+    str_copy_to(str_from(host), F->listener.local.host, NET_ADDRESS_TEXT_MAX);
+    F->listener.local.port = port;
+    F->listening = true;
+    *out = &F->listener;
+    return 0;
+}
+
+// Runs until nothing is left to do: messages, and events of connections that want them.
+static void settle(void)
+{
+    bool busy = true;
+    for (int i = 0; busy; i++) {
+        busy = false;
+        assert_true(i < 100000); // something spins
+        while (F->first != NULL) {
+            struct env_message *m = F->first;
+            F->first = m->next;
+            m->receive(m);
+            busy = true;
+        }
+        for (int j = 0; j < F->peer_count; j++) {
+            struct peer *p = &F->peers[j];
+            unsigned events = 0;
+            if (!p->open)
+                continue;
+            if ((p->wanted & NET_READABLE) != 0 && (p->input.size > 0 || p->peer_closed))
+                events |= NET_READABLE;
+            if ((p->wanted & NET_WRITABLE) != 0 && p->output_room > 0)
+                events |= NET_WRITABLE;
+            if (events != 0) {
+                p->conn.ready(&p->conn, events);
+                busy = true;
+            }
+        }
+    }
+}
+
+static void pass_ms(int64_t ms)
+{
+    int64_t end_ns = F->now_ns + ms * 1000000;
+    struct heap_node *node;
+    while ((node = heap_min(&F->timer_heap)) != NULL && node->key <= end_ns) {
+        struct env_timer *timer = container_of(node, struct env_timer, node);
+        F->now_ns = node->key > F->now_ns ? node->key : F->now_ns;
+        heap_remove(&F->timer_heap, node);
+        timer->fire(timer);
+        settle();
+    }
+    F->now_ns = end_ns;
+}
+
+static struct peer *dial(const char *host)
+{
+    struct peer *p = &F->peers[F->peer_count++];
+    *p = (struct peer){.conn.ops = &peer_ops, .f = F, .output_room = SIZE_MAX, .open = true};
+    str_copy_to(str_from(host), p->conn.remote.host, NET_ADDRESS_TEXT_MAX);
+    p->conn.remote.port = (uint16_t)(50000 + F->peer_count);
+    p->conn.local = F->listener.local;
+    buf_init(&p->input, 100 << 20);
+    buf_init(&p->output, 100 << 20);
+    F->listener.accept(&F->listener, &p->conn);
+    settle();
+    return p;
+}
+
+// --- requests and answers
+
+// A request of 10 + body_size bytes, header version 1.
+static void put_request(struct peer *p, int key, int version, int32_t correlation_id,
+                        size_t body_size)
+{
+    buf_append_be32(&p->input, (uint32_t)(10 + body_size));
+    buf_append_be16(&p->input, (uint16_t)key);
+    buf_append_be16(&p->input, (uint16_t)version);
+    buf_append_be32(&p->input, (uint32_t)correlation_id);
+    buf_append_be16(&p->input, 0);
+    for (size_t i = 0; i < body_size; i++)
+        buf_append_u8(&p->input, (uint8_t)(correlation_id + (int)i));
+}
+
+static void ask(struct peer *p, int key, int32_t correlation_id)
+{
+    put_request(p, key, 4, correlation_id, 20);
+    settle();
+}
+
+static void reply(struct request *r)
+{
+    struct metadata_response metadata;
+    struct produce_response produce;
+    struct fetch_response fetch;
+    metadata_response_init(&metadata);
+    produce_response_init(&produce);
+    fetch_response_init(&fetch);
+    switch (r->header.api_key) {
+    case API_METADATA:
+        request_reply(r, &metadata);
+        break;
+    case API_PRODUCE:
+        request_reply(r, &produce);
+        break;
+    default:
+        request_reply(r, &fetch);
+        break;
+    }
+}
+
+static void answer(int index)
+{
+    struct request *r = F->handed[index];
+    F->handed[index] = NULL;
+    reply(r);
+    settle();
+}
+
+// The correlation ids of the answers the peer has got since it last looked; returns their number.
+static int got(struct peer *p, int32_t *ids)
+{
+    int count = 0;
+    size_t at = 0;
+    while (at < p->output.size) {
+        assert_true(p->output.size - at >= 8);
+        uint32_t size = be32_load(p->output.data + at);
+        assert_true(size <= p->output.size - at - 4);
+        ids[count++] = (int32_t)be32_load(p->output.data + at + 4);
+        at += 4 + size;
+    }
+    buf_clear(&p->output);
+    return count;
+}
+
+static void expect_ids(struct peer *p, int count, const int32_t *expected)
+{
+    int32_t ids[HANDED_MAX];
+    assert_int_equal(got(p, ids), count);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(ids[i], expected[i]);
+}
+
+#define EXPECT(peer, ...)                                                                         \
+    expect_ids(peer, (int)(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t)),                    \
+               (int32_t[]){__VA_ARGS__})
+
+static void check_body(const struct request *r)
+{
+    for (size_t i = 0; i < r->body.size; i++)
+        assert_int_equal(r->body.data[i], (uint8_t)(r->header.correlation_id + (int)i));
+}
+
+static void count_cleanup(struct request_cleanup *cleanup)
+{
+    F->cleanup_count++;
+}
+
+static void handle(void *context, struct request *r)
+{
+    struct fixture *f = context;
+    assert_false(request_is_abandoned(r));
+    struct request_cleanup *cleanup = arena_new(&r->arena, struct request_cleanup);
+    cleanup->run = count_cleanup;
+    request_add_cleanup(r, cleanup);
+    if (f->answer_at_once) {
+        reply(r);
+        return;
+    }
+    assert_true(f->handed_count < HANDED_MAX);
+    f->handed[f->handed_count++] = r;
+}
+
+// --- life
+
+static const struct rpc_api served[] = {
+    {.key = API_PRODUCE, .version_min = 3, .version_max = 8},
+    {.key = API_FETCH, .version_min = 4, .version_max = 11},
+    {.key = API_METADATA, .version_min = 0, .version_max = 8},
+    {.key = API_API_VERSIONS, .version_min = 0, .version_max = 4},
+};
+
+static void start(void)
+{
+    struct diag diag;
+    struct net_address local;
+    F->connections = connections_new(&F->env, &F->config);
+    assert_int_equal(
+        connections_listen(F->connections, "EXTERNAL", "10.0.0.1", 1, &local, &diag), ERR_BUSY);
+    assert_int_equal(
+        connections_listen(F->connections, "EXTERNAL", "10.0.0.1", 9092, &local, &diag), 0);
+    assert_int_equal(local.port, 9092);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    F = f;
+    f->clock = (struct env_clock){wall_ms, mono_ns};
+    f->timers = (struct env_timers){timer_set, timer_cancel};
+    f->mailbox.post = post;
+    f->random.fill = fill;
+    f->net.listen = fake_listen;
+    f->now_ns = 1000000000;
+    heap_init(&f->timer_heap);
+    f->env = (struct env){.clock = &f->clock, .timers = &f->timers, .net = &f->net,
+                          .random = &f->random, .mailbox = &f->mailbox};
+    f->config = (struct connections_config){
+        .apis = {.items = served, .count = 4},
+        .handle = handle,
+        .context = f,
+        .request_bytes_max = 1 << 20,
+        .arena_bytes_max = 1 << 20,
+        .idle_ms_max = 600000,
+        .connections_max = INT32_MAX,
+        .connections_per_ip_max = INT32_MAX,
+    };
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    if (F->connections != NULL)
+        connections_free(F->connections);
+    for (int i = 0; i < F->handed_count; i++)
+        if (F->handed[i] != NULL)
+            request_drop(F->handed[i]);
+    settle();
+    assert_null(heap_min(&F->timer_heap)); // nothing is left behind
+    for (int i = 0; i < F->peer_count; i++) {
+        assert_false(F->peers[i].open);
+        buf_release(&F->peers[i].input);
+        buf_release(&F->peers[i].output);
+    }
+    heap_release(&F->timer_heap);
+    free(F);
+    F = NULL;
+    return 0;
+}
+
+// --- tests
+
+static void test_a_request_and_its_answer(void **state)
+{
+    start();
+    struct peer *p = dial("192.0.2.7");
+    put_request(p, API_METADATA, 4, 77, 20);
+    struct buf all = p->input;
+    buf_init(&p->input, 1 << 20);
+    for (size_t i = 0; i < all.size; i++) { // byte by byte
+        assert_int_equal(F->handed_count, 0);
+        buf_append(&p->input, all.data + i, 1);
+        settle();
+    }
+    buf_release(&all);
+    assert_int_equal(F->handed_count, 1);
+    struct request *r = F->handed[0];
+    assert_int_equal(r->header.api_key, API_METADATA);
+    assert_int_equal(r->header.api_version, 4);
+    assert_int_equal(r->header.correlation_id, 77);
+    assert_int_equal(r->body.size, 20);
+    check_body(r);
+    assert_string_equal(request_listener(r), "EXTERNAL");
+    assert_string_equal(request_remote_address(r)->host, "192.0.2.7");
+    assert_int_equal(request_local_address(r)->port, 9092);
+    assert_int_equal(r->received_ns, F->now_ns);
+    answer(0);
+    EXPECT(p, 77);
+    assert_int_equal(F->cleanup_count, 1);
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.open_count, 1);
+    assert_int_equal(stats.requests_total, 1);
+    assert_int_equal(stats.bytes_in_total, 34);
+    assert_true(stats.bytes_out_total > 8);
+    assert_int_equal(stats.queued_bytes, 0);
+}
+
+static void test_one_at_a_time_but_for_produce(void **state)
+{
+    start();
+    struct peer *p = dial("192.0.2.7");
+    ask(p, API_METADATA, 1);
+    ask(p, API_FETCH, 2);
+    ask(p, API_PRODUCE, 3);
+    ask(p, API_PRODUCE, 4);
+    ask(p, API_PRODUCE, 5);
+    ask(p, API_METADATA, 6);
+    assert_int_equal(F->handed_count, 1);
+    answer(0);
+    assert_int_equal(F->handed_count, 2); // the fetch, alone
+    answer(1);
+    assert_int_equal(F->handed_count, 5); // all three produces
+    answer(4);                            // the last of them first
+    EXPECT(p, 1, 2);
+    answer(2);
+    answer(3);
+    EXPECT(p, 3, 4, 5);
+    assert_int_equal(F->handed_count, 6);
+    assert_int_equal(F->handed[5]->header.correlation_id, 6);
+    answer(5);
+    EXPECT(p, 6);
+}
+
+// Many requests in one read, answered at once, leave in one write and in order.
+static void test_a_batch_of_requests(void **state)
+{
+    int32_t ids[HANDED_MAX];
+    start();
+    F->answer_at_once = true;
+    struct peer *p = dial("192.0.2.7");
+    for (int i = 0; i < 150; i++)
+        put_request(p, API_METADATA, 4, i, (size_t)i);
+    settle();
+    assert_int_equal(got(p, ids), 150);
+    for (int i = 0; i < 150; i++)
+        assert_int_equal(ids[i], i);
+    assert_int_equal(F->cleanup_count, 150);
+}
+
+static void test_drop_answers_nothing(void **state)
+{
+    start();
+    struct peer *p = dial("192.0.2.7");
+    ask(p, API_PRODUCE, 1);
+    ask(p, API_PRODUCE, 2);
+    request_drop(F->handed[0]);
+    F->handed[0] = NULL;
+    settle();
+    assert_int_equal(F->cleanup_count, 1);
+    answer(1);
+    EXPECT(p, 2);
+}
+
+static void test_version_fallback(void **state)
+{
+    start();
+    struct peer *p = dial("192.0.2.7");
+    put_request(p, API_API_VERSIONS, 99, 5, 3); // its body starts with the tag section: byte 5
+    be16_store(p->input.data + 12, 0);
+    p->input.data[14] = 0;
+    settle();
+    assert_int_equal(F->handed_count, 1);
+    struct request *r = F->handed[0];
+    F->handed[0] = NULL;
+    assert_true(r->header.is_version_fallback);
+    struct api_versions_response response;
+    api_versions_response_init(&response);
+    response.error_code = 35;
+    request_reply_version(r, 0, &response);
+    settle();
+    assert_int_equal(p->output.size, 4 + 4 + 2 + 4);
+    assert_int_equal(be16_load(p->output.data + 8), 35);
+    EXPECT(p, 5);
+    assert_true(p->open);
+}
+
+// What was asked before the garbage is answered first.
+static void test_garbage_closes_after_earlier_answers(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } cases[] = {
+        {"\xff\xff\xff\xff", 4},                                // a negative size
+        {"GET / HTTP/1.1\r\n\r\n", 18},                         // too large
+        {"\0\0\0\x0a\0\x03\0\x63\0\0\0\1\0\0", 14},             // Metadata version 99
+        {"\0\0\0\x0a\x03\xe8\0\0\0\0\0\1\0\0", 14},             // key 1000
+        {"\0\0\0\4\0\3\0\1", 8},                                // shorter than a header
+        {"\0\0\0\0", 4},                                        // empty
+        {"\0\x0f\0\0\x03\xe8\0\0\0\0\0\1", 12},                 // bad key, seen before the rest is
+        {"\0\0\0\x0a\0\x03\0\1\0\0\0\1\0\x7f", 14},             // a client id past the end
+    };
+    start();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct peer *p = dial("192.0.2.7");
+        F->handed_count = 0;
+        ask(p, API_METADATA, 1);
+        buf_append(&p->input, cases[i].bytes, cases[i].size);
+        settle();
+        assert_true(p->open);
+        ask(p, API_METADATA, 2); // not read any more
+        answer(0);
+        assert_int_equal(F->handed_count, 1);
+        EXPECT(p, 1);
+        if (p->open)
+            fail_msg("case %zu: still open", i);
+    }
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.closed_bad_total, 8);
+}
+
+static void on_abandoned(struct request *r)
+{
+    assert_true(request_is_abandoned(r));
+    check_body(r); // the frame is still there
+    F->abandoned_count++;
+}
+
+static void end_when_abandoned(struct request *r)
+{
+    on_abandoned(r);
+    reply(r);
+}
+
+static void test_a_lost_connection_abandons_what_waits(void **state)
+{
+    start();
+    struct peer *p = dial("192.0.2.7");
+    ask(p, API_PRODUCE, 1);
+    ask(p, API_PRODUCE, 2);
+    ask(p, API_PRODUCE, 3);
+    ask(p, API_METADATA, 4); // not handed over: nobody hears of it
+    assert_int_equal(F->handed_count, 3);
+    F->handed[0]->abandoned = on_abandoned;
+    F->handed[1]->abandoned = end_when_abandoned;
+    p->peer_closed = true;
+    settle();
+    assert_false(p->open);
+    assert_int_equal(F->abandoned_count, 2);
+    assert_int_equal(F->cleanup_count, 1);
+    F->handed[1] = NULL;
+    // The others end later: with an answer that goes nowhere, or without.
+    assert_true(request_is_abandoned(F->handed[2]));
+    answer(0);
+    request_close_connection(F->handed[2], "test");
+    F->handed[2] = NULL;
+    assert_int_equal(F->cleanup_count, 3);
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.queued_bytes, 0);
+    assert_int_equal(stats.open_count, 0);
+}
+
+static void answer_the_next(struct request *r)
+{
+    F->abandoned_count++;
+    for (int i = 0; i < F->handed_count; i++)
+        if (F->handed[i] != NULL && F->handed[i] != r) {
+            struct request *other = F->handed[i];
+            F->handed[i] = NULL;
+            reply(other);
+            break;
+        }
+}
+
+// An owner that hears of one abandoned request may end another of the same connection.
+static void test_abandoned_callbacks_may_end_others(void **state)
+{
+    start();
+    struct peer *p = dial("192.0.2.7");
+    ask(p, API_PRODUCE, 1);
+    ask(p, API_PRODUCE, 2);
+    F->handed[0]->abandoned = answer_the_next;
+    p->conn.ready(&p->conn, NET_FAILED);
+    settle();
+    assert_false(p->open);
+    assert_int_equal(F->abandoned_count, 1);
+    answer(0);
+    assert_int_equal(F->cleanup_count, 2);
+}
+
+static void test_close_by_the_handler_cuts_what_follows(void **state)
+{
+    start();
+    struct peer *p = dial("192.0.2.7");
+    for (int i = 0; i < 4; i++)
+        ask(p, API_PRODUCE, i);
+    ask(p, API_METADATA, 9);
+    answer(2); // answered, but after the one that closes
+    F->handed[3]->abandoned = on_abandoned;
+    request_close_connection(F->handed[1], "test");
+    F->handed[1] = NULL;
+    settle();
+    assert_int_equal(F->abandoned_count, 1);
+    assert_true(p->open); // the first one is still to be answered
+    answer(0);
+    EXPECT(p, 0);
+    assert_false(p->open);
+    answer(3);
+    assert_int_equal(F->cleanup_count, 4);
+}
+
+static void test_a_slow_reader_is_not_read(void **state)
+{
+    F->config.output_bytes_max = 500;
+    start();
+    F->answer_at_once = true;
+    struct peer *p = dial("192.0.2.7");
+    p->output_room = 10;
+    for (int i = 0; i < 200; i++)
+        put_request(p, API_METADATA, 4, i, 2000);
+    settle();
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.bytes_out_total, 10);
+    assert_true(stats.requests_total < 64);
+    assert_true(p->input.size > 300000);
+    assert_true(stats.queued_bytes < 100000);
+    assert_int_equal(p->wanted, NET_WRITABLE);
+    int32_t ids[HANDED_MAX];
+    while (p->output.size < 10 + 1) {
+        p->output_room = 7;
+        settle();
+    }
+    p->output_room = SIZE_MAX;
+    settle();
+    assert_int_equal(got(p, ids), 200);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(ids[i], i);
+}
+
+static void test_requests_in_flight_are_bounded(void **state)
+{
+    F->config.in_flight_max = 10;
+    start();
+    struct peer *p = dial("192.0.2.7");
+    for (int i = 0; i < 100; i++)
+        put_request(p, API_PRODUCE, 4, i, 1000);
+    settle();
+    assert_int_equal(F->handed_count, 10);
+    assert_true(p->input.size > 60000);
+    assert_int_equal(p->wanted, 0);
+    for (int i = 0; i < 100; i++) {
+        assert_true(F->handed_count > i);
+        assert_true(F->handed_count - i <= 10);
+        check_body(F->handed[i]);
+        answer(i);
+    }
+    int32_t ids[HANDED_MAX];
+    assert_int_equal(got(p, ids), 100);
+}
+
+static void test_the_frame_budget_is_shared(void **state)
+{
+    F->config.request_bytes_max = 100000;
+    F->config.queued_bytes_max = 100000;
+    start();
+    struct peer *a = dial("192.0.2.7");
+    struct peer *b = dial("192.0.2.8");
+    put_request(a, API_PRODUCE, 4, 1, 80000);
+    settle();
+    assert_int_equal(F->handed_count, 1);
+    put_request(b, API_PRODUCE, 4, 2, 50000);
+    put_request(b, API_PRODUCE, 4, 3, 60000);
+    settle();
+    assert_int_equal(F->handed_count, 1);
+    assert_int_equal(b->wanted, 0);
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_true(stats.queued_bytes <= 100000);
+    answer(0);
+    assert_int_equal(F->handed_count, 2);
+    check_body(F->handed[1]);
+    answer(1);
+    assert_int_equal(F->handed_count, 3);
+    check_body(F->handed[2]);
+    answer(2);
+    EXPECT(a, 1);
+    EXPECT(b, 2, 3);
+}
+
+// Requests that never arrive hold the budget: after a while the largest has to go.
+static void test_a_stall_costs_the_largest(void **state)
+{
+    F->config.request_bytes_max = 100000;
+    F->config.queued_bytes_max = 100000;
+    start();
+    struct peer *hogs[2] = {dial("192.0.2.7"), dial("192.0.2.8")};
+    struct peer *good = dial("192.0.2.9");
+    for (int i = 0; i < 2; i++) {
+        put_request(hogs[i], API_PRODUCE, 4, 1, 90000);
+        hogs[i]->input.size = i == 0 ? 44000 : 36000; // the rest never comes
+        settle();
+    }
+    put_request(good, API_PRODUCE, 4, 5, 60000);
+    settle();
+    assert_int_equal(F->handed_count, 0);
+    pass_ms(CONNECTIONS_STALL_MS - 1);
+    assert_true(hogs[0]->open && hogs[1]->open);
+    for (int i = 0; i < 4 && F->handed_count == 0; i++)
+        pass_ms(CONNECTIONS_STALL_MS);
+    assert_int_equal(F->handed_count, 1);
+    assert_true(good->open);
+    assert_false(hogs[0]->open && hogs[1]->open);
+    answer(0);
+    EXPECT(good, 5);
+}
+
+static void test_idle_connections_are_closed(void **state)
+{
+    F->config.idle_ms_max = 1000;
+    start();
+    struct peer *idle = dial("192.0.2.7");
+    struct peer *active = dial("192.0.2.8");
+    struct peer *waiting = dial("192.0.2.9");
+    ask(waiting, API_FETCH, 1);
+    F->answer_at_once = true;
+    pass_ms(600);
+    ask(active, API_METADATA, 1);
+    pass_ms(399);
+    assert_true(idle->open);
+    pass_ms(1);
+    assert_false(idle->open);
+    assert_true(active->open);
+    assert_true(waiting->open); // the handler has its request
+    pass_ms(599);
+    assert_true(active->open);
+    pass_ms(1);
+    assert_false(active->open);
+    pass_ms(5000);
+    assert_true(waiting->open);
+    answer(0);
+    pass_ms(5000);
+    assert_false(waiting->open);
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.closed_idle_total, 3);
+}
+
+static int32_t override(void *context, const char *host)
+{
+    return strcmp(host, "192.0.2.9") == 0 ? 1 : -1;
+}
+
+static void test_limits_per_address(void **state)
+{
+    F->config.connections_per_ip_max = 2;
+    F->config.per_ip_override = override;
+    start();
+    struct peer *a = dial("192.0.2.7");
+    assert_true(dial("192.0.2.7")->open);
+    assert_false(dial("192.0.2.7")->open);
+    assert_true(dial("192.0.2.8")->open);
+    assert_true(dial("192.0.2.9")->open);
+    assert_false(dial("192.0.2.9")->open);
+    a->peer_closed = true;
+    settle();
+    assert_true(dial("192.0.2.7")->open);
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.refused_total, 2);
+    assert_int_equal(stats.open_count, 4);
+}
+
+static void test_at_the_connection_limit_nothing_is_accepted(void **state)
+{
+    F->config.connections_max = 2;
+    start();
+    struct peer *a = dial("192.0.2.7");
+    assert_false(F->paused);
+    dial("192.0.2.8");
+    assert_true(F->paused);
+    a->peer_closed = true;
+    settle();
+    assert_false(F->paused);
+    connections_set_limits(F->connections, 1, 10);
+    assert_true(F->paused);
+    connections_set_limits(F->connections, 10, 10);
+    assert_false(F->paused);
+}
+
+static void on_stopped(void *context)
+{
+    F->stopped_count++;
+    if (F->free_when_stopped) {
+        connections_free(F->connections);
+        F->connections = NULL;
+    }
+}
+
+static void test_stop_finishes_what_is_in_flight(void **state)
+{
+    start();
+    struct peer *idle = dial("192.0.2.7");
+    struct peer *busy = dial("192.0.2.8");
+    ask(busy, API_METADATA, 1);
+    ask(busy, API_METADATA, 2); // read, not yet handed over
+    F->free_when_stopped = true;
+    connections_stop(F->connections, on_stopped, NULL);
+    assert_false(F->listening);
+    settle();
+    assert_false(idle->open);
+    assert_true(busy->open);
+    ask(busy, API_METADATA, 3); // not read
+    answer(0);
+    assert_int_equal(F->stopped_count, 0);
+    answer(1);
+    EXPECT(busy, 1, 2);
+    assert_int_equal(F->handed_count, 2);
+    assert_false(busy->open);
+    assert_int_equal(F->stopped_count, 1);
+}
+
+static void test_stop_without_connections(void **state)
+{
+    start();
+    connections_stop(F->connections, on_stopped, NULL);
+    settle();
+    assert_int_equal(F->stopped_count, 1);
+}
+
+static void test_requests_outlive_everything(void **state)
+{
+    start();
+    struct peer *p = dial("192.0.2.7");
+    ask(p, API_PRODUCE, 1);
+    ask(p, API_PRODUCE, 2);
+    answer(1); // posts a flush that finds nobody
+    connections_free(F->connections);
+    F->connections = NULL;
+    assert_false(p->open);
+    assert_true(request_is_abandoned(F->handed[0]));
+    check_body(F->handed[0]);
+    answer(0);
+    assert_int_equal(F->cleanup_count, 2);
+}
+
+static int released_count;
+
+static void release_user(void *user)
+{
+    released_count += *(int *)user;
+}
+
+static void test_user_data_goes_with_the_connection(void **state)
+{
+    int one = 1, ten = 10;
+    released_count = 0;
+    start();
+    struct peer *p = dial("192.0.2.7");
+    ask(p, API_METADATA, 1);
+    assert_null(request_connection_user(F->handed[0]));
+    connection_set_user(F->handed[0]->connection, &one, release_user);
+    connection_set_user(F->handed[0]->connection, &ten, release_user);
+    assert_int_equal(released_count, 1);
+    assert_ptr_equal(request_connection_user(F->handed[0]), &ten);
+    p->peer_closed = true;
+    settle();
+    assert_int_equal(released_count, 11);
+}
+
+// An answer with ranges of files keeps its cleanups back until the last byte is out.
+static void test_files_stay_open_until_sent(void **state)
+{
+    static char file;
+    start();
+    struct peer *p = dial("192.0.2.7");
+    p->output_room = 100;
+    put_request(p, API_FETCH, 4, 1, 20);
+    settle();
+    struct request *r = F->handed[0];
+    F->handed[0] = NULL;
+    struct fetch_response response;
+    fetch_response_init(&response);
+    fetch_response_fetchable_topic_response_array_new(&r->arena, 1, &response.responses);
+    struct fetch_response_fetchable_topic_response *topic = &response.responses.items[0];
+    topic->topic = str_from("t");
+    fetch_response_partition_data_array_new(&r->arena, 2, &topic->partitions);
+    for (int i = 0; i < 2; i++)
+        topic->partitions.items[i].records =
+            (struct wire_records){.source = &file, .position = 0, .size = 100000};
+    r->splice_max = 2;
+    request_reply(r, &response);
+    settle();
+    assert_int_equal(p->output.size, 100);
+    assert_int_equal(F->cleanup_count, 0);
+    p->output_room = 150000;
+    settle();
+    assert_int_equal(F->cleanup_count, 0);
+    p->output_room = SIZE_MAX;
+    settle();
+    assert_int_equal(F->cleanup_count, 1);
+    assert_true(p->output.size > 200000);
+    EXPECT(p, 1);
+}
+
+static void test_an_answer_that_cannot_be_encoded_closes(void **state)
+{
+    F->config.answer_bytes_max = 20;
+    start();
+    struct peer *p = dial("192.0.2.7");
+    ask(p, API_METADATA, 1);
+    answer(0);
+    assert_int_equal(p->output.size, 0);
+    assert_false(p->open);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_request_and_its_answer),
+        TEST(test_one_at_a_time_but_for_produce),
+        TEST(test_a_batch_of_requests),
+        TEST(test_drop_answers_nothing),
+        TEST(test_version_fallback),
+        TEST(test_garbage_closes_after_earlier_answers),
+        TEST(test_a_lost_connection_abandons_what_waits),
+        TEST(test_abandoned_callbacks_may_end_others),
+        TEST(test_close_by_the_handler_cuts_what_follows),
+        TEST(test_a_slow_reader_is_not_read),
+        TEST(test_requests_in_flight_are_bounded),
+        TEST(test_the_frame_budget_is_shared),
+        TEST(test_a_stall_costs_the_largest),
+        TEST(test_idle_connections_are_closed),
+        TEST(test_limits_per_address),
+        TEST(test_at_the_connection_limit_nothing_is_accepted),
+        TEST(test_stop_finishes_what_is_in_flight),
+        TEST(test_stop_without_connections),
+        TEST(test_requests_outlive_everything),
+        TEST(test_user_data_goes_with_the_connection),
+        TEST(test_files_stay_open_until_sent),
+        TEST(test_an_answer_that_cannot_be_encoded_closes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
