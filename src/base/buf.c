@@ -33,20 +33,21 @@ uint8_t *buf_detach(struct buf *b, size_t *size)
     return data;
 }
 
-bool buf_reserve(struct buf *b, size_t size)
+// Makes room for `size` bytes of content and `extra` that do not count.
+static bool buf_make_room(struct buf *b, size_t size, size_t extra)
 {
     if (b->failed || size > b->size_max - b->size) {
         b->failed = true;
         return false;
     }
-    size_t need = b->size + size;
+    size_t need = b->size + size + extra;
     if (need <= b->capacity)
         return true;
     size_t capacity = b->capacity > 0 ? b->capacity : BUF_FIRST_CAPACITY;
     while (capacity < need)
         capacity = capacity > b->size_max / 2 ? need : capacity * 2;
     if (capacity > b->size_max)
-        capacity = b->size_max;
+        capacity = b->size_max > need ? b->size_max : need;
     uint8_t *data = realloc(b->data, capacity);
     if (data == NULL) {
         b->failed = true;
@@ -55,6 +56,11 @@ bool buf_reserve(struct buf *b, size_t size)
     b->data = data;
     b->capacity = capacity;
     return true;
+}
+
+bool buf_reserve(struct buf *b, size_t size)
+{
+    return buf_make_room(b, size, 0);
 }
 
 uint8_t *buf_extend(struct buf *b, size_t size)
@@ -126,7 +132,7 @@ void buf_vprintf(struct buf *b, const char *format, va_list args)
     va_copy(again, args);
     int size = vsnprintf(NULL, 0, format, args);
     // One byte more, for the NUL that vsnprintf insists on writing.
-    if (size >= 0 && buf_reserve(b, (size_t)size + 1)) {
+    if (size >= 0 && buf_make_room(b, (size_t)size, 1)) {
         vsnprintf((char *)b->data + b->size, (size_t)size + 1, format, again);
         b->size += (size_t)size;
     }
@@ -152,7 +158,7 @@ void buf_consume(struct buf *b, size_t size)
 
 const char *buf_text(struct buf *b)
 {
-    if (!buf_reserve(b, 1))
+    if (!buf_make_room(b, 0, 1))
         return "";
     b->data[b->size] = '\0';
     return (const char *)b->data;

@@ -31,11 +31,11 @@ void buf_clear(struct buf *b);
 // Gives the memory away (free it with mem_free) and leaves an empty buffer with the same maximum.
 uint8_t *buf_detach(struct buf *b, size_t *size);
 
-// Appends `size` uninitialised bytes and returns where they start, or NULL (and failed). The pointer
-// is valid until the next append.
+// Appends `size` uninitialised bytes and returns where they start, or NULL (and failed). The
+// pointer is valid until the next append.
 uint8_t *buf_extend(struct buf *b, size_t size);
 
-// Makes room for `size` more bytes without writing any; false (and failed) if that passes the maximum.
+// Makes room for `size` more bytes without writing any; false (and failed) past the maximum.
 bool buf_reserve(struct buf *b, size_t size);
 
 void buf_append(struct buf *b, const void *data, size_t size);

@@ -14,13 +14,13 @@ int str_compare(struct str a, struct str b)
 bool str_starts_with(struct str s, const char *prefix)
 {
     size_t size = strlen(prefix);
-    return s.size >= size && memcmp(s.data, prefix, size) == 0;
+    return s.size >= size && (size == 0 || memcmp(s.data, prefix, size) == 0);
 }
 
 bool str_ends_with(struct str s, const char *suffix)
 {
     size_t size = strlen(suffix);
-    return s.size >= size && memcmp(s.data + s.size - size, suffix, size) == 0;
+    return s.size >= size && (size == 0 || memcmp(s.data + s.size - size, suffix, size) == 0);
 }
 
 static bool is_space(char c)

@@ -92,5 +92,5 @@ bool str_equal_nocase(struct str a, struct str b);
 // True if every byte sequence is well-formed UTF-8 (no surrogates, no overlong forms).
 bool str_is_utf8(struct str s);
 
-// Copies into a terminated buffer of `size` bytes; false (and an empty string) when it does not fit.
+// Copies into a terminated buffer of `size` bytes; false (and an empty string) if it does not fit.
 bool str_copy_to(struct str s, char *out, size_t size);

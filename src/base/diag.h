@@ -17,9 +17,10 @@ static inline void diag_clear(struct diag *d)
     d->text[0] = '\0';
 }
 
-// Replaces the text (cut at the maximum) and returns `err`, so that `return diag_set(d, ERR_X, ...)`
-// works. `d` may be NULL.
-__attribute__((format(printf, 3, 4))) int diag_set(struct diag *d, int err, const char *format, ...);
+// Replaces the text (cut at the maximum) and returns `err`, so that `return diag_set(d, ERR_X,
+// ...)` works. `d` may be NULL.
+__attribute__((format(printf, 3, 4))) int diag_set(struct diag *d, int err, const char *format,
+                                                   ...);
 
 // Puts "prefix: " in front of the text. `d` may be NULL.
 __attribute__((format(printf, 2, 3))) void diag_prefix(struct diag *d, const char *format, ...);

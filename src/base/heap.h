@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An intrusive binary heap ordered by a 64-bit key, smallest first: timers by deadline, for example.
+// An intrusive binary heap ordered by a 64-bit key, smallest first; timers by deadline, say.
 // Equal keys come out in the order in which they were added, so that a simulation repeats exactly.
 #pragma once
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct list_node {
     struct list_node *prev;
@@ -16,7 +17,8 @@ struct list {
     struct list_node head;
 };
 
-#define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member)                                                       \
+    ((type *)((uintptr_t)(pointer) - offsetof(type, member)))
 
 static inline void list_init(struct list *l)
 {

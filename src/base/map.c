@@ -46,6 +46,7 @@ static void map_grow(struct map *m)
     struct map old = *m;
     m->slot_count = old.slot_count > 0 ? old.slot_count * 2 : MAP_FIRST_SLOTS;
     m->slots = mem_alloc_array(m->slot_count, sizeof *m->slots);
+    m->empty_below = 0;
     struct map_node *next;
     for (size_t i = 0; i < old.slot_count; i++) {
         for (struct map_node *node = old.slots[i]; node != NULL; node = next) {
@@ -62,11 +63,13 @@ void map_insert(struct map *m, struct map_node *node, uint64_t hash)
         map_grow(m);
     node->hash = hash;
     map_link(m, node);
+    m->empty_below = 0;
     m->count++;
 }
 
 void map_remove(struct map *m, struct map_node *node)
 {
+    check(m->count > 0);
     struct map_node **at = map_slot(m, node->hash);
     while (*at != node) {
         check(*at != NULL);
@@ -96,7 +99,10 @@ struct map_node *map_next(const struct map *m, const struct map_node *node)
 
 struct map_node *map_take_any(struct map *m)
 {
-    struct map_node *node = map_first_from(m, 0);
+    // Remembers where it stopped, so that emptying a map looks at each slot once.
+    while (m->empty_below < m->slot_count && m->slots[m->empty_below] == NULL)
+        m->empty_below++;
+    struct map_node *node = map_first_from(m, m->empty_below);
     if (node != NULL)
         map_remove(m, node);
     return node;

@@ -18,6 +18,7 @@ struct map {
     struct map_node **slots;
     size_t slot_count; // a power of two, or 0
     size_t count;
+    size_t empty_below; // slots before this one hold nothing
 };
 
 // True if the item of `node` has the key `key`.

@@ -106,24 +106,53 @@ static void append_utf8(struct buf *out, uint32_t point)
     } else if (point < 0x800) {
         buf_append_u8(out, (uint8_t)(0xc0 | point >> 6));
         buf_append_u8(out, (uint8_t)(0x80 | (point & 0x3f)));
-    } else {
+    } else if (point < 0x10000) {
         buf_append_u8(out, (uint8_t)(0xe0 | point >> 12));
+        buf_append_u8(out, (uint8_t)(0x80 | (point >> 6 & 0x3f)));
+        buf_append_u8(out, (uint8_t)(0x80 | (point & 0x3f)));
+    } else {
+        buf_append_u8(out, (uint8_t)(0xf0 | point >> 18));
+        buf_append_u8(out, (uint8_t)(0x80 | (point >> 12 & 0x3f)));
         buf_append_u8(out, (uint8_t)(0x80 | (point >> 6 & 0x3f)));
         buf_append_u8(out, (uint8_t)(0x80 | (point & 0x3f)));
     }
 }
 
+// Four hexadecimal digits at the start of `s`, or -1.
+static int32_t hex_unit(struct str s)
+{
+    int32_t unit = 0;
+    for (size_t i = 0; i < 4; i++) {
+        int digit = i < s.size ? hex_digit(s.data[i]) : -1;
+        if (digit < 0)
+            return -1;
+        unit = unit << 4 | digit;
+    }
+    return unit;
+}
+
+// What follows \u: a character of Java, that is a unit of UTF-16. Two of them make one character
+// beyond U+FFFF; half a pair cannot be written as UTF-8 and becomes '?', as in Java.
 static int read_unicode(struct reader *r, struct buf *out)
 {
-    uint32_t point = 0;
-    for (int i = 0; i < 4; i++) {
-        int digit = r->rest.size > 0 ? hex_digit(r->rest.data[0]) : -1;
-        if (digit < 0)
-            return ERR_INVALID;
-        point = point << 4 | (uint32_t)digit;
-        take(r);
+    int32_t unit = hex_unit(r->rest);
+    if (unit < 0)
+        return ERR_INVALID;
+    r->rest = str_of(r->rest.data + 4, r->rest.size - 4);
+    if (unit < 0xd800 || unit > 0xdfff) {
+        append_utf8(out, (uint32_t)unit);
+        return ERR_OK;
     }
-    append_utf8(out, point);
+    struct str low_text = str_starts_with(r->rest, "\\u")
+                              ? str_of(r->rest.data + 2, r->rest.size - 2)
+                              : (struct str){0};
+    int32_t low = hex_unit(low_text);
+    if (unit >= 0xdc00 || low < 0xdc00 || low > 0xdfff) {
+        buf_append_u8(out, '?');
+        return ERR_OK;
+    }
+    r->rest = str_of(r->rest.data + 6, r->rest.size - 6);
+    append_utf8(out, 0x10000 + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
     return ERR_OK;
 }
 
@@ -242,7 +271,8 @@ static void format_escaped(struct buf *out, struct str s, bool is_key)
             buf_append_u8(out, (uint8_t)"tnrf"[special - plain]);
             continue;
         }
-        if (c == '\\' || c == '=' || c == ':' || c == '#' || c == '!' || (c == ' ' && (is_key || i == 0)))
+        if (c == '\\' || c == '=' || c == ':' || c == '#' || c == '!' ||
+            (c == ' ' && (is_key || i == 0)))
             buf_append_u8(out, '\\');
         buf_append_u8(out, (uint8_t)c);
     }

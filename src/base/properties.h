@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Java's properties text: `server.properties`, `meta.properties` (java.util.Properties.load: comment
-// lines with # or !, `=`, `:` or white space between key and value, a backslash at the end of a
-// line continues it, \t \n \r \f \\ and \uXXXX escapes).
+// Java's properties text: `server.properties`, `meta.properties` (java.util.Properties.load):
+// comment lines with # or !, `=`, `:` or white space between key and value, a backslash at the end
+// of a line continues it, \t \n \r \f \\ and \uXXXX escapes.
 #pragma once
 
 #include "base/buf.h"

@@ -57,7 +57,7 @@ static int block_decompress(struct bytes in, struct buf *out)
         return ERR_CORRUPT;
     if (!buf_reserve(out, size))
         return ERR_LIMIT;
-    static char nothing[1];
+    char nothing[1];
     char *target = size > 0 ? (char *)out->data + out->size : nothing;
     if (snappy_uncompress(data, in.size, target, &size) != SNAPPY_OK)
         return ERR_CORRUPT;

@@ -68,7 +68,7 @@ int zstd_decompress(struct bytes in, struct buf *out)
             err = ERR_NOMEM;
             break;
         }
-        static uint8_t nothing[1];
+        uint8_t nothing[1];
         uint8_t *target = room > 0 ? out->data + out->size : nothing;
         size_t size = ZSTD_decompressDCtx(dctx, target, room, in.data, in.size);
         if (!ZSTD_isError(size)) {

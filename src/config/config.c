@@ -14,7 +14,8 @@ struct config {
 };
 
 static const enum config_source layer_sources[LAYER_COUNT] = {
-    CONFIG_SOURCE_BROKER, CONFIG_SOURCE_BROKER_DEFAULT, CONFIG_SOURCE_STATIC, CONFIG_SOURCE_DEFAULT};
+    CONFIG_SOURCE_BROKER, CONFIG_SOURCE_BROKER_DEFAULT, CONFIG_SOURCE_STATIC,
+    CONFIG_SOURCE_DEFAULT};
 
 struct config *config_new(void)
 {

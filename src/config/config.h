@@ -41,7 +41,7 @@ int config_override(struct config *c, const char *assignment, struct diag *diag)
 void config_set_fallback(struct config *c, const char *name, const char *value);
 
 // Looks at everything that was loaded: a value that is not valid, or one that promises protection
-// which is not there (an authorizer, SASL, TLS), gives ERR_INVALID with words for each, one per line
+// which is not there (an authorizer, SASL, TLS), gives ERR_INVALID with words for each, a line each,
 // in `diag`. Warns through `trace` once for every key that is unknown (with the nearest name),
 // removed from Kafka, or known and without effect here. Rules between keys (listeners, roles) are
 // in listeners.h.
@@ -67,7 +67,7 @@ int64_t config_i64(const struct config *c, const char *name); // INT, LONG, SHOR
 int32_t config_i32(const struct config *c, const char *name); // INT, SHORT
 bool config_bool(const struct config *c, const char *name);
 double config_double(const struct config *c, const char *name);
-struct str config_list(const struct config *c, const char *name); // see config_list_next(); "" if null
+struct str config_list(const struct config *c, const char *name); // null string when empty
 
 // True if the file, the command line or the cluster set this key or one of its synonyms.
 bool config_is_set(const struct config *c, const char *name);

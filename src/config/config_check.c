@@ -129,7 +129,7 @@ static void check_rules(const struct config *c, struct findings *f)
                   ordered[i][1], (long long)high);
     }
     if (config_duration_ms(c, "log.retention.ms") == 0)
-        found(f, "log.retention.ms, .minutes or .hours is 0; valid: -1 (keep for ever) or at least 1");
+        found(f, "log.retention.ms, .minutes or .hours is 0; valid: -1 (for ever) or at least 1");
     if (config_duration_ms(c, "log.roll.ms") < 1)
         found(f, "log.roll.ms must be at least 1");
     if (config_duration_ms(c, "log.roll.jitter.ms") < 0)
@@ -151,12 +151,12 @@ int config_check(const struct config *c, struct trace *trace, struct diag *diag)
         diag_clear(diag);
     for (int i = 0; i < p->count; i++) {
         const struct config_key *key = config_key_find(CONFIG_BROKER, str_from(p->items[i].key));
-        if (key == NULL) {
+        if (key == NULL && trace != NULL)
             warn_unknown(&p->items[i], trace);
+        if (key == NULL)
             continue;
-        }
         check_known(&p->items[i], key, &f);
-        if (is_idle(&p->items[i], key))
+        if (trace != NULL && is_idle(&p->items[i], key))
             warn_idle(p, i, trace);
     }
     if (f.count == 0)

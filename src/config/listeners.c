@@ -43,7 +43,7 @@ static int map_find(struct str map, struct str name, enum security_protocol *out
         if (!protocol_parse(str_trim(protocol), out))
             return diag_set(diag, ERR_INVALID,
                             "Invalid value %.*s for configuration listener.security.protocol.map: "
-                            "expected NAME:PROTOCOL with PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
+                            "expected NAME:PROTOCOL, one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
                             STR_ARG(entry));
         return ERR_OK;
     }
@@ -56,7 +56,8 @@ static bool host_is_valid(struct str host)
 {
     for (size_t i = 0; i < host.size; i++) {
         char c = host.data[i];
-        bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                            (c >= 'A' && c <= 'Z');
         if (!alphanumeric && (c == '\0' || strchr("-_.:%", c) == NULL))
             return false;
     }
@@ -66,7 +67,9 @@ static bool host_is_valid(struct str host)
 // Splits "host:port" at the last colon; an IPv6 address stands in brackets.
 static bool address_parse(struct str address, char host[LISTENER_HOST_MAX + 1], int32_t *port)
 {
-    const char *colon = address.size > 0 ? memrchr(address.data, ':', address.size) : NULL;
+    if (address.size == 0)
+        return false;
+    const char *colon = memrchr(address.data, ':', address.size);
     if (colon == NULL)
         return false;
     struct str name = str_of(address.data, (size_t)(colon - address.data));
@@ -97,10 +100,10 @@ static int listener_parse(struct listener *out, const char *key, struct str text
                           struct str protocol_map, struct diag *diag)
 {
     struct listener l = {0};
-    const char *at = text.size > 0 ? memmem(text.data, text.size, "://", 3) : NULL;
-    size_t name_size = at != NULL ? (size_t)(at - text.data) : 0;
-    if (at == NULL || !name_copy(str_of(text.data, name_size), l.name) ||
-        !address_parse(str_of(at + 3, text.size - name_size - 3), l.host, &l.port))
+    struct str address = text;
+    struct str name = str_cut(&address, ':');
+    if (!str_starts_with(address, "//") || !name_copy(name, l.name) ||
+        !address_parse(str_of(address.data + 2, address.size - 2), l.host, &l.port))
         return diag_set(diag, ERR_INVALID,
                         "Invalid value %.*s for configuration %s: expected NAME://host:port with a "
                         "port of 0 to 65535, an IPv6 address in brackets", STR_ARG(text), key);
@@ -350,7 +353,8 @@ int node_config_resolve(struct node_config *out, const struct config *c, struct 
     if (err != ERR_OK)
         return err;
     read_roles(&n, c);
-    if ((err = read_voters(&n, c, diag)) != ERR_OK || (err = read_listeners(&n, c, diag)) != ERR_OK ||
+    if ((err = read_voters(&n, c, diag)) != ERR_OK ||
+        (err = read_listeners(&n, c, diag)) != ERR_OK ||
         (err = check_ports(&n.listeners, diag)) != ERR_OK ||
         (err = check_protocols(&n.listeners, diag)) != ERR_OK ||
         (err = mark_controllers(&n, c, diag)) != ERR_OK ||

@@ -43,7 +43,9 @@ const char *config_key_nearest(enum config_scope scope, struct str name)
     for (int i = 0; i < config_key_count(scope); i++) {
         const char *candidate = config_key_name(config_key_at(scope, i));
         struct str text = str_from(candidate);
-        if (text.size > NAME_MAX)
+        // The lengths alone are that many edits apart.
+        int apart = (int)text.size - (int)name.size;
+        if (text.size > NAME_MAX || apart >= best_distance || -apart >= best_distance)
             continue;
         int d = distance(name, text);
         if (d < best_distance) {

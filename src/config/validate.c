@@ -79,8 +79,8 @@ static int check_in_set(const struct config_key *key, struct str word, struct di
         if (nocase ? str_equal_nocase(word, known) : str_equal(word, known))
             return ERR_OK;
     char rule[200];
-    snprintf(rule, sizeof rule, "String must be one of%s: %.*s", nocase ? " (case insensitive)" : "",
-             STR_ARG(words));
+    snprintf(rule, sizeof rule, "String must be one of%s: %.*s",
+             nocase ? " (case insensitive)" : "", STR_ARG(words));
     return refuse(key, word, diag, rule);
 }
 
@@ -109,8 +109,9 @@ static int check_list(const struct config_key *key, struct str value, struct dia
     struct str item;
     while (config_list_next(&rest, &item)) {
         if (key->check == CHECK_REPLICAS && !is_replica(item))
-            return refuse(key, value, diag, "Value must be * or a list of replicas like "
-                                            "[partitionId]:[brokerId],[partitionId]:[brokerId],...");
+            return refuse(key, value, diag,
+                          "Value must be * or a list of replicas like "
+                          "[partitionId]:[brokerId],[partitionId]:[brokerId],...");
         if (key->check != CHECK_NONE && item.size == 0)
             return diag_set(diag, ERR_INVALID, "Configuration '%s' values must not be empty.",
                             config_key_name(key));
@@ -137,11 +138,13 @@ static bool parse_whole(const struct config_key *key, struct str value, int64_t 
 static int check_whole(const struct config_key *key, struct str value, struct diag *diag)
 {
     int64_t number;
-    if (!parse_whole(key, value, &number))
-        return refuse(key, value, diag, key->type == CONFIG_TYPE_LONG  ? "Not a number of type LONG"
-                                      : key->type == CONFIG_TYPE_SHORT ? "Not a number of type SHORT"
-                                                                       : "Not a number of type INT");
-    return check_number(key, value, (double)number, diag);
+    if (parse_whole(key, value, &number))
+        return check_number(key, value, (double)number, diag);
+    switch (config_key_type(key)) {
+    case CONFIG_TYPE_LONG: return refuse(key, value, diag, "Not a number of type LONG");
+    case CONFIG_TYPE_SHORT: return refuse(key, value, diag, "Not a number of type SHORT");
+    default: return refuse(key, value, diag, "Not a number of type INT");
+    }
 }
 
 static int check_fraction(const struct config_key *key, struct str value, struct diag *diag)

@@ -14,7 +14,7 @@
 
 enum { INPUT_MAX = 4 << 20, MUTATIONS = 300, MUTATED_SIZE_MAX = 64 << 10 };
 
-// The bytes are given in memory of exactly their size, so that a sanitizer sees a read past the end.
+// The bytes stand in memory of exactly their size, so that a sanitizer sees a read past the end.
 static void run_exact(const uint8_t *data, size_t size)
 {
     uint8_t *copy = mem_alloc(size > 0 ? size : 1);

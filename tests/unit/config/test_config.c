@@ -50,7 +50,7 @@ static void test_defaults(void **state)
 
 static void test_layers(void **state)
 {
-    struct config *c = loaded("num.partitions=3\nmessage.max.bytes = 100 \nmin.insync.replicas=2\n");
+    struct config *c = loaded("num.partitions=3\nmessage.max.bytes = 100 \n");
     struct diag diag;
     assert_int_equal(config_override(c, "num.partitions= 7", &diag), ERR_OK);
     assert_int_equal(config_i32(c, "num.partitions"), 7);
@@ -104,7 +104,8 @@ static void test_durations(void **state)
         {"", "log.retention.ms", 604800000},
         {"log.retention.hours=1", "log.retention.ms", 3600000},
         {"log.retention.hours=1\nlog.retention.minutes=2", "log.retention.ms", 120000},
-        {"log.retention.hours=1\nlog.retention.minutes=2\nlog.retention.ms=3", "log.retention.ms", 3},
+        {"log.retention.hours=1\nlog.retention.minutes=2\nlog.retention.ms=3", "log.retention.ms",
+         3},
         {"log.retention.hours=-1", "log.retention.ms", -1},
         {"log.retention.minutes=-1\nlog.retention.hours=5", "log.retention.ms", -1},
         {"log.retention.hours=2147483647", "log.retention.ms", INT64_C(2147483647) * 3600000},
@@ -128,8 +129,9 @@ static void test_check_refuses(void **state)
     } cases[] = {
         {"num.partitions=0", "Invalid value 0 for configuration num.partitions: Value must be at "
                              "least 1; valid: [1,...]"},
-        {"num.partitions=x\nlog.retention.ms=y", "Not a number of type INT; valid: [1,...]\nInvalid "
-                                                "value y for configuration log.retention.ms"},
+        {"num.partitions=x\nlog.retention.ms=y",
+         "Not a number of type INT; valid: [1,...]\n"
+         "Invalid value y for configuration log.retention.ms"},
         {"authorizer.class.name=a.B", "authorizer.class.name=a.B: authorization is not there yet"},
         {"authorizer.class.name=", NULL},
         {"super.users=User:a", "super.users=User:a"},
@@ -171,7 +173,8 @@ static void test_check_survives_many_errors(void **state)
     struct config *c = config_new();
     for (int i = 0; i < config_key_count(CONFIG_BROKER); i++) {
         char line[300];
-        snprintf(line, sizeof line, "%s=%0200d!", config_key_name(config_key_at(CONFIG_BROKER, i)), i);
+        const char *name = config_key_name(config_key_at(CONFIG_BROKER, i));
+        snprintf(line, sizeof line, "%s=%0200d!", name, i);
         assert_int_equal(config_override(c, line, NULL), ERR_OK);
     }
     struct diag diag;

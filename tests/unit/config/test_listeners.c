@@ -45,7 +45,8 @@ static void test_combined_node(void **state)
                       "node.id=3\n"
                       "controller.quorum.voters=3@localhost:9093\n"
                       "listeners=internal://[::1]:9091,EXTERNAL://0.0.0.0:9092,CONTROLLER://:9093\n"
-                      "advertised.listeners=INTERNAL://[fe80::1%eth0]:9091,EXTERNAL://k.example:19092\n"
+                      "advertised.listeners=INTERNAL://[fe80::1%eth0]:9091,"
+                      "EXTERNAL://k.example:19092\n"
                       "listener.security.protocol.map=INTERNAL:PLAINTEXT, EXTERNAL:PLAINTEXT,"
                       "controller:plaintext\n"
                       "controller.listener.names=CONTROLLER\n"
@@ -134,7 +135,7 @@ static void test_refused(void **state)
         {"process.roles=broker\ncontroller.listener.names=PLAINTEXT", ERR_INVALID,
          "must not be in listeners"},
         {"advertised.listeners=OTHER://h:1", ERR_INVALID, "No security protocol defined"},
-        {"advertised.listeners=SSL://h:1", ERR_INVALID, "advertised.listeners has SSL, which is not"},
+        {"advertised.listeners=SSL://h:1", ERR_INVALID, "has SSL, which is not in listeners"},
         {"advertised.listeners=PLAINTEXT://0.0.0.0:9092", ERR_INVALID, "cannot use the address"},
         {"advertised.listeners=PLAINTEXT://[::]:9092", ERR_INVALID, "cannot use the address ::"},
         {"advertised.listeners=PLAINTEXT://h:0", ERR_INVALID, "needs a port for PLAINTEXT"},

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Holds the table of configuration keys to the truth: config_keys.py acts|docs|reference ROOT
+
+acts       a key that claims to act is named by some code of src/
+docs       docs/configuration.md lists the keys that act, as the table has them (--update writes
+           it)
+reference  types, defaults and valid values equal Kafka's, as listed in the folder $KAFKA_FACTS
+           (broker-configs.tsv, topic-configs.tsv); skipped when that is not set
+"""
+
+import csv
+import os
+import re
+import sys
+from pathlib import Path
+
+SKIPPED = 77
+
+
+def load(root):
+    sys.path.insert(0, str(root / "src" / "config"))
+    import gen_keys
+    return gen_keys.load(root / "src" / "config" / "keys")
+
+
+def check_acts(root):
+    broker, topic, _ = load(root)
+    names = set()
+    for path in (root / "src").rglob("*.c"):
+        names.update(re.findall(r'"([a-z0-9.]+)"', path.read_text()))
+    for key in broker + topic:
+        inherited = any(t.broker_key == key.name and t.name in names for t in topic)
+        if key.treatment == "acts" and key.name not in names and not inherited:
+            yield f"{key.place}: {key.name} claims to act, but no code names it"
+
+
+def table_of(keys):
+    lines = ["| key | default | what it does |", "| --- | --- | --- |"]
+    for key in keys:
+        if key.treatment == "acts" and not key.internal:
+            default = {None: "", "": "empty"}.get(key.default, key.default)
+            lines.append(f"| `{key.name}` | {default} | {key.doc} |")
+    return "\n".join(lines)
+
+
+def check_docs(root, update):
+    broker, topic, _ = load(root)
+    path = root / "docs" / "configuration.md"
+    text = path.read_text()
+    for title, keys in (("broker", broker), ("topic", topic)):
+        begin, end = f"<!-- {title} keys -->\n", f"<!-- end of {title} keys -->"
+        before, rest = text.split(begin)
+        _, after = rest.split(end)
+        text = before + begin + "\n" + table_of(keys) + "\n\n" + end + after
+    if update:
+        path.write_text(text)
+    elif text != path.read_text():
+        yield f"{path} is not what the table says: run tests/house/config_keys.py docs . --update"
+
+
+def facts(folder, file):
+    with open(Path(folder) / file, newline="") as stream:
+        for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["in_4.4"] == "yes":
+                yield row
+
+
+def expected(row):
+    """Type, default and valid values in 4.4: the columns, then what later releases changed."""
+    type_, default = row["type"], row["default_4.4_if_different"] or row["default"]
+    valid = row["valid_values"]
+    for change in row["changes"].split("; "):
+        match = re.match(r"(type|valid) (.*?) -> (.*?) in 4", change)
+        if match and match[1] == "type":
+            type_ = match[3]
+        elif match:
+            valid = match[3]
+    default = {"null": None, "<required>": None, "(empty)": ""}.get(default, default)
+    return type_.lower(), default, valid
+
+
+def check_reference(root):
+    folder = os.environ.get("KAFKA_FACTS")
+    if not folder:
+        print("KAFKA_FACTS is not set")
+        sys.exit(SKIPPED)
+    broker, topic, _ = load(root)
+    for file, keys in (("broker-configs.tsv", broker), ("topic-configs.tsv", topic)):
+        ours = {key.name: key for key in keys}
+        for row in facts(folder, file):
+            key = ours.get(row["name"])
+            if key is None:
+                yield f"{row['name']} is missing"
+                continue
+            type_, default, valid = expected(row)
+            if (key.type, key.default) != (type_, default):
+                yield f"{key.place}: {key.name} is {key.type} {key.default}, not {type_} {default}"
+            if valid.startswith("[") and key.valid != valid:
+                yield f"{key.place}: {key.name} allows {key.valid}, not {valid}"
+
+
+def main():
+    kind, root = sys.argv[1], Path(sys.argv[2])
+    problems = list({"acts": check_acts, "reference": check_reference,
+                     "docs": lambda r: check_docs(r, "--update" in sys.argv)}[kind](root))
+    print(*problems, sep="\n")
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()
