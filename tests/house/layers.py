@@ -52,8 +52,10 @@ def check_file(path, src, arrows, used):
             yield f"{path}: no arrow {folder} -> {target} in layers.txt"
         elif target != folder:
             used.add((folder, target))
-    own = path.with_suffix(".h")
-    if path.suffix == ".c" and own.exists() and names[:1] != [str(own.relative_to(src))]:
+    own = str(path.with_suffix(".h").relative_to(src))
+    internal = own.replace(".h", "_internal.h")  # which begins with the public one
+    if path.suffix == ".c" and (src / own).exists() and names[:1] != [own] and \
+            internal not in names:
         yield f"{path}: its own header must come first"
 
 

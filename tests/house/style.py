@@ -69,8 +69,9 @@ def check_text(name, text):
     if "SPDX-License-Identifier: Apache-2.0" not in "\n".join(lines[:3]):
         yield f"{name}: no SPDX line on top"
     for number, line in enumerate(lines, 1):
-        if len(line) > COLUMNS_MAX and not name.endswith(".tbl"):
-            yield f"{name}:{number}: {len(line)} columns, more than {COLUMNS_MAX}"
+        longest = COLUMNS_MAX + (20 if name.startswith("tests/") else 0)
+        if len(line) > longest and not name.endswith(".tbl"):
+            yield f"{name}:{number}: {len(line)} columns, more than {longest}"
         if line != line.rstrip():
             yield f"{name}:{number}: blanks at the end of the line"
         if "\t" in line:
