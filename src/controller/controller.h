@@ -205,7 +205,8 @@ void controller_allocate_producer_ids(struct controller *c, struct controller_co
 // controller takes a reference of. Begins a command (instead of controller_begin), which then holds
 // what has to be written first, if anything; accept it before any other command. On an empty log
 // the bootstrap records - Begin, the levels of `bootstrap` (metadata_format_levels, or what the 0-0
-// snapshot says), its other records, the cluster's min.insync.replicas when eligible leader replicas are on, End; after a transaction that
+// snapshot says), its other records, the cluster's min.insync.replicas when eligible leader replicas
+// are on, End; after a transaction that
 // was left open (`in_transaction`) an AbortTransaction. ERR_UNSUPPORTED with words when the
 // levels are not ones this release can work with.
 //
