@@ -77,7 +77,9 @@ int codec_compress(enum codec codec, int level, struct bytes in, struct buf *out
         return ERR_UNSUPPORTED;
     if (out->failed)
         return ERR_LIMIT;
-    return finish(out, out->size, codecs[codec].compress(level, in, out));
+    size_t start = out->size;
+    int err = codecs[codec].compress(level, in, out);
+    return finish(out, start, err);
 }
 
 int codec_decompress(enum codec codec, struct bytes in, struct buf *out)
@@ -86,5 +88,7 @@ int codec_decompress(enum codec codec, struct bytes in, struct buf *out)
         return ERR_UNSUPPORTED;
     if (out->failed)
         return ERR_LIMIT;
-    return finish(out, out->size, codecs[codec].decompress(in, out));
+    size_t start = out->size;
+    int err = codecs[codec].decompress(in, out);
+    return finish(out, start, err);
 }

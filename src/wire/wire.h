@@ -64,10 +64,10 @@ enum {
 
 // A decode takes at most WIRE_DECODE_MEMORY_BASE + WIRE_DECODE_MEMORY_MULTIPLE times the bytes of
 // its input from the arena, whatever the bytes say: no array is allocated before the bytes that its
-// elements need at least are there. A test holds the tables to this figure. The worst case belongs
-// to elements that are a single byte on the wire and all defaults in memory; ordinary messages take
-// two to four times their size.
-enum { WIRE_DECODE_MEMORY_BASE = 4096, WIRE_DECODE_MEMORY_MULTIPLE = 512 };
+// elements need at least are there. A test computes the figure from the tables and another holds
+// decodes of hostile bytes to it. The worst case is an array of empty strings (one byte each on the
+// wire, a struct str in memory); ordinary messages take two to four times their size.
+enum { WIRE_DECODE_MEMORY_BASE = 4096, WIRE_DECODE_MEMORY_MULTIPLE = 64 };
 
 // Reads one message of `version` from the start of `in` into *out, whose previous contents do not
 // matter. Strings, bytes and records are views into `in`; arrays and nullable structs come from
