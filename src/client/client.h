@@ -4,15 +4,14 @@
 // topology, requests on their way. Producer (client/producer.h), fetcher (client/fetcher.h) and
 // fan-out (client/fanout.h) are built on it; a driver owns the sockets.
 //
-// The driver's side, in a loop:
-//     while (client_next_effect(c, &effect)) ...             connect, send, close
-//     client_on_connected / _on_bytes / _on_writable / _on_closed   what happened to a link
-//     client_on_time(c, now_ms)                              when client_next_ms() is reached
-// Bytes to send are read by client_outgoing() and consumed by client_sent(), so that a slow socket
-// needs no second buffer.
+// The driver's side:
+//     client_on_connected / _space, _on_received / _on_closed    what happened to a link
+//     client_step(c, now_ms)         after each of these, after sending requests, at client_next_ms()
+//     while (client_next_effect(c, &effect)) ...                 then: connect and close
+//     client_slices(c, link, ...)                                and write what each link has to send
 //
 // Time is monotonic milliseconds and passed in. One owner, one thread. Completions are called from
-// within the functions above, never from within client_send().
+// within client_on_received(), client_on_closed() and client_step(), never from client_send().
 #pragma once
 
 #include <stdbool.h>
@@ -23,13 +22,13 @@
 #include "base/diag.h"
 #include "base/list.h"
 #include "client/topology.h"
+#include "rpc/client.h"
 
 struct client;
 
 enum {
     CLIENT_HOST_MAX = 256,
-    CLIENT_LINKS_MAX = 1024,           // connections of one client
-    CLIENT_REQUEST_BYTES_MAX = 128 << 20,
+    CLIENT_LINKS_MAX = 1024, // connections of one client
     CLIENT_NODE_ANY = -1,              // whichever connection is there
 };
 
@@ -41,6 +40,9 @@ struct client_options {
     int64_t retry_backoff_ms_max;   // 0 = 1 000
     int64_t metadata_age_ms_max;    // 0 = 300 000
     size_t response_bytes_max;      // of one response, 0 = 128 MiB
+    // While no broker has ever answered: give up (ERR_REFUSED) as soon as every bootstrap address
+    // has failed once, instead of trying until the request's timeout.
+    bool fail_fast;
 };
 
 // `bootstrap` is "HOST:PORT[,HOST:PORT]..." (port 9092 when missing, IPv6 in brackets); ERR_INVALID
@@ -55,13 +57,12 @@ void client_free(struct client *c);
 
 enum client_effect_kind {
     CLIENT_CONNECT, // open a connection to host and port and call it `link`
-    CLIENT_SEND,    // client_outgoing(link) has bytes
-    CLIENT_CLOSE,   // close the connection; nothing about `link` is wanted any more
+    CLIENT_CLOSE,   // close the connection; `link` may soon name another one
 };
 
 struct client_effect {
     enum client_effect_kind kind;
-    int link;
+    int link; // 0 .. CLIENT_LINKS_MAX - 1
     char host[CLIENT_HOST_MAX];
     uint16_t port;
 };
@@ -69,50 +70,67 @@ struct client_effect {
 // The next thing to do, or false.
 bool client_next_effect(struct client *c, struct client_effect *out);
 
-// What waits to be sent on a link; valid until the next call into the client.
-struct bytes client_outgoing(struct client *c, int link);
-void client_sent(struct client *c, int link, size_t size);
-
+// The connection stands.
 void client_on_connected(struct client *c, int link, int64_t now_ms);
-void client_on_bytes(struct client *c, int link, struct bytes data, int64_t now_ms);
 
-// The connection could not be made, or ended; `why` is kept for messages.
+// Output and input of a link that stands, as in rpc/client.h. A link without anything to send has 0
+// slices.
+int client_slices(const struct client *c, int link, struct rpc_slice *slices, int slices_max);
+void client_sent(struct client *c, int link, size_t size);
+void client_space(struct client *c, int link, uint8_t *scratch, size_t scratch_size, uint8_t **at,
+                  size_t *room);
+void client_on_received(struct client *c, int link, const uint8_t *at, size_t size, int64_t now_ms);
+
+// The connection could not be made, or ended; `why` is kept for messages. The link is gone.
 void client_on_closed(struct client *c, int link, const char *why, int64_t now_ms);
 
-void client_on_time(struct client *c, int64_t now_ms);
+// Does what can be done now: assigns requests to links, notices what timed out.
+void client_step(struct client *c, int64_t now_ms);
 
-// When client_on_time() wants to be called; INT64_MAX when nothing is waited for.
+// When client_step() is due at the latest; INT64_MAX when nothing is waited for.
 int64_t client_next_ms(const struct client *c);
 
 // --- Requests ---
 
 struct client_request;
 
-// `err` is 0 with a decoded `response`, valid during the call only, or: ERR_TIMEOUT, ERR_CLOSED (the
-// connection ended after the request was sent: it may or may not have been acted on), ERR_REFUSED
-// (no broker could be reached), ERR_UNSUPPORTED (no common version), ERR_CORRUPT (not an answer),
-// ERR_LIMIT. Errors inside the response are the caller's business.
-typedef void (*client_done_fn)(struct client_request *request, int err, const void *response,
+// An answer. The response is views into the frame and arrays in the arena. The one a completion gets
+// is valid during the call; who wants to keep it moves it away.
+struct client_answer {
+    const void *response; // the key's response struct
+    int16_t version;
+    struct rpc_frame frame;
+    struct arena arena;
+};
+
+void client_answer_move(struct client_answer *to, struct client_answer *from);
+void client_answer_release(struct client_answer *a); // harmless on a zeroed one
+
+// `err` is 0 and `answer` there, or `answer` is NULL and err is: ERR_TIMEOUT; ERR_CLOSED (the
+// connection ended after the request was sent: it may or may not have been acted on); ERR_REFUSED (no
+// broker could be reached); ERR_UNSUPPORTED (no version in common); ERR_CORRUPT (not an answer), or
+// what encoding says. Errors inside the response are the caller's business.
+typedef void (*client_done_fn)(struct client_request *request, int err, struct client_answer *answer,
                                int64_t now_ms);
 
-// Embedded by its owner; not touched between client_send() and `done`, but for client_cancel().
+// Embedded by its owner, zeroed before first use; not touched between client_send() and `done`.
 struct client_request {
     int16_t api_key;
     int16_t version_min;  // the least and greatest version this body can be sent in;
     int16_t version_max;  // both 0 = whatever we know
     int32_t node;         // node id, or CLIENT_NODE_ANY
-    const void *body;     // the message's struct; lives until it is encoded or done
+    const void *body;     // the message's struct; lives until done
     int64_t timeout_ms;   // 0 = the client's; from client_send() on, connecting included
-    bool no_response;     // acks=0: done as soon as the bytes are in the outgoing buffer
+    bool no_response;     // Produce with acks=0: done, without an answer, once it is queued
     client_done_fn done;
     void *user;
 
     // The client's:
+    struct rpc_call call;
     struct list_node node_in_list;
+    struct client *client;
     int64_t deadline_ms;
     int link;             // -1 while it waits for a connection
-    int32_t correlation_id;
-    int16_t version;      // that was chosen; readable in `done`
     bool active;
 };
 
@@ -139,14 +157,17 @@ void client_topology_is_stale(struct client *c, int64_t now_ms);
 // Counts the answers to Metadata; changes when the topology did.
 int64_t client_topology_generation(const struct client *c);
 
+// The error of the last try to get it, 0 when that went well.
+int client_topology_error(const struct client *c);
+
 // Called after each change of the topology.
 void client_on_topology(struct client *c, void (*changed)(void *user, int64_t now_ms), void *user);
 
 // Words for the last failure to reach anybody: "127.0.0.1:9092: connection refused"; "" if none.
 const char *client_trouble(const struct client *c);
 
-// True while no broker has answered yet.
-bool client_is_connected(const struct client *c);
+// True once a broker has answered.
+bool client_was_connected(const struct client *c);
 
 // The pause before try number `attempt` (from 0): doubling to the maximum.
 int64_t client_backoff_ms(const struct client *c, int attempt);

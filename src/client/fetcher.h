@@ -66,7 +66,6 @@ struct fetched {
 
 // What a partition has to report besides records.
 enum fetch_event_kind {
-    FETCH_AT_END,     // everything up to `offset` was handed out; said once per advance
     FETCH_DONE,       // the limit is reached, the partition is finished
     FETCH_RESET,      // `offset` was asked for, which is gone or not there: reading goes on at `value`
     FETCH_FAILED,     // code or err; the partition is given up

@@ -35,7 +35,6 @@ struct producer_options {
     size_t buffer_bytes_max;     // of all that is not delivered yet, 0 = 32 MiB
     int64_t request_timeout_ms;  // 0 = 30 000; also what the broker may take for acks=all
     int64_t delivery_timeout_ms; // 0 = 120 000, from producer_add() on
-    int64_t retry_backoff_ms;    // 0 = 100
     int retry_max;               // 0 = until the delivery timeout; -1 = none
     bool create_topics;          // let the broker create unknown topics, if it does
     uint64_t seed;               // of the sticky partitioner
@@ -60,7 +59,9 @@ struct produce_result {
     int64_t timestamp_ms; // of the log for LogAppendTime, else the record's
     int16_t code;         // error code of the protocol (wire/errors.h); 0 = delivered
     int err;              // or an enum err: ERR_TIMEOUT, ERR_REFUSED, ERR_LIMIT...
-    const char *message;  // the broker's words, or NULL
+    struct str message;   // the broker's words, or null
+    struct bytes key;     // of a record that failed, as far as they are at hand; else null
+    struct bytes value;
 };
 
 // Called once for every record that was added, in order within a partition.

@@ -34,6 +34,7 @@ struct topology_topic {
     struct uuid id; // zero = unknown
     int16_t error;  // of Metadata: UNKNOWN_TOPIC_OR_PARTITION for example
     bool internal;
+    bool answered; // in the last answer
     struct topology_partition *partitions; // by index
     int partition_count;
 };

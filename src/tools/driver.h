@@ -9,9 +9,11 @@
 
 #include "base/diag.h"
 #include "client/client.h"
+#include "client/list_offsets.h"
 #include "env/timer.h"
 
 struct driver;
+struct env;
 struct tool;
 
 enum { DRIVER_LINKS_MAX = CLIENT_LINKS_MAX };
@@ -24,11 +26,12 @@ int tool_connect(struct tool *t, const char *bootstrap);
 void tool_disconnect(struct tool *t);
 
 struct client *driver_client(struct driver *d);
+struct env *driver_env(struct driver *d);
 int64_t driver_now_ms(const struct driver *d);  // monotonic
 int64_t driver_wall_ms(const struct driver *d);
 
-// Called whenever the client has been driven: the place for a command to look at its own state.
-// `next_ms` tells when it wants to be called again at the latest (INT64_MAX = no need).
+// `step` is called whenever anything has happened: the place for a command to look at its own state
+// and to send requests. `next_ms` (may be NULL) says when it wants to be called at the latest.
 struct driver_user {
     void (*step)(void *user, int64_t now_ms);
     int64_t (*next_ms)(void *user);
@@ -40,22 +43,24 @@ void driver_set_user(struct driver *d, const struct driver_user *user);
 // Drives until *done becomes true.
 void driver_run(struct driver *d, const bool *done);
 
-// The command changed something outside a callback (sent a request): effects are looked at soon.
-void driver_kick(struct driver *d);
-
-// Sends a request and waits: 0 and `got` was called with the response, or a negative error. The
-// response lives only during `got`.
-typedef void (*driver_response_fn)(void *user, const void *response, int16_t version);
+// Sends a request and waits: 0 and *out is the answer, to be given back with client_answer_release(),
+// or a negative error (client_done_fn lists them).
 int driver_call(struct driver *d, int16_t api_key, int32_t node, const void *body,
-                driver_response_fn got, void *user);
+                struct client_answer *out);
 
 // As above with version bounds.
 int driver_call_versions(struct driver *d, int16_t api_key, int16_t version_min,
                          int16_t version_max, int32_t node, const void *body,
-                         driver_response_fn got, void *user);
+                         struct client_answer *out);
 
-// Waits until the topology of all topics (topic NULL) or of one topic is known.
-int driver_topology(struct driver *d, const char *topic, bool create);
+// Asks for a topic and waits until the cluster has said something about it: 0 and the topic is in
+// the topology (perhaps with an error), or a negative error. With `create` the broker may create it,
+// and is given a few seconds to.
+int driver_wait_topic(struct driver *d, struct str topic, bool create);
+
+// Looks up offsets at the partitions' leaders and waits. Errors are in the queries.
+void driver_list_offsets(struct driver *d, struct offset_query *queries, int count,
+                         bool read_committed);
 
 // Says why a call failed, with what to do about it, and returns the exit status.
 int tool_fail_call(struct tool *t, int err);

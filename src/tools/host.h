@@ -19,3 +19,6 @@ struct os_host {
 
 void os_host_init(struct os_host *h);
 void os_host_release(struct os_host *h);
+
+// A sink.write that writes to the sink's descriptor.
+bool os_sink_write(struct sink *sink, struct bytes bytes);

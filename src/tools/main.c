@@ -11,7 +11,10 @@ int main(int argc, char **argv)
     struct os_host host;
     os_host_init(&host);
     struct tool t;
-    tool_init(&t, &host.host, 1, 2);
+    tool_init(&t, &host.host);
+    t.out.write = t.err.write = os_sink_write;
+    t.out.descriptor = 1;
+    t.err.descriptor = 2;
     int status = tool_main(&t, argc, argv);
     tool_release(&t);
     os_host_release(&host);

@@ -8,32 +8,9 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "codec/json.h"
 
-// A JSON writer: commas and escapes are its business, nesting is the caller's.
-struct json {
-    struct buf *out;
-    bool comma; // the next item needs one
-};
-
-void json_init(struct json *j, struct buf *out);
-void json_object(struct json *j, const char *key); // key NULL at top level and in arrays
-void json_array(struct json *j, const char *key);
-void json_end_object(struct json *j);
-void json_end_array(struct json *j);
-void json_str(struct json *j, const char *key, struct str value); // the null string gives null
-void json_text(struct json *j, const char *key, const char *value);
-void json_i64(struct json *j, const char *key, int64_t value);
-void json_bool(struct json *j, const char *key, bool value);
-void json_null(struct json *j, const char *key);
-
-// Bytes as a JSON string: as text when they are UTF-8, else the key gets the suffix "_base64" and the
-// value is base64.
-void json_bytes(struct json *j, const char *key, struct bytes value);
-
-// Appends a quoted and escaped JSON string. Malformed UTF-8 becomes U+FFFD.
-void json_quote(struct buf *out, struct str s);
-
-enum cell_kind { CELL_TEXT, CELL_NUMBER, CELL_BOOL, CELL_SIZE, CELL_LIST };
+enum cell_kind { CELL_TEXT, CELL_NUMBER, CELL_BOOL, CELL_SIZE, CELL_NUMBERS };
 
 struct column {
     const char *title;   // "PARTITIONS" in the table
@@ -63,7 +40,20 @@ void rows_bool(struct rows *r, bool value);
 // A list of numbers: "1,2,3" in a table, [1,2,3] in JSON.
 void rows_list(struct rows *r, const int32_t *values, size_t count);
 
-void rows_write(const struct rows *r, struct buf *out, bool as_json, bool header);
+// Appends all rows: a table with a header line and columns two spaces apart, or JSON lines.
+void rows_write(const struct rows *r, struct buf *out, bool as_json);
+
+// The rows as a JSON array of objects, where a value is due.
+void rows_write_array(const struct rows *r, struct json_printer *p);
+
+// A member of a JSON object for bytes: `name` and a string when they are UTF-8 (or null), else
+// `name` with the suffix "_base64".
+void json_member_bytes(struct json_printer *p, const char *name, struct bytes value);
+
+// Members of a JSON object.
+void json_member_str(struct json_printer *p, const char *name, struct str value);
+void json_member_int(struct json_printer *p, const char *name, int64_t value);
+void json_member_bool(struct json_printer *p, const char *name, bool value);
 
 // "12.3 KiB" style.
 void size_format(struct buf *out, int64_t bytes);
@@ -80,6 +70,3 @@ bool time_parse(struct str text, int64_t *wall_ms);
 
 // Reads "10m", "1h30m", "500ms", "2d"; false on anything else.
 bool duration_parse(struct str text, int64_t *ms);
-
-void base64_append(struct buf *out, struct bytes data);
-void hex_append(struct buf *out, struct bytes data);

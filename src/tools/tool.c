@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "tools/driver.h"
 
-enum { SINK_LARGE = 64 * 1024, COMMAND_NAMES_MAX = 64 };
+enum { SINK_LARGE = 64 * 1024, SINK_MAX = 1 << 30, COMMAND_NAMES_MAX = 64 };
 
 void sink_flush(struct sink *sink)
 {
@@ -170,6 +170,19 @@ static int dispatch(struct tool *t, int argc, char **argv)
     if (t->command->run_raw != NULL && !wants_help(argc - 1 - words, argv + 1 + words))
         return t->command->run_raw(argc - words, argv + words);
     return run_command(t, argc - 1 - words, argv + 1 + words);
+}
+
+void tool_init(struct tool *t, struct host *host)
+{
+    *t = (struct tool){.host = host};
+    buf_init(&t->out.buf, SINK_MAX);
+    buf_init(&t->err.buf, SINK_MAX);
+}
+
+void tool_release(struct tool *t)
+{
+    buf_release(&t->out.buf);
+    buf_release(&t->err.buf);
 }
 
 int tool_main(struct tool *t, int argc, char **argv)

@@ -39,9 +39,11 @@ struct host {
     // Blocking read of standard input: bytes read, 0 at the end, a negative error. May be called from
     // a worker thread.
     int64_t (*read_input)(struct host *host, void *out, size_t size);
-    // Calls `on_stop` on the env's thread once the user asks to stop (SIGINT, SIGTERM).
+    // Calls `on_stop` on the env's thread once the user asks to stop (SIGINT, SIGTERM), and ends the
+    // process the second time, or when on_stop is NULL.
     int (*catch_stop)(struct host *host, void (*on_stop)(void *context), void *context,
                       struct diag *diag);
+    bool keep_loop; // a worker still reads standard input: the loop ends with the process
     bool input_is_terminal;
     bool output_is_terminal;
     const char *(*getenv)(struct host *host, const char *name);
@@ -58,8 +60,8 @@ struct tool {
     struct driver *driver; // see tools/driver.h; NULL until the command connects
 };
 
-// `out` and `err` are descriptors to write to, or -1 to keep the text in t->out.buf and t->err.buf.
-void tool_init(struct tool *t, struct host *host, int out, int err);
+// A tool that keeps what it prints in t->out.buf and t->err.buf; set the sinks' `write` otherwise.
+void tool_init(struct tool *t, struct host *host);
 void tool_release(struct tool *t);
 
 // "chitin topic create: TEXT" on standard error; returns `status` (1 for an alias).
