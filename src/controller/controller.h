@@ -43,7 +43,7 @@
 #include "base/prng.h"
 #include "base/trace.h"
 #include "base/uuid.h"
-#include "metadata/features.h"
+#include "metadata/feature.h"
 #include "metadata/image.h"
 #include "wire/errors.h"
 
@@ -62,7 +62,7 @@ struct controller_options {
 struct controller *controller_new(const struct controller_options *options);
 void controller_free(struct controller *c);
 
-// --- Commands -------------------------------------------------------------------------------------
+// --- Commands ---
 
 enum {
     CONTROLLER_RECORDS_MAX = 10000,               // of one atomic command, as in Kafka
@@ -199,16 +199,16 @@ void controller_allocate_producer_ids(struct controller *c, struct controller_co
                                       struct allocate_producer_ids_response *reply,
                                       struct arena *arena);
 
-// --- Leadership -----------------------------------------------------------------------------------
+// --- Leadership ---
 
 // Begins to lead: `image` is the committed state at this moment (metadata_loader_image), which the
 // controller takes a reference of. Begins a command (instead of controller_begin), which then holds
 // what has to be written first, if anything; accept it before any other command. On an empty log
-// the bootstrap records - Begin, the levels of `bootstrap` (metadata_format_levels, or what the 0-0
-// snapshot says), its other records, the cluster's min.insync.replicas when eligible leader replicas
-// are on, End; after a transaction that
-// was left open (`in_transaction`) an AbortTransaction. ERR_UNSUPPORTED with words when the
-// levels are not ones this release can work with.
+// these are the bootstrap records: Begin, the levels of `bootstrap` (the image of the 0-0 snapshot,
+// or metadata_format_levels), its other records, the cluster's min.insync.replicas when eligible
+// leader replicas are on, End. After a transaction that was left open (`in_transaction`) it is an
+// AbortTransaction. ERR_UNSUPPORTED with words when the levels are not ones this release can work
+// with.
 //
 // `bootstrap` is the image of the 0-0 snapshot, or NULL when there is none (then: the defaults). It
 // counts only when the log is empty, that is, when `image` has no metadata.version yet.
@@ -227,7 +227,7 @@ bool controller_is_active(const struct controller *c);
 // before has just done (auto-creation of topics, say). Valid until the next accept.
 const struct metadata_image *controller_image(const struct controller *c);
 
-// --- Replies that wait ----------------------------------------------------------------------------
+// --- Replies that wait ---
 
 // Embedded in what holds a reply.
 struct controller_waiter {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/uuid.h"
 
@@ -32,6 +33,8 @@ struct metadata_node {
     const struct metadata_endpoint *endpoints;
     int feature_count;
     const struct metadata_feature_range *features;
+    uint8_t key[4];       // of the image's map: the id, big-endian
+    struct arena memory;  // of everything that is pointed to
 };
 
 struct metadata_broker {

@@ -16,7 +16,7 @@
 #include "base/properties.h"
 #include "base/uuid.h"
 #include "metadata/broker.h"
-#include "metadata/features.h"
+#include "metadata/feature.h"
 #include "metadata/topic.h"
 
 struct metadata_image;

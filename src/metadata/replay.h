@@ -7,6 +7,8 @@
 // A record that cannot be right - of an unknown type or version, for a topic that is not there, with
 // a feature level beyond ours - is an error and never skipped: an image that left something out
 // would be wrong for ever after. A failed replay leaves the image as it was.
+//
+// While an image is replayed into, what readers got from it is good until the next replay only.
 #pragma once
 
 #include <stdint.h>
@@ -24,3 +26,7 @@ int metadata_replay(struct metadata_image *image, struct bytes value, int64_t of
 
 // Says that the image now contains everything up to this offset.
 void metadata_image_advance(struct metadata_image *image, int64_t offset, int32_t epoch);
+
+// To be asked where records may be cut: at the end of a batch, of a snapshot. ERR_CORRUPT with words
+// when a topic has partitions missing.
+int metadata_image_check(const struct metadata_image *image, struct diag *diag);

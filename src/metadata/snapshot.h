@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
-#include "metadata/features.h"
+#include "metadata/feature.h"
 #include "metadata/image.h"
 
 struct metadata_snapshot_options {

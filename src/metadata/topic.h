@@ -31,6 +31,7 @@ struct replicas {
 
 struct metadata_partition {
     uint32_t refs;             // atomic
+    int32_t id;                // of the partition within its topic
     int32_t leader;            // NO_LEADER: none
     int32_t leader_epoch;      // rises with every leader, even the same one again
     int32_t partition_epoch;   // rises with every change
@@ -49,7 +50,12 @@ struct metadata_topic {
     struct uuid id;
     struct str name; // terminated by NUL
     int32_t partition_count;
-    struct metadata_partition *const *partitions; // by partition id; owned
+    struct metadata_partition **partitions; // in order of id: partitions[i]->id == i; owned
+
+    // Inner matters of replay: a topic that was made in the image that is being replayed into, and
+    // in no other, grows in place.
+    int32_t partition_capacity;
+    uint64_t generation;
 };
 
 struct metadata_topic *metadata_topic_ref(const struct metadata_topic *t);
@@ -58,9 +64,9 @@ void metadata_topic_unref(const struct metadata_topic *t); // NULL is fine
 struct metadata_partition *metadata_partition_ref(const struct metadata_partition *p);
 void metadata_partition_unref(const struct metadata_partition *p); // NULL is fine
 
-// The partition with this index, or NULL.
+// The partition with this id, or NULL.
 const struct metadata_partition *metadata_topic_partition(const struct metadata_topic *t,
-                                                          int32_t index);
+                                                          int32_t id);
 
 // Where `node` stands in the list, or -1.
 int32_t replicas_index(struct replicas list, int32_t node);
