@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compares the schema texts, field by field, with facts about Kafka's messages.
+"""Compares the schema texts, field by field, and the table of errors with facts about Kafka.
 
     schema_test.py GENERATE_DIR SCHEMA_DIR FACTS_DIR
 
 FACTS_DIR (the variable CHITIN_KAFKA_FACTS goes before it) holds Kafka's message definitions as JSON
-(messages, metadata, coordinator) and apis.tsv. Without it only the texts themselves are read.
+(messages, metadata, coordinator), apis.tsv and errors.tsv. Without it only the texts themselves are read.
 """
 
 import csv
 import glob
 import json
 import os
+import re
 import sys
 
 
@@ -150,6 +151,19 @@ def compare_apis(comparison, schemas, facts_dir):
     return count
 
 
+def compare_errors(comparison, header, facts_dir):
+    """The table in errors.h."""
+    with open(header, encoding='utf-8') as file:
+        entries = re.findall(r'X\((-?\d+), (\w+), (true|false),', file.read())
+    ours = {int(code): (name, retriable) for code, name, retriable in entries}
+    with open(os.path.join(facts_dir, 'errors.tsv'), encoding='utf-8') as file:
+        facts = {int(row['code']): (row['name'], row['retriable'])
+                 for row in csv.DictReader(file, delimiter='\t')}
+    for code in sorted(set(ours) | set(facts)):
+        comparison.same(f'error {code}', 'name and retriable', facts.get(code), ours.get(code))
+    return len(facts)
+
+
 def main():
     generate_dir, schema_dir, facts_dir = sys.argv[1:]
     sys.path.insert(0, generate_dir)
@@ -162,12 +176,13 @@ def main():
     if not os.path.isdir(os.path.join(facts_dir, 'messages')):
         print(f'SKIPPED: no facts about Kafka in {facts_dir} (CHITIN_KAFKA_FACTS); '
               'the schema texts were not compared')
-        return 0
+        return 77
     comparison = Comparison()
     messages = compare_messages(comparison, schemas, facts_dir)
     apis = compare_apis(comparison, schemas, facts_dir)
-    print(f'{messages} messages with {comparison.fields} fields and {apis} APIs compared, '
-          f'{comparison.failed} differences')
+    errors = compare_errors(comparison, os.path.join(generate_dir, 'errors.h'), facts_dir)
+    print(f'{messages} messages with {comparison.fields} fields, {apis} APIs and {errors} errors '
+          f'compared, {comparison.failed} differences')
     return 1 if comparison.failed or messages == 0 else 0
 
 
