@@ -50,7 +50,9 @@ static const struct rpc_api served[] = {
 static const struct rpc_apis apis = {.items = served, .count = 5};
 
 struct partition_file {
-    int fd; // -1 until the first append
+    struct partition_file *next; // of the same index, an older topic
+    char *topic;
+    int fd;
     int64_t size;
     int64_t offset_next;
     int64_t batch_bytes; // every batch has this size
@@ -77,7 +79,8 @@ struct floor {
     uint16_t port;
     int partition_count;
     bool sync;
-    struct partition_file partitions[PARTITIONS_MAX];
+    struct partition_file *partitions[PARTITIONS_MAX]; // by index, the newest topic first
+    int file_count;
     struct waiting *waiting;
     int waiting_count;
     int waiting_capacity;
@@ -132,12 +135,12 @@ static void sync_and_answer(struct floor *f)
 {
     if (f->waiting_count == 0)
         return;
-    for (int i = 0; i < f->partition_count; i++) {
-        struct partition_file *p = &f->partitions[i];
-        if (p->dirty && fdatasync(p->fd) != 0)
-            die("fdatasync");
-        p->dirty = false;
-    }
+    for (int i = 0; i < f->partition_count; i++)
+        for (struct partition_file *p = f->partitions[i]; p != NULL; p = p->next) {
+            if (p->dirty && fdatasync(p->fd) != 0)
+                die("fdatasync");
+            p->dirty = false;
+        }
     for (int i = 0; i < f->waiting_count; i++) {
         send_all(f->waiting[i].fd, &f->waiting[i].output);
         rpc_output_release(&f->waiting[i].output);
@@ -193,24 +196,30 @@ static void metadata(struct floor *f, struct peer *peer, const struct rpc_reques
     reply(f, peer, h, h->api_version, &response, 0, false);
 }
 
-static void open_partition(struct floor *f, int32_t index)
+// The file of a partition; made if it is not there.
+static struct partition_file *partition(struct floor *f, struct str topic, int32_t index)
 {
+    check(index >= 0 && index < f->partition_count);
+    for (struct partition_file *p = f->partitions[index]; p != NULL; p = p->next)
+        if (str_is(topic, p->topic))
+            return p;
     char path[4200];
-    struct partition_file *p = &f->partitions[index];
-    snprintf(path, sizeof path, "%s/%d.log", f->directory, (int)index);
+    struct partition_file *p = mem_new(struct partition_file);
+    snprintf(path, sizeof path, "%s/%d.log", f->directory, f->file_count++);
+    p->topic = mem_copy_str(topic);
     p->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (p->fd < 0)
         die(path);
+    p->next = f->partitions[index];
+    f->partitions[index] = p;
+    return p;
 }
 
-static int64_t append(struct floor *f, int32_t index, struct bytes batch)
+static int64_t append(struct partition_file *p, struct bytes batch)
 {
-    struct partition_file *p = &f->partitions[index];
     struct batch_header header;
     if (batch_header_parse(batch, &header) != 0 || !batch_crc_is_valid(batch))
         return -1;
-    if (p->fd < 0)
-        open_partition(f, index);
     if (p->batch_bytes == 0) {
         p->batch_bytes = (int64_t)batch.size;
         p->batch_records = header.record_count;
@@ -245,8 +254,8 @@ static void produce(struct floor *f, struct peer *peer, const struct rpc_request
                                                               &out->partition_responses);
         for (int j = 0; j < in->partition_data.count; j++) {
             int32_t index = in->partition_data.items[j].index;
-            check(index >= 0 && index < f->partition_count);
-            int64_t base = append(f, index, in->partition_data.items[j].records.bytes);
+            int64_t base = append(partition(f, in->name, index),
+                                  in->partition_data.items[j].records.bytes);
             out->partition_responses.items[j].index = index;
             out->partition_responses.items[j].base_offset = base;
             out->partition_responses.items[j].error_code = base < 0 ? 2 : 0;
@@ -276,8 +285,7 @@ static void fetch(struct floor *f, struct peer *peer, const struct rpc_request_h
         for (int j = 0; j < in->partitions.count; j++) {
             struct fetch_request_fetch_partition *asked = &in->partitions.items[j];
             struct fetch_response_partition_data *data = &out->partitions.items[j];
-            check(asked->partition >= 0 && asked->partition < f->partition_count);
-            struct partition_file *p = &f->partitions[asked->partition];
+            struct partition_file *p = partition(f, in->topic, asked->partition);
             data->partition_index = asked->partition;
             data->high_watermark = data->last_stable_offset = p->offset_next;
             if (p->batch_bytes == 0 || asked->fetch_offset >= p->offset_next || left <= 0)
@@ -435,8 +443,6 @@ int main(int argc, char **argv)
     f.sync = argc > 3 && strcmp(argv[3], "--sync") == 0;
     if (f.partition_count < 1 || f.partition_count > PARTITIONS_MAX)
         return 2;
-    for (int i = 0; i < PARTITIONS_MAX; i++)
-        f.partitions[i].fd = -1;
     signal(SIGPIPE, SIG_IGN);
     int listener = listen_here(&f);
     printf("%u\n", (unsigned)f.port);
