@@ -12,8 +12,9 @@
 
 enum {
     CONNECTION_MAGIC = 0x636f6e6e,
-    READS_MAX = 16,          // reads of one connection before others get their turn
-    ROUNDS_MAX = 32,         // and rounds of reading, handing over and sending
+    // What one connection may do before others get their turn:
+    TURN_BYTES_MAX = 256 << 10, // bytes moved, about
+    TURN_ROUNDS_MAX = 4,        // rounds of reading, handing over and sending
     SLICES_MAX = NET_SLICES_MAX,
 };
 
@@ -40,6 +41,11 @@ static bool is_full(const struct connection *conn)
     const struct connections_config *config = &conn->owner->config;
     return conn->pipeline.count >= config->in_flight_max ||
            conn->pipeline.memory_bytes >= config->output_bytes_max;
+}
+
+static bool turn_is_over(const struct connection *conn)
+{
+    return conn->turn_bytes >= TURN_BYTES_MAX;
 }
 
 static bool may_read(const struct connection *conn)
@@ -112,6 +118,7 @@ static bool read_once(struct connection *conn)
         return false;
     }
     c->stats.bytes_in_total += n;
+    conn->turn_bytes += (size_t)n;
     rpc_frame_reader_filled(&conn->reader, at, (size_t)n);
     parse(conn);
     return true;
@@ -125,7 +132,7 @@ static bool read_some(struct connection *conn)
         progress = true;
     }
     // Until there is a request to serve: more of them are read when that has been handed over.
-    for (int i = 0; i < READS_MAX && conn->readable && !conn->unparsed && may_read(conn); i++) {
+    while (conn->readable && !conn->unparsed && may_read(conn) && !turn_is_over(conn)) {
         if (!read_once(conn))
             break;
         progress = true;
@@ -214,6 +221,7 @@ static bool send_some(struct connection *conn)
                             conn->net->remote.host, (unsigned)conn->net->remote.port);
         } else {
             c->stats.bytes_out_total += n;
+            conn->turn_bytes += (size_t)n;
             rpc_pipeline_sent(&conn->pipeline, (size_t)n);
             free_finished(conn);
             touch(conn);
@@ -281,7 +289,8 @@ void connection__run(struct connection *conn)
     int rounds = 0;
     bool progress = true;
     conn->running = true;
-    while (progress && !conn->broken && rounds++ < ROUNDS_MAX) {
+    conn->turn_bytes = 0;
+    while (progress && !conn->broken && rounds++ < TURN_ROUNDS_MAX && !turn_is_over(conn)) {
         progress = read_some(conn);
         progress |= hand_over(conn);
         progress |= send_some(conn);

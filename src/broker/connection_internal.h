@@ -41,6 +41,7 @@ struct connection {
 
     struct rpc_frame_reader reader;
     struct rpc_pipeline pipeline;
+    size_t turn_bytes;         // moved since connection__run() was entered
     struct list queued;        // requests that are not in the handler's hands yet, by request.node
     int handed_count;          // requests in the handler's hands and not ended
     bool handed_only_produce;  // all of these are Produce
