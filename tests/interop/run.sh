@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh BUILD [WORD]: clients of other languages and Apache Kafka's own tools against the broker of
+# a build. Each fetches what it needs from its registry (Maven Central, PyPI, npm, the Go proxy) into
+# INTEROP_CACHE; where that is out of reach, its tests are skipped, and the end says so loudly.
+# SYSTEM_BOOTSTRAP=host:port tests that broker instead.
+set -eu
+build=$1
+word=${2:-}
+cd "$(dirname "$0")"
+INTEROP_CACHE=${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/chitin-interop}
+export INTEROP_CACHE
+mkdir -p "$INTEROP_CACHE" "$build/results"
+
+python=
+for candidate in python3 /usr/bin/python3; do
+    if "$candidate" -c 'import pytest, confluent_kafka, kafka' 2>/dev/null; then
+        python=$candidate
+        break
+    fi
+done
+[ -n "$python" ] || {
+    echo "run.sh: python3-pytest is needed (./dev deps test)" >&2
+    exit 1
+}
+
+CHITIN=${CHITIN:-$build/chitin} exec "$python" -m pytest -q -p no:cacheprovider -rs \
+    --junitxml="$build/results/interop.xml" . ${word:+-k "$word"}
