@@ -194,7 +194,7 @@ struct batch_iter {
 int batch_iter_init(struct batch_iter *it, struct bytes batch, struct buf *scratch);
 
 // 1 and the next record, 0 after the last (record_count of them, which must fill the bytes
-// exactly), or ERR_CORRUPT.
+// exactly), or ERR_CORRUPT, and then *out is unspecified.
 int batch_iter_next(struct batch_iter *it, struct record *out);
 
 // --- Validation: what a broker asks of a batch before it goes into a log ---

@@ -34,7 +34,7 @@ int batch_iter_init(struct batch_iter *it, struct bytes batch, struct buf *scrat
 }
 
 // A view of a varint length and as many bytes at *at; any negative length is null.
-static int cut_blob(struct bytes in, size_t *at, bool strict, struct bytes *out)
+static inline int cut_blob(struct bytes in, size_t *at, bool strict, struct bytes *out)
 {
     int32_t length;
     int err = varint_read(in, at, &length);
@@ -77,7 +77,7 @@ int record_header_next(struct bytes *rest, struct record_header *out)
 }
 
 // The headers must end where the record does.
-static int headers_parse(struct bytes body, size_t *at, bool strict, struct record *out)
+static inline int headers_parse(struct bytes body, size_t *at, bool strict, struct record *out)
 {
     int err = varint_read(body, at, &out->header_count);
     if (err != 0 || out->header_count < 0)
@@ -93,7 +93,7 @@ static int headers_parse(struct bytes body, size_t *at, bool strict, struct reco
 }
 
 // Where a record lies in time and order.
-static void record_place(const struct batch_header *h, int64_t timestamp_delta, int32_t offset_delta,
+static inline void record_place(const struct batch_header *h, int64_t timestamp_delta, int32_t offset_delta,
                          struct record *out)
 {
     out->offset = (int64_t)((uint64_t)h->base_offset + (uint64_t)offset_delta);
@@ -105,7 +105,7 @@ static void record_place(const struct batch_header *h, int64_t timestamp_delta, 
 }
 
 // Parses the record whose bytes after the length are `body`.
-static int record_parse(const struct batch_iter *it, struct bytes body, struct record *out)
+static inline int record_parse(const struct batch_iter *it, struct bytes body, struct record *out)
 {
     size_t at = 1;
     int64_t timestamp_delta;
@@ -132,11 +132,11 @@ int batch_iter_next(struct batch_iter *it, struct record *out)
     if (varint_read(it->records, &at, &length) != 0 || length < 0
         || (size_t)length > it->records.size - at)
         return ERR_CORRUPT;
-    struct record record = {.index = it->index, .size = at + (size_t)length - it->position};
-    int err = record_parse(it, bytes_of(it->records.data + at, (size_t)length), &record);
+    out->index = it->index;
+    out->size = at + (size_t)length - it->position;
+    int err = record_parse(it, bytes_of(it->records.data + at, (size_t)length), out);
     if (err != 0)
         return err;
-    *out = record;
     it->position = at + (size_t)length;
     it->index++;
     return 1;

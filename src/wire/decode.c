@@ -44,10 +44,6 @@ static inline const uint8_t *take(struct reader *r, size_t size)
 
 static inline int read_uvarint(struct reader *r, uint32_t *out)
 {
-    if (r->position < r->in.size && r->in.data[r->position] < 0x80) {
-        *out = r->in.data[r->position++];
-        return 0;
-    }
     return uvarint_read(r->in, &r->position, out);
 }
 
@@ -105,12 +101,9 @@ static int blob_decode(struct reader *r, const struct wire_field *f, char *out)
     return 0;
 }
 
-static int scalar_decode(struct reader *r, const struct wire_field *f, char *out)
+static inline void scalar_load(uint8_t type, const uint8_t *p, char *out)
 {
-    const uint8_t *p = take(r, wire_type_sizes[f->type]);
-    if (p == NULL)
-        return ERR_TRUNCATED;
-    switch (f->type) {
+    switch (type) {
     case WIRE_BOOL: *(bool *)out = *p != 0; break;
     case WIRE_INT8: *(int8_t *)out = (int8_t)*p; break;
     case WIRE_INT16:
@@ -125,6 +118,14 @@ static int scalar_decode(struct reader *r, const struct wire_field *f, char *out
     }
     default: memcpy(out, p, UUID_SIZE); break;
     }
+}
+
+static inline int scalar_decode(struct reader *r, const struct wire_field *f, char *out)
+{
+    const uint8_t *p = take(r, wire_type_sizes[f->type]);
+    if (p == NULL)
+        return ERR_TRUNCATED;
+    scalar_load(f->type, p, out);
     return 0;
 }
 
@@ -159,6 +160,21 @@ static int array_grow(struct reader *r, struct wire_array *a, int32_t used, int3
     memcpy(items, a->items, (size_t)used * size);
     a->items = items;
     *capacity = wanted;
+    return 0;
+}
+
+// An array of scalars, whose bytes are all there.
+static int scalars_decode(struct reader *r, const struct wire_field *f, struct wire_array *a,
+                          int32_t count)
+{
+    size_t size = wire_type_sizes[f->type];
+    const uint8_t *p = take(r, (size_t)count * size);
+    char *items = arena_alloc_array(r->arena, (size_t)count, size);
+    if (p == NULL || items == NULL)
+        return p == NULL ? ERR_TRUNCATED : ERR_NOMEM;
+    for (size_t at = 0; at < (size_t)count * size; at += size)
+        scalar_load(f->type, p + at, items + at);
+    *a = (struct wire_array){.items = items, .count = count};
     return 0;
 }
 
@@ -198,7 +214,8 @@ static int array_decode(struct reader *r, const struct wire_field *f, struct wir
     size_t size_min = element_size_min(r, f);
     if ((size_t)count * size_min > reader_left(r))
         return ERR_TRUNCATED;
-    return elements_decode(r, f, a, count);
+    return f->type < WIRE_STRING ? scalars_decode(r, f, a, count)
+                                 : elements_decode(r, f, a, count);
 }
 
 // A struct that may be null: a signed byte, negative for null, stands before it; inside a tag an

@@ -52,16 +52,22 @@ static void put_bytes(struct writer *w, const void *data, size_t size)
         memcpy(p, data, size);
 }
 
+static void put_u8(struct writer *w, uint8_t v)
+{
+    uint8_t *p = put(w, 1);
+    if (p != NULL)
+        *p = v;
+}
+
 static void put_uvarint(struct writer *w, uint32_t v)
 {
+    if (v < 0x80) {
+        put_u8(w, (uint8_t)v);
+        return;
+    }
     uint8_t bytes[UVARINT_SIZE_MAX];
     size_t size = uvarint_store(bytes, v);
     put_bytes(w, bytes, size);
-}
-
-static void put_u8(struct writer *w, uint8_t v)
-{
-    put_bytes(w, &v, 1);
 }
 
 // A length or count, -1 for null.
@@ -122,12 +128,9 @@ static void records_encode(struct writer *w, const struct wire_field *f,
     put_splice(w, r);
 }
 
-static void scalar_encode(struct writer *w, const struct wire_field *f, const char *value)
+static inline void scalar_store(uint8_t type, const char *value, uint8_t *p)
 {
-    uint8_t *p = put(w, wire_type_sizes[f->type]);
-    if (p == NULL)
-        return;
-    switch (f->type) {
+    switch (type) {
     case WIRE_BOOL: *p = *(const bool *)value; break;
     case WIRE_INT8: *p = *(const uint8_t *)value; break;
     case WIRE_INT16:
@@ -145,7 +148,23 @@ static void scalar_encode(struct writer *w, const struct wire_field *f, const ch
     }
 }
 
-static void value_encode(struct writer *w, const struct wire_field *f, const char *value)
+static inline void scalar_encode(struct writer *w, const struct wire_field *f, const char *value)
+{
+    uint8_t *p = put(w, wire_type_sizes[f->type]);
+    if (p != NULL)
+        scalar_store(f->type, value, p);
+}
+
+static void scalars_encode(struct writer *w, const struct wire_field *f, const char *items,
+                           size_t count)
+{
+    size_t size = wire_type_sizes[f->type];
+    uint8_t *p = count > 0 ? put(w, count * size) : NULL;
+    for (size_t at = 0; p != NULL && at < count * size; at += size)
+        scalar_store(f->type, items + at, p + at);
+}
+
+static inline void value_encode(struct writer *w, const struct wire_field *f, const char *value)
 {
     switch (f->type) {
     case WIRE_STRING: {
@@ -175,6 +194,10 @@ static void array_encode(struct writer *w, const struct wire_field *f, const str
         return;
     }
     put_length(w, w->flexible, 4, a->count < 0 ? -1 : a->count);
+    if (f->type < WIRE_STRING) {
+        scalars_encode(w, f, a->items, a->count < 0 ? 0 : (size_t)a->count);
+        return;
+    }
     size_t size = wire_element_size(f);
     for (int32_t i = 0; i < a->count && w->err == 0; i++)
         value_encode(w, f, (const char *)a->items + (size_t)i * size);
@@ -193,7 +216,7 @@ static void pointer_encode(struct writer *w, const struct wire_field *f, bool in
         struct_encode(w, f->element, target);
 }
 
-static void field_encode(struct writer *w, const struct wire_field *f, bool in_tag, const char *p)
+static inline void field_encode(struct writer *w, const struct wire_field *f, bool in_tag, const char *p)
 {
     if (f->flags & WIRE_IS_ARRAY)
         array_encode(w, f, (const struct wire_array *)p);

@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 
-int uvarint_read(struct bytes in, size_t *position, uint32_t *out)
+int uvarint_read_long(struct bytes in, size_t *position, uint32_t *out)
 {
     uint32_t v = 0;
     size_t p = *position;
@@ -21,16 +21,7 @@ int uvarint_read(struct bytes in, size_t *position, uint32_t *out)
     return ERR_CORRUPT;
 }
 
-int varint_read(struct bytes in, size_t *position, int32_t *out)
-{
-    uint32_t v;
-    int r = uvarint_read(in, position, &v);
-    if (r == 0)
-        *out = (int32_t)(v >> 1 ^ -(v & 1));
-    return r;
-}
-
-int varlong_read(struct bytes in, size_t *position, int64_t *out)
+int varlong_read_long(struct bytes in, size_t *position, int64_t *out)
 {
     uint64_t v = 0;
     size_t p = *position;

@@ -17,9 +17,37 @@ enum { UVARINT_SIZE_MAX = 5, VARINT_SIZE_MAX = 5, VARLONG_SIZE_MAX = 10 };
 // Each reader looks at in.data[*position], moves *position past the number and returns 0, or
 // returns ERR_TRUNCATED or ERR_CORRUPT (too long) and leaves *position and *out untouched.
 // Requires *position <= in.size.
-int uvarint_read(struct bytes in, size_t *position, uint32_t *out);
-int varint_read(struct bytes in, size_t *position, int32_t *out);
-int varlong_read(struct bytes in, size_t *position, int64_t *out);
+// Most are one byte, and that case is inline; the rest is in these two.
+int uvarint_read_long(struct bytes in, size_t *position, uint32_t *out);
+int varlong_read_long(struct bytes in, size_t *position, int64_t *out);
+
+static inline int uvarint_read(struct bytes in, size_t *position, uint32_t *out)
+{
+    if (*position < in.size && in.data[*position] < 0x80) {
+        *out = in.data[(*position)++];
+        return 0;
+    }
+    return uvarint_read_long(in, position, out);
+}
+
+static inline int varint_read(struct bytes in, size_t *position, int32_t *out)
+{
+    uint32_t v;
+    int err = uvarint_read(in, position, &v);
+    if (err == 0)
+        *out = (int32_t)(v >> 1 ^ -(v & 1));
+    return err;
+}
+
+static inline int varlong_read(struct bytes in, size_t *position, int64_t *out)
+{
+    if (*position < in.size && in.data[*position] < 0x80) {
+        uint8_t v = in.data[(*position)++];
+        *out = (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+        return 0;
+    }
+    return varlong_read_long(in, position, out);
+}
 
 // Bytes the shortest form takes.
 size_t uvarint_size(uint32_t v);
