@@ -22,6 +22,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "os/error.h"
 #include "rpc/server.h"
 #include "wire/api/api_versions.h"
 #include "wire/api/fetch.h"
@@ -77,7 +78,7 @@ struct floor {
     const char *directory;
     const char *host;
     uint16_t port;
-    int partition_count;
+    int32_t partition_count;
     bool sync;
     struct partition_file *partitions[PARTITIONS_MAX]; // by index, the newest topic first
     int file_count;
@@ -87,9 +88,9 @@ struct floor {
     int epoll_fd;
 };
 
-static int die(const char *what)
+static _Noreturn void die(const char *what)
 {
-    fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
+    fprintf(stderr, "floor: %s: %s\n", what, err_text(os_error(errno)));
     exit(1);
 }
 
@@ -439,9 +440,9 @@ int main(int argc, char **argv)
     }
     f.directory = argv[1];
     f.host = "127.0.0.1";
-    f.partition_count = atoi(argv[2]);
     f.sync = argc > 3 && strcmp(argv[3], "--sync") == 0;
-    if (f.partition_count < 1 || f.partition_count > PARTITIONS_MAX)
+    if (!str_parse_i32(str_from(argv[2]), &f.partition_count) || f.partition_count < 1 ||
+        f.partition_count > PARTITIONS_MAX)
         return 2;
     signal(SIGPIPE, SIG_IGN);
     int listener = listen_here(&f);

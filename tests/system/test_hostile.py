@@ -324,7 +324,7 @@ def test_connection_limit_lets_others_wait(warm):
 
 
 def test_a_thousand_connections_come_and_go(warm):
-    b = warm()
+    b = warm("socket.listen.backlog.size=1000")
     before, memory = descriptors(b), b.rss_bytes()
     for _ in range(4):
         with many(b, 250) as peers:
