@@ -4,11 +4,29 @@
 #include <stddef.h>
 
 const struct command *const commands[] = {
-    &command_topic_list,     &command_topic_create, &command_topic_describe,
-    &command_topic_alter,    &command_topic_delete, &command_produce,
-    &command_consume,        &command_version,      NULL,
+    &command_topic_list,
+    &command_topic_create,
+    &command_topic_describe,
+    &command_topic_alter,
+    &command_topic_delete,
+    &command_produce,
+    &command_consume,
+    &command_cluster_info,
+    &command_config_describe,
+    &command_config_alter,
+    &command_version,
+    NULL,
 };
 
 const struct command *const aliases[] = {
+    &alias_broker_api_versions,
+    &alias_cluster,
+    &alias_configs,
+    &alias_console_consumer,
+    &alias_console_producer,
+    &alias_delete_records,
+    &alias_get_offsets,
+    &alias_log_dirs,
+    &alias_topics,
     NULL,
 };

@@ -157,7 +157,7 @@ int consumer_run(struct consumer *c)
     if (t->host->catch_stop(t->host, on_stop, &run, &diag) < 0)
         return tool_fail(t, EXIT_FAILED, "%s", diag.text);
     for (int i = 0; i < c->topic_count; i++) {
-        int err = driver_wait_topic(d, c->topics[i], false);
+        int err = driver_wait_topic(d, c->topics[i], c->create_topics);
         if (err < 0)
             return tool_fail_call(t, err);
     }

@@ -18,6 +18,7 @@ struct consumer {
     struct tool *tool;
     const struct str *topics;
     int topic_count;
+    bool create_topics; // let the broker create them, if it does
     const int32_t *partitions; // of every topic; NULL = all
     int partition_count;
     struct fetch_position position;

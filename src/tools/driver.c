@@ -332,6 +332,24 @@ int driver_wait_topic(struct driver *d, struct str topic, bool create)
     return w.err;
 }
 
+static void topology_wait_step(void *user, int64_t now_ms)
+{
+    struct topic_wait *w = user;
+    w->err = client_topology_error(w->driver->client);
+    w->done = w->err != 0 || client_topology_generation(w->driver->client) > w->generation;
+}
+
+int driver_wait_topology(struct driver *d)
+{
+    struct topic_wait w = {.driver = d, .generation = client_topology_generation(d->client)};
+    struct driver_user before = d->user;
+    d->user = (struct driver_user){.step = topology_wait_step, .user = &w};
+    client_want_all_topics(d->client);
+    driver_run(d, &w.done);
+    d->user = before;
+    return w.err;
+}
+
 struct lookup_wait {
     struct offset_lookup *lookup;
     bool done;
@@ -366,7 +384,7 @@ void driver_list_offsets(struct driver *d, struct offset_query *queries, int cou
 
 // --- Life ---
 
-static const char *bootstrap_of(struct tool *t, const char *flag)
+const char *tool_bootstrap(struct tool *t, const char *flag)
 {
     if (flag != NULL)
         return flag;
@@ -383,7 +401,7 @@ int tool_connect(struct tool *t, const char *bootstrap)
         return tool_fail(t, EXIT_FAILED, "%s", diag.text);
     struct client_options options = {.fail_fast = true};
     struct client *client;
-    if (client_new(&options, str_from(bootstrap_of(t, bootstrap)), &client, &diag) < 0)
+    if (client_new(&options, str_from(tool_bootstrap(t, bootstrap)), &client, &diag) < 0)
         return tool_usage(t, "%s", diag.text);
     struct driver *d = mem_new(struct driver);
     d->tool = t;

@@ -18,8 +18,11 @@ struct tool;
 
 enum { DRIVER_LINKS_MAX = CLIENT_LINKS_MAX };
 
-// Makes t->driver for the given bootstrap servers: `flag` if not NULL, else CHITIN_BOOTSTRAP, else
-// 127.0.0.1:9092. Nothing is connected yet. Returns 0, or an exit status after saying why.
+// The bootstrap servers: `flag` if not NULL, else CHITIN_BOOTSTRAP, else 127.0.0.1:9092.
+const char *tool_bootstrap(struct tool *t, const char *flag);
+
+// Makes t->driver for tool_bootstrap(t, bootstrap). Nothing is connected yet. Returns 0, or an exit
+// status after saying why.
 int tool_connect(struct tool *t, const char *bootstrap);
 
 // Closes connections and frees the driver; harmless without one.
@@ -57,6 +60,9 @@ int driver_call_versions(struct driver *d, int16_t api_key, int16_t version_min,
 // the topology (perhaps with an error), or a negative error. With `create` the broker may create it,
 // and is given a few seconds to.
 int driver_wait_topic(struct driver *d, struct str topic, bool create);
+
+// Asks for all topics and waits: 0, or a negative error.
+int driver_wait_topology(struct driver *d);
 
 // Looks up offsets at the partitions' leaders and waits. Errors are in the queries.
 void driver_list_offsets(struct driver *d, struct offset_query *queries, int count,

@@ -29,8 +29,8 @@ static void say(struct tool *t, const char *kind, const char *format, va_list ar
     struct buf *b = &t->err.buf;
     if (t->command == NULL)
         buf_append_text(b, "chitin: ");
-    else
-        buf_printf(b, "%s%s: ", t->alias ? "" : "chitin ", t->command->name);
+    else if (!t->alias)
+        buf_printf(b, "chitin %s: ", t->command->name);
     buf_append_text(b, kind);
     buf_vprintf(b, format, args);
     buf_append_u8(b, '\n');
@@ -65,7 +65,7 @@ void tool_warn(struct tool *t, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say(t, "warning: ", format, args);
+    say(t, t->alias ? "WARNING: " : "warning: ", format, args);
     va_end(args);
 }
 

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Names and words of Kafka's exceptions, as far as its tools print them.
+#include "tools/kafka.h"
+
+#include "wire/errors.h"
+
+struct exception {
+    int16_t code;
+    const char *name;
+    const char *message;
+};
+
+static const struct exception exceptions[] = {
+    {KAFKA_OFFSET_OUT_OF_RANGE, "OffsetOutOfRangeException",
+     "The requested offset is not within the range of offsets maintained by the server."},
+    {KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "UnknownTopicOrPartitionException",
+     "This server does not host this topic-partition."},
+    {KAFKA_NOT_LEADER_OR_FOLLOWER, "NotLeaderOrFollowerException",
+     "For requests intended only for the leader, this error indicates that the broker is not the "
+     "current leader. For requests intended for any replica, this error indicates that the broker is "
+     "not a replica of the topic partition."},
+    {KAFKA_LEADER_NOT_AVAILABLE, "LeaderNotAvailableException",
+     "There is no leader for this topic-partition as we are in the middle of a leadership election."},
+    {KAFKA_REQUEST_TIMED_OUT, "TimeoutException", "The request timed out."},
+    {KAFKA_TOPIC_AUTHORIZATION_FAILED, "TopicAuthorizationException", "Topic authorization failed."},
+    {KAFKA_CLUSTER_AUTHORIZATION_FAILED, "ClusterAuthorizationException",
+     "Cluster authorization failed."},
+    {KAFKA_POLICY_VIOLATION, "PolicyViolationException",
+     "Request parameters do not satisfy the configured policy."},
+    {KAFKA_INVALID_TOPIC_EXCEPTION, "InvalidTopicException",
+     "The request attempted to perform an operation on an invalid topic."},
+    {KAFKA_KAFKA_STORAGE_ERROR, "KafkaStorageException",
+     "Disk error when trying to access log file on the disk."},
+    {KAFKA_BROKER_ID_NOT_REGISTERED, "BrokerIdNotRegisteredException",
+     "The given broker ID was not registered."},
+};
+
+static const struct exception *find(int16_t code)
+{
+    for (size_t i = 0; i < sizeof exceptions / sizeof *exceptions; i++)
+        if (exceptions[i].code == code)
+            return &exceptions[i];
+    return NULL;
+}
+
+const char *java_exception(int16_t code)
+{
+    const struct exception *e = find(code);
+    return e != NULL ? e->name : kafka_error_name(code);
+}
+
+const char *java_message(int16_t code)
+{
+    const struct exception *e = find(code);
+    return e != NULL ? e->message : kafka_error_text(code);
+}
