@@ -11,52 +11,22 @@
 #include <string.h>
 
 #include "base/be.h"
-#include "base/buf.h"
-#include "base/err.h"
-#include "base/heap.h"
 #include "base/mem.h"
 #include "broker/connection.h"
 #include "broker/request.h"
-#include "env/clock.h"
-#include "env/mailbox.h"
-#include "env/random.h"
-#include "env/timer.h"
+#include "fake_env.h"
 #include "wire/api/api_versions.h"
 #include "wire/api/fetch.h"
 #include "wire/api/metadata.h"
 #include "wire/api/produce.h"
 #include "wire/api_keys.h"
 
-enum { CONNS_MAX = 8, HANDED_MAX = 200 };
-
-struct peer {
-    struct net_conn conn;
-    struct fixture *f;
-    struct buf input;     // sent by the peer, not read yet
-    struct buf output;    // received by the peer
-    size_t output_room;   // what the socket still takes
-    bool peer_closed;
-    bool open;
-    unsigned wanted;
-};
+enum { HANDED_MAX = 200 };
 
 struct fixture {
-    struct env env;
-    struct env_clock clock;
-    struct env_timers timers;
-    struct env_mailbox mailbox;
-    struct env_net net;
-    struct env_random random;
-    struct heap timer_heap;
-    struct env_message *first, *last;
-    int64_t now_ns;
-    struct net_listener listener;
-    bool listening, paused;
-
+    struct fake_env fake;
     struct connections *connections;
     struct connections_config config;
-    struct peer peers[CONNS_MAX];
-    int peer_count;
 
     // The handler's.
     struct request *handed[HANDED_MAX];
@@ -70,180 +40,25 @@ struct fixture {
 
 static struct fixture *F; // the one of the running test, for callbacks without a context
 
-// --- the environment
-
-static int64_t wall_ms(struct env_clock *clock)
-{
-    return 0;
-}
-
-static int64_t mono_ns(struct env_clock *clock)
-{
-    return F->now_ns;
-}
-
-static void timer_set(struct env_timers *timers, struct env_timer *timer, int64_t at_ns)
-{
-    heap_remove(&F->timer_heap, &timer->node);
-    heap_insert(&F->timer_heap, &timer->node, at_ns);
-}
-
-static void timer_cancel(struct env_timers *timers, struct env_timer *timer)
-{
-    heap_remove(&F->timer_heap, &timer->node);
-}
-
-static void post(struct env_mailbox *mailbox, struct env_message *message)
-{
-    message->next = NULL;
-    if (F->first == NULL)
-        F->first = message;
-    else
-        F->last->next = message;
-    F->last = message;
-}
-
-static void fill(struct env_random *random, void *out, size_t size)
-{
-    memset(out, 7, size);
-}
-
-static struct peer *peer_of(struct net_conn *conn)
-{
-    return container_of(conn, struct peer, conn);
-}
-
-static void peer_want(struct net_conn *conn, unsigned events)
-{
-    peer_of(conn)->wanted = events;
-}
-
-static int64_t peer_read(struct net_conn *conn, void *out, size_t size)
-{
-    struct peer *p = peer_of(conn);
-    assert_true(p->open);
-    if (p->input.size == 0)
-        return p->peer_closed ? ERR_CLOSED : ERR_AGAIN;
-    size_t n = size < p->input.size ? size : p->input.size;
-    memcpy(out, p->input.data, n);
-    buf_consume(&p->input, n);
-    return (int64_t)n;
-}
-
-static int64_t peer_write(struct net_conn *conn, const struct net_slice *slices, int count)
-{
-    struct peer *p = peer_of(conn);
-    size_t total = 0;
-    assert_true(p->open);
-    assert_true(count > 0 && count <= NET_SLICES_MAX);
-    if (p->output_room == 0)
-        return ERR_AGAIN;
-    for (int i = 0; i < count && p->output_room > 0; i++) {
-        size_t n = slices[i].size < p->output_room ? slices[i].size : p->output_room;
-        if (slices[i].file != NULL)
-            buf_append_zeros(&p->output, n);
-        else
-            buf_append(&p->output, slices[i].data, n);
-        p->output_room -= n;
-        total += n;
-    }
-    return (int64_t)total;
-}
-
-static void peer_close(struct net_conn *conn)
-{
-    struct peer *p = peer_of(conn);
-    assert_true(p->open);
-    p->open = false;
-}
-
-static const struct net_conn_ops peer_ops = {peer_want, peer_read, peer_write, peer_close};
-
-static void listener_close(struct net_listener *listener)
-{
-    F->listening = false;
-}
-
-static void listener_pause(struct net_listener *listener, bool paused)
-{
-    F->paused = paused;
-}
-
-static int fake_listen(struct env_net *net, const char *host, uint16_t port,
-                       struct net_listener **out, struct diag *diag)
-{
-    if (port == 1)
-        return diag_set(diag, ERR_BUSY, "port 1 is in use");
-    F->listener = (struct net_listener){.close = listener_close, .pause = listener_pause};
-    str_copy_to(str_from(host), F->listener.local.host, NET_ADDRESS_TEXT_MAX);
-    F->listener.local.port = port;
-    F->listening = true;
-    *out = &F->listener;
-    return 0;
-}
-
-// Runs until nothing is left to do: messages, and events of connections that want them.
 static void settle(void)
 {
-    bool busy = true;
-    for (int i = 0; busy; i++) {
-        busy = false;
-        assert_true(i < 100000); // something spins
-        while (F->first != NULL) {
-            struct env_message *m = F->first;
-            F->first = m->next;
-            m->receive(m);
-            busy = true;
-        }
-        for (int j = 0; j < F->peer_count; j++) {
-            struct peer *p = &F->peers[j];
-            unsigned events = 0;
-            if (!p->open)
-                continue;
-            if ((p->wanted & NET_READABLE) != 0 && (p->input.size > 0 || p->peer_closed))
-                events |= NET_READABLE;
-            if ((p->wanted & NET_WRITABLE) != 0 && p->output_room > 0)
-                events |= NET_WRITABLE;
-            if (events != 0) {
-                p->conn.ready(&p->conn, events);
-                busy = true;
-            }
-        }
-    }
+    fake_env_settle(&F->fake);
 }
 
 static void pass_ms(int64_t ms)
 {
-    int64_t end_ns = F->now_ns + ms * 1000000;
-    struct heap_node *node;
-    while ((node = heap_min(&F->timer_heap)) != NULL && node->key <= end_ns) {
-        struct env_timer *timer = container_of(node, struct env_timer, node);
-        F->now_ns = node->key > F->now_ns ? node->key : F->now_ns;
-        heap_remove(&F->timer_heap, node);
-        timer->fire(timer);
-        settle();
-    }
-    F->now_ns = end_ns;
+    fake_env_pass_ms(&F->fake, ms);
 }
 
-static struct peer *dial(const char *host)
+static struct fake_peer *dial(const char *host)
 {
-    struct peer *p = &F->peers[F->peer_count++];
-    *p = (struct peer){.conn.ops = &peer_ops, .f = F, .output_room = SIZE_MAX, .open = true};
-    str_copy_to(str_from(host), p->conn.remote.host, NET_ADDRESS_TEXT_MAX);
-    p->conn.remote.port = (uint16_t)(50000 + F->peer_count);
-    p->conn.local = F->listener.local;
-    buf_init(&p->input, 100 << 20);
-    buf_init(&p->output, 100 << 20);
-    F->listener.accept(&F->listener, &p->conn);
-    settle();
-    return p;
+    return fake_env_dial(&F->fake, host);
 }
 
 // --- requests and answers
 
 // A request of 10 + body_size bytes, header version 1.
-static void put_request(struct peer *p, int key, int version, int32_t correlation_id,
+static void put_request(struct fake_peer *p, int key, int version, int32_t correlation_id,
                         size_t body_size)
 {
     buf_append_be32(&p->input, (uint32_t)(10 + body_size));
@@ -255,7 +70,7 @@ static void put_request(struct peer *p, int key, int version, int32_t correlatio
         buf_append_u8(&p->input, (uint8_t)(correlation_id + (int)i));
 }
 
-static void ask(struct peer *p, int key, int32_t correlation_id)
+static void ask(struct fake_peer *p, int key, int32_t correlation_id)
 {
     put_request(p, key, 4, correlation_id, 20);
     settle();
@@ -291,7 +106,7 @@ static void answer(int index)
 }
 
 // The correlation ids of the answers the peer has got since it last looked; returns their number.
-static int got(struct peer *p, int32_t *ids)
+static int got(struct fake_peer *p, int32_t *ids)
 {
     int count = 0;
     size_t at = 0;
@@ -306,7 +121,7 @@ static int got(struct peer *p, int32_t *ids)
     return count;
 }
 
-static void expect_ids(struct peer *p, int count, const int32_t *expected)
+static void expect_ids(struct fake_peer *p, int count, const int32_t *expected)
 {
     int32_t ids[HANDED_MAX];
     assert_int_equal(got(p, ids), count);
@@ -357,7 +172,7 @@ static void start(void)
 {
     struct diag diag;
     struct net_address local;
-    F->connections = connections_new(&F->env, &F->config);
+    F->connections = connections_new(&F->fake.env, &F->config);
     assert_int_equal(
         connections_listen(F->connections, "EXTERNAL", "10.0.0.1", 1, &local, &diag), ERR_BUSY);
     assert_int_equal(
@@ -369,15 +184,7 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     F = f;
-    f->clock = (struct env_clock){wall_ms, mono_ns};
-    f->timers = (struct env_timers){timer_set, timer_cancel};
-    f->mailbox.post = post;
-    f->random.fill = fill;
-    f->net.listen = fake_listen;
-    f->now_ns = 1000000000;
-    heap_init(&f->timer_heap);
-    f->env = (struct env){.clock = &f->clock, .timers = &f->timers, .net = &f->net,
-                          .random = &f->random, .mailbox = &f->mailbox};
+    fake_env_init(&f->fake);
     f->config = (struct connections_config){
         .apis = {.items = served, .count = 4},
         .handle = handle,
@@ -400,13 +207,7 @@ static int teardown(void **state)
         if (F->handed[i] != NULL)
             request_drop(F->handed[i]);
     settle();
-    assert_null(heap_min(&F->timer_heap)); // nothing is left behind
-    for (int i = 0; i < F->peer_count; i++) {
-        assert_false(F->peers[i].open);
-        buf_release(&F->peers[i].input);
-        buf_release(&F->peers[i].output);
-    }
-    heap_release(&F->timer_heap);
+    fake_env_release(&F->fake);
     free(F);
     F = NULL;
     return 0;
@@ -417,7 +218,7 @@ static int teardown(void **state)
 static void test_a_request_and_its_answer(void **state)
 {
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     put_request(p, API_METADATA, 4, 77, 20);
     struct buf all = p->input;
     buf_init(&p->input, 1 << 20);
@@ -437,7 +238,7 @@ static void test_a_request_and_its_answer(void **state)
     assert_string_equal(request_listener(r), "EXTERNAL");
     assert_string_equal(request_remote_address(r)->host, "192.0.2.7");
     assert_int_equal(request_local_address(r)->port, 9092);
-    assert_int_equal(r->received_ns, F->now_ns);
+    assert_int_equal(r->received_ns, F->fake.now_ns);
     answer(0);
     EXPECT(p, 77);
     assert_int_equal(F->cleanup_count, 1);
@@ -453,7 +254,7 @@ static void test_a_request_and_its_answer(void **state)
 static void test_one_at_a_time_but_for_produce(void **state)
 {
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     ask(p, API_METADATA, 1);
     ask(p, API_FETCH, 2);
     ask(p, API_PRODUCE, 3);
@@ -482,7 +283,7 @@ static void test_a_batch_of_requests(void **state)
     int32_t ids[HANDED_MAX];
     start();
     F->answer_at_once = true;
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     for (int i = 0; i < 150; i++)
         put_request(p, API_METADATA, 4, i, (size_t)i);
     settle();
@@ -495,7 +296,7 @@ static void test_a_batch_of_requests(void **state)
 static void test_drop_answers_nothing(void **state)
 {
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     ask(p, API_PRODUCE, 1);
     ask(p, API_PRODUCE, 2);
     request_drop(F->handed[0]);
@@ -509,7 +310,7 @@ static void test_drop_answers_nothing(void **state)
 static void test_version_fallback(void **state)
 {
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     put_request(p, API_API_VERSIONS, 99, 5, 3); // its body starts with the tag section: byte 5
     be16_store(p->input.data + 12, 0);
     p->input.data[14] = 0;
@@ -547,7 +348,7 @@ static void test_garbage_closes_after_earlier_answers(void **state)
     };
     start();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct peer *p = dial("192.0.2.7");
+        struct fake_peer *p = dial("192.0.2.7");
         F->handed_count = 0;
         ask(p, API_METADATA, 1);
         buf_append(&p->input, cases[i].bytes, cases[i].size);
@@ -581,7 +382,7 @@ static void end_when_abandoned(struct request *r)
 static void test_a_lost_connection_abandons_what_waits(void **state)
 {
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     ask(p, API_PRODUCE, 1);
     ask(p, API_PRODUCE, 2);
     ask(p, API_PRODUCE, 3);
@@ -623,7 +424,7 @@ static void answer_the_next(struct request *r)
 static void test_abandoned_callbacks_may_end_others(void **state)
 {
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     ask(p, API_PRODUCE, 1);
     ask(p, API_PRODUCE, 2);
     F->handed[0]->abandoned = answer_the_next;
@@ -638,7 +439,7 @@ static void test_abandoned_callbacks_may_end_others(void **state)
 static void test_close_by_the_handler_cuts_what_follows(void **state)
 {
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     for (int i = 0; i < 4; i++)
         ask(p, API_PRODUCE, i);
     ask(p, API_METADATA, 9);
@@ -661,7 +462,7 @@ static void test_a_slow_reader_is_not_read(void **state)
     F->config.output_bytes_max = 500;
     start();
     F->answer_at_once = true;
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     p->output_room = 10;
     for (int i = 0; i < 200; i++)
         put_request(p, API_METADATA, 4, i, 2000);
@@ -689,7 +490,7 @@ static void test_requests_in_flight_are_bounded(void **state)
 {
     F->config.in_flight_max = 10;
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     for (int i = 0; i < 100; i++)
         put_request(p, API_PRODUCE, 4, i, 1000);
     settle();
@@ -711,8 +512,8 @@ static void test_the_frame_budget_is_shared(void **state)
     F->config.request_bytes_max = 100000;
     F->config.queued_bytes_max = 100000;
     start();
-    struct peer *a = dial("192.0.2.7");
-    struct peer *b = dial("192.0.2.8");
+    struct fake_peer *a = dial("192.0.2.7");
+    struct fake_peer *b = dial("192.0.2.8");
     put_request(a, API_PRODUCE, 4, 1, 80000);
     settle();
     assert_int_equal(F->handed_count, 1);
@@ -741,8 +542,8 @@ static void test_a_stall_costs_the_largest(void **state)
     F->config.request_bytes_max = 100000;
     F->config.queued_bytes_max = 100000;
     start();
-    struct peer *hogs[2] = {dial("192.0.2.7"), dial("192.0.2.8")};
-    struct peer *good = dial("192.0.2.9");
+    struct fake_peer *hogs[2] = {dial("192.0.2.7"), dial("192.0.2.8")};
+    struct fake_peer *good = dial("192.0.2.9");
     for (int i = 0; i < 2; i++) {
         put_request(hogs[i], API_PRODUCE, 4, 1, 90000);
         hogs[i]->input.size = i == 0 ? 44000 : 36000; // the rest never comes
@@ -766,9 +567,9 @@ static void test_idle_connections_are_closed(void **state)
 {
     F->config.idle_ms_max = 1000;
     start();
-    struct peer *idle = dial("192.0.2.7");
-    struct peer *active = dial("192.0.2.8");
-    struct peer *waiting = dial("192.0.2.9");
+    struct fake_peer *idle = dial("192.0.2.7");
+    struct fake_peer *active = dial("192.0.2.8");
+    struct fake_peer *waiting = dial("192.0.2.9");
     ask(waiting, API_FETCH, 1);
     F->answer_at_once = true;
     pass_ms(600);
@@ -803,7 +604,7 @@ static void test_limits_per_address(void **state)
     F->config.connections_per_ip_max = 2;
     F->config.per_ip_override = override;
     start();
-    struct peer *a = dial("192.0.2.7");
+    struct fake_peer *a = dial("192.0.2.7");
     assert_true(dial("192.0.2.7")->open);
     assert_false(dial("192.0.2.7")->open);
     assert_true(dial("192.0.2.8")->open);
@@ -822,17 +623,17 @@ static void test_at_the_connection_limit_nothing_is_accepted(void **state)
 {
     F->config.connections_max = 2;
     start();
-    struct peer *a = dial("192.0.2.7");
-    assert_false(F->paused);
+    struct fake_peer *a = dial("192.0.2.7");
+    assert_false(F->fake.paused);
     dial("192.0.2.8");
-    assert_true(F->paused);
+    assert_true(F->fake.paused);
     a->peer_closed = true;
     settle();
-    assert_false(F->paused);
+    assert_false(F->fake.paused);
     connections_set_limits(F->connections, 1, 10);
-    assert_true(F->paused);
+    assert_true(F->fake.paused);
     connections_set_limits(F->connections, 10, 10);
-    assert_false(F->paused);
+    assert_false(F->fake.paused);
 }
 
 static void on_stopped(void *context)
@@ -847,13 +648,13 @@ static void on_stopped(void *context)
 static void test_stop_finishes_what_is_in_flight(void **state)
 {
     start();
-    struct peer *idle = dial("192.0.2.7");
-    struct peer *busy = dial("192.0.2.8");
+    struct fake_peer *idle = dial("192.0.2.7");
+    struct fake_peer *busy = dial("192.0.2.8");
     ask(busy, API_METADATA, 1);
     ask(busy, API_METADATA, 2); // read, not yet handed over
     F->free_when_stopped = true;
     connections_stop(F->connections, on_stopped, NULL);
-    assert_false(F->listening);
+    assert_false(F->fake.listening);
     settle();
     assert_false(idle->open);
     assert_true(busy->open);
@@ -878,7 +679,7 @@ static void test_stop_without_connections(void **state)
 static void test_requests_outlive_everything(void **state)
 {
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     ask(p, API_PRODUCE, 1);
     ask(p, API_PRODUCE, 2);
     answer(1); // posts a flush that finds nobody
@@ -903,7 +704,7 @@ static void test_user_data_goes_with_the_connection(void **state)
     int one = 1, ten = 10;
     released_count = 0;
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     ask(p, API_METADATA, 1);
     assert_null(request_connection_user(F->handed[0]));
     connection_set_user(F->handed[0]->connection, &one, release_user);
@@ -920,7 +721,7 @@ static void test_files_stay_open_until_sent(void **state)
 {
     static char file;
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     p->output_room = 100;
     put_request(p, API_FETCH, 4, 1, 20);
     settle();
@@ -954,7 +755,7 @@ static void test_an_answer_that_cannot_be_encoded_closes(void **state)
 {
     F->config.answer_bytes_max = 20;
     start();
-    struct peer *p = dial("192.0.2.7");
+    struct fake_peer *p = dial("192.0.2.7");
     ask(p, API_METADATA, 1);
     answer(0);
     assert_int_equal(p->output.size, 0);
