@@ -277,7 +277,7 @@ static int tag_decode(struct reader *r, const struct wire_struct *type, char *ou
     const struct wire_field *f = find_tag(type, r->version, tag);
     if (f == NULL) {
         r->position += size;
-        return ++r->unknown_tags > WIRE_UNKNOWN_TAGS_MAX ? ERR_LIMIT : 0;
+        return ++r->unknown_tags > WIRE_TAGS_MAX ? ERR_LIMIT : 0;
     }
     size_t outer_size = r->in.size;
     r->in.size = r->position + size;
@@ -292,8 +292,9 @@ static int tags_decode(struct reader *r, const struct wire_struct *type, char *o
 {
     uint32_t count;
     int err = read_uvarint(r, &count);
-    // As a signed number a count of 2^31 and up is negative, and Kafka then reads none.
-    for (int32_t i = 0; err == 0 && i < (int32_t)count; i++)
+    if (err == 0 && count > WIRE_TAGS_MAX)
+        return ERR_LIMIT;
+    for (uint32_t i = 0; err == 0 && i < count; i++)
         err = tag_decode(r, type, out);
     return err;
 }

@@ -58,7 +58,8 @@ struct wire_bytes_array { struct bytes *items; int32_t count; };
 enum {
     WIRE_STRING_MAX = 0x7fff,        // bytes of a string, in compact form too: as Kafka
     WIRE_ARRAY_MAX = 1000 * 1000,    // elements of one array
-    WIRE_UNKNOWN_TAGS_MAX = 10000,   // unknown tagged fields of one message, as Kafka 4.4
+    WIRE_TAGS_MAX = 10000,           // tagged fields of one struct, and unknown ones of a message:
+                                     // as Kafka 4.4
     WIRE_DEPTH_MAX = 16,             // structs inside structs; the tables stay far below
 };
 
@@ -73,11 +74,11 @@ enum { WIRE_DECODE_MEMORY_BASE = 4096, WIRE_DECODE_MEMORY_MULTIPLE = 64 };
 // matter. Strings, bytes and records are views into `in`; arrays and nullable structs come from
 // `arena`. Bytes after the message are left alone: *consumed (may be NULL) says where it ended.
 // As Kafka: invalid UTF-8 is accepted, varints may be longer than needed but not than five bytes,
-// any negative length means null, a repeated tag overwrites. Stricter than Kafka: the value of a
-// known tag must fill its stated size.
+// any negative length means null, a repeated tag overwrites, tags come in any order. Stricter than
+// Kafka, which does not look at the stated size of a tag it knows: the value must fill it.
 // ERR_UNSUPPORTED: the schema has no such version. ERR_TRUNCATED: the bytes end too early.
 // ERR_CORRUPT: null where it is not allowed, a bad varint, a string or a count that cannot be.
-// ERR_LIMIT: more elements or unknown tags than the maxima above. ERR_NOMEM: the arena is full.
+// ERR_LIMIT: more elements or tags than the maxima above. ERR_NOMEM: the arena is full.
 // On failure *out is unspecified, *consumed untouched.
 int wire_decode(const struct wire_schema *schema, int16_t version, struct bytes in,
                 struct arena *arena, void *out, size_t *consumed);
