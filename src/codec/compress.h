@@ -43,10 +43,11 @@ bool codec_level_is_valid(enum codec codec, int level);
 // On failure the buffer keeps its former contents.
 int codec_compress(enum codec codec, int level, struct bytes in, struct buf *out);
 
-// Appends what `in` decompresses to. Never more than out->size_max bytes, and never memory on the
-// word of a size stated inside `in`: the buffer grows as bytes come out. Snappy may be raw or in
-// xerial's framing; gzip, lz4 and zstd may be several streams in a row. ERR_CORRUPT: not such a
-// stream, or damaged. ERR_TRUNCATED: it ends early. ERR_LIMIT: it is larger than the bound.
-// ERR_UNSUPPORTED: no such codec, or a dictionary is needed. On failure the buffer keeps its former
-// contents.
+// Appends what `in` decompresses to. Never more than out->size_max bytes, and no room for them on
+// the word of a size stated inside `in`: the buffer grows as bytes come out. Beside it the codec has
+// a work area while it runs (lz4: twice the frame's block size, 8 MiB at most; others 200 KiB).
+// Snappy may be raw or in xerial's framing; gzip, lz4 and zstd may be several streams in a row.
+// ERR_CORRUPT: not such a stream, or damaged. ERR_TRUNCATED: it ends early. ERR_LIMIT: it is larger
+// than the bound. ERR_UNSUPPORTED: no such codec, or a form that Kafka's clients do not all read (lz4
+// of linked blocks, zstd with a dictionary). On failure the buffer keeps its former contents.
 int codec_decompress(enum codec codec, struct bytes in, struct buf *out);

@@ -22,6 +22,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "codec/compress.h"
+#include "wire/errors.h"
 
 // Where the fields of a batch are.
 enum {
@@ -199,7 +200,7 @@ int batch_iter_next(struct batch_iter *it, struct record *out);
 
 // --- Validation: what a broker asks of a batch before it goes into a log ---
 
-// What is wrong with a batch; the comment is what a produce request is answered (wire/errors.h).
+// What is wrong with a batch, and what a produce request is answered (batch_problem_error).
 enum batch_problem {
     BATCH_OK = 0,
     BATCH_EMPTY,          // no bytes at all: INVALID_RECORD
@@ -227,6 +228,10 @@ enum batch_problem {
 // "BATCH_BAD_CRC" for example, and a sentence for the peer's error message; never NULL.
 const char *batch_problem_name(enum batch_problem problem);
 const char *batch_problem_text(enum batch_problem problem);
+
+// The code for the peer, as in the comments above. Where Kafka itself would break down and answer
+// UNKNOWN_SERVER_ERROR (damaged compression, unknown codecs), a better one.
+enum kafka_error batch_problem_error(enum batch_problem problem);
 
 struct batch_rules {
     bool from_client;         // false (replication, our own log): control, horizon and gaps pass

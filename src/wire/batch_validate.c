@@ -6,30 +6,38 @@
 
 #include "base/err.h"
 
+// X(problem, error that a produce request is answered, text)
 #define BATCH_PROBLEMS(X)                                                                         \
-    X(BATCH_OK, "The batch is valid.")                                                            \
-    X(BATCH_EMPTY, "There is no record batch.")                                                   \
-    X(BATCH_TRUNCATED, "The record batch is shorter than it states.")                             \
-    X(BATCH_TRAILING, "More than one record batch, or bytes after it.")                           \
-    X(BATCH_BAD_LENGTH, "The record batch states a length that no batch can have.")               \
-    X(BATCH_BAD_MAGIC, "The record batch is not of magic 2.")                                     \
-    X(BATCH_BAD_CRC, "The record batch does not match its CRC.")                                  \
-    X(BATCH_BAD_COUNT, "The record count and the last offset delta of the batch do not fit.")     \
-    X(BATCH_IS_CONTROL, "A client may not write control batches.")                                \
-    X(BATCH_BAD_ATTRIBUTES, "A client may not set the delete horizon of a batch.")                \
-    X(BATCH_BAD_SEQUENCE, "Producer id, epoch and sequence of the batch do not fit.")             \
-    X(BATCH_BAD_CODEC, "The batch names a compression codec that does not exist.")                \
-    X(BATCH_BAD_COMPRESSED, "The compressed records of the batch are damaged.")                   \
-    X(BATCH_TOO_LARGE, "The records of the batch are too large once decompressed.")               \
-    X(BATCH_BAD_RECORD, "A record of the batch cannot be parsed.")                                \
-    X(BATCH_NULL_KEY, "A record of a compacted topic has no key.")                                \
-    X(BATCH_BAD_TIMESTAMP, "The timestamp of a record is outside the allowed range.")             \
-    X(BATCH_BAD_OFFSETS, "The records of the batch are not numbered 0, 1, 2...")
+    X(BATCH_OK, NONE, "The batch is valid.")                                                      \
+    X(BATCH_EMPTY, INVALID_RECORD, "There is no record batch.")                                   \
+    X(BATCH_TRUNCATED, CORRUPT_MESSAGE, "The record batch is shorter than it states.")            \
+    X(BATCH_TRAILING, INVALID_RECORD, "More than one record batch, or bytes after it.")           \
+    X(BATCH_BAD_LENGTH, CORRUPT_MESSAGE,                                                          \
+      "The record batch states a length that no batch can have.")                                 \
+    X(BATCH_BAD_MAGIC, INVALID_RECORD, "The record batch is not of magic 2.")                     \
+    X(BATCH_BAD_CRC, CORRUPT_MESSAGE, "The record batch does not match its CRC.")                 \
+    X(BATCH_BAD_COUNT, INVALID_RECORD,                                                            \
+      "The record count and the last offset delta of the batch do not fit.")                      \
+    X(BATCH_IS_CONTROL, INVALID_RECORD, "A client may not write control batches.")                \
+    X(BATCH_BAD_ATTRIBUTES, INVALID_RECORD,                                                       \
+      "A client may not set the delete horizon of a batch.")                                      \
+    X(BATCH_BAD_SEQUENCE, INVALID_RECORD,                                                         \
+      "Producer id, epoch and sequence of the batch do not fit.")                                 \
+    X(BATCH_BAD_CODEC, INVALID_RECORD,                                                            \
+      "The batch names a compression codec that does not exist.")                                 \
+    X(BATCH_BAD_COMPRESSED, CORRUPT_MESSAGE, "The compressed records of the batch are damaged.")  \
+    X(BATCH_TOO_LARGE, MESSAGE_TOO_LARGE,                                                         \
+      "The records of the batch are too large once decompressed.")                                \
+    X(BATCH_BAD_RECORD, INVALID_RECORD, "A record of the batch cannot be parsed.")                \
+    X(BATCH_NULL_KEY, INVALID_RECORD, "A record of a compacted topic has no key.")                \
+    X(BATCH_BAD_TIMESTAMP, INVALID_TIMESTAMP,                                                     \
+      "The timestamp of a record is outside the allowed range.")                                  \
+    X(BATCH_BAD_OFFSETS, INVALID_RECORD, "The records of the batch are not numbered 0, 1, 2...")
 
 const char *batch_problem_name(enum batch_problem problem)
 {
     switch (problem) {
-#define PROBLEM_NAME(name, text)                                                                  \
+#define PROBLEM_NAME(name, error, text)                                                           \
     case name: return #name;
         BATCH_PROBLEMS(PROBLEM_NAME)
 #undef PROBLEM_NAME
@@ -40,12 +48,23 @@ const char *batch_problem_name(enum batch_problem problem)
 const char *batch_problem_text(enum batch_problem problem)
 {
     switch (problem) {
-#define PROBLEM_TEXT(name, text)                                                                  \
+#define PROBLEM_TEXT(name, error, text)                                                           \
     case name: return text;
         BATCH_PROBLEMS(PROBLEM_TEXT)
 #undef PROBLEM_TEXT
     }
     return "The batch is not valid.";
+}
+
+enum kafka_error batch_problem_error(enum batch_problem problem)
+{
+    switch (problem) {
+#define PROBLEM_ERROR(name, error, text)                                                          \
+    case name: return KAFKA_##error;
+        BATCH_PROBLEMS(PROBLEM_ERROR)
+#undef PROBLEM_ERROR
+    }
+    return KAFKA_UNKNOWN_SERVER_ERROR;
 }
 
 // Is it one batch of magic 2, whole and undamaged?

@@ -678,7 +678,13 @@ static void test_problem_words(void **state)
         assert_non_null(strstr(batch_problem_name((enum batch_problem)p), "BATCH_"));
         assert_string_not_equal(batch_problem_name((enum batch_problem)p), "BATCH_UNKNOWN");
         assert_true(strlen(batch_problem_text((enum batch_problem)p)) > 10);
+        assert_int_equal(batch_problem_error((enum batch_problem)p) == KAFKA_NONE, p == BATCH_OK);
     }
+    assert_int_equal(batch_problem_error(BATCH_BAD_CRC), KAFKA_CORRUPT_MESSAGE);
+    assert_int_equal(batch_problem_error(BATCH_BAD_COMPRESSED), KAFKA_CORRUPT_MESSAGE);
+    assert_int_equal(batch_problem_error(BATCH_TOO_LARGE), KAFKA_MESSAGE_TOO_LARGE);
+    assert_int_equal(batch_problem_error(BATCH_BAD_TIMESTAMP), KAFKA_INVALID_TIMESTAMP);
+    assert_int_equal(batch_problem_error(BATCH_NULL_KEY), KAFKA_INVALID_RECORD);
 }
 
 int main(void)
