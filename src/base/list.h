@@ -88,5 +88,6 @@ static inline void list_move_all(struct list *to, struct list *from)
 
 // Walks the list; the current node may be removed inside the loop.
 #define list_for_each(node, next_node, list)                                                      \
-    for (struct list_node *node = (list)->head.next, *next_node = node->next;                     \
+    for (struct list_node *node = (list)->head.next,                                              \
+                          *next_node __attribute__((unused)) = node->next;                        \
          node != &(list)->head; node = next_node, next_node = node->next)

@@ -530,14 +530,10 @@ static void sooner(int64_t *next_ms, int64_t ms)
 int64_t client_next_ms(const struct client *c)
 {
     int64_t next_ms = metadata_next_ms(c);
-    list_for_each (n, next, &c->waiting) {
+    list_for_each (n, next, &c->waiting)
         sooner(&next_ms, container_of(n, struct client_request, node_in_list)->deadline_ms);
-        next = next;
-    }
-    list_for_each (n, next, &c->sent) {
+    list_for_each (n, next, &c->sent)
         sooner(&next_ms, container_of(n, struct client_request, node_in_list)->deadline_ms);
-        next = next;
-    }
     for (int i = 0; i < c->link_count; i++)
         if (c->links[i]->state == LINK_CONNECTING ||
             (c->links[i]->state == LINK_OPEN && !c->links[i]->ready))

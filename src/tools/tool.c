@@ -24,7 +24,8 @@ void sink_flush_if_large(struct sink *sink)
         sink_flush(sink);
 }
 
-static void say(struct tool *t, const char *kind, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void say(struct tool *t, const char *kind,
+                                                      const char *format, va_list args)
 {
     struct buf *b = &t->err.buf;
     if (t->command == NULL)
