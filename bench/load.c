@@ -33,6 +33,7 @@ enum {
     CONFIGS_MAX = 16,
     ARENA_MAX = 16 << 20,
     TOPIC_WAIT_MS = 10000,
+    RETRY_MS = 5000,
 };
 
 struct options {
@@ -185,7 +186,6 @@ static void note_answer(struct load *l, struct slot *slot)
     mem_grow(l->latencies, l->latency_count, l->latency_capacity);
     l->latencies[l->latency_count++] = env_mono_ns(l->env->clock) - slot->sent_ns;
     l->request_count++;
-    l->under_way--;
 }
 
 static void call(struct slot *slot, int16_t key, const void *message)
@@ -229,6 +229,13 @@ static void build_batch(struct load *l)
     mem_free(value);
 }
 
+// Right after a topic was made its leader may not know yet: as other clients, ask again for a while.
+static bool may_retry(const struct load *l, int16_t code)
+{
+    return kafka_error_is_retriable(code) &&
+           env_mono_ns(l->env->clock) < l->started_ns + INT64_C(1000000) * RETRY_MS;
+}
+
 static void produce_next(struct slot *slot)
 {
     struct session *s = slot->session;
@@ -262,16 +269,22 @@ static void produced(struct rpc_call *rpc_call, int err, struct rpc_answer *answ
     struct load *l = slot->session->load;
     struct produce_response response;
     struct arena arena;
+    int16_t code = 0;
     decode(answer, err, &arena, &response);
     for (int i = 0; i < response.responses.count; i++)
-        for (int j = 0; j < response.responses.items[i].partition_responses.count; j++) {
-            int16_t code = response.responses.items[i].partition_responses.items[j].error_code;
-            if (code != 0)
-                die("produce", kafka_error_name(code));
-        }
+        for (int j = 0; j < response.responses.items[i].partition_responses.count; j++)
+            if (code == 0)
+                code = response.responses.items[i].partition_responses.items[j].error_code;
     arena_release(&arena);
-    note_answer(l, slot);
-    l->bytes_done += (int64_t)l->batch.size;
+    if (code != 0 && !may_retry(l, code))
+        die("produce", kafka_error_name(code));
+    if (code == 0) {
+        note_answer(l, slot);
+        l->bytes_done += (int64_t)l->batch.size;
+    } else {
+        l->bytes_asked -= (int64_t)l->batch.size;
+    }
+    l->under_way--;
     produce_next(slot);
     if (l->under_way == 0)
         finish(l);
@@ -325,7 +338,7 @@ static void take_records(struct load *l, struct session *s,
     struct batch_header header;
     struct bytes batch;
     int64_t *offset = &s->offsets[data->partition_index];
-    if (data->error_code != 0)
+    if (data->error_code != 0 && !may_retry(l, data->error_code))
         die("fetch", kafka_error_name(data->error_code));
     l->bytes_done += (int64_t)rest.size;
     l->bytes_asked += (int64_t)rest.size;
@@ -347,6 +360,7 @@ static void fetched(struct rpc_call *rpc_call, int err, struct rpc_answer *answe
             take_records(l, slot->session, &response.responses.items[i].partitions.items[j]);
     arena_release(&arena);
     note_answer(l, slot);
+    l->under_way--;
     fetch_next(slot);
     if (l->under_way == 0)
         finish(l);
