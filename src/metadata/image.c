@@ -217,6 +217,21 @@ int64_t metadata_image_next_producer_id(const struct metadata_image *image)
     return image->next_producer_id;
 }
 
+static struct bytes raw_value(const struct metadata_raw *raw)
+{
+    return raw != NULL ? raw->value : bytes_of(NULL, 0);
+}
+
+struct bytes metadata_raw_first(const struct metadata_image *image, struct pmap_iter *iter)
+{
+    return raw_value(pmap_first(&image->raw, iter));
+}
+
+struct bytes metadata_raw_next(struct pmap_iter *iter)
+{
+    return raw_value(pmap_next(iter));
+}
+
 int metadata_image_check(const struct metadata_image *image, struct diag *diag)
 {
     if (image->sparse_count == 0)

@@ -101,6 +101,11 @@ const struct metadata_configs *metadata_configs_next(struct pmap_iter *iter,
 // The next producer id that nobody has.
 int64_t metadata_image_next_producer_id(const struct metadata_image *image);
 
+// What is kept as it was written - quotas, ACLs, SCRAM credentials, delegation tokens - as framed
+// record values, in the order of a snapshot; null at the end.
+struct bytes metadata_raw_first(const struct metadata_image *image, struct pmap_iter *iter);
+struct bytes metadata_raw_next(struct pmap_iter *iter);
+
 // What differs between two images, for those who act on changes. Unset functions are skipped. Each
 // gets (NULL, new), (old, NULL) or (old, new), in order of topic id, broker id and resource.
 // A topic that was deleted and created again under its name has another id: a removal and an
