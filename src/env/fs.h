@@ -3,7 +3,7 @@
 // Files. All calls are synchronous. A shard calls only what touches the page cache or is known to be
 // short (append, hot read, rename, small checkpoints); sync, cold reads, scans, and deletions of
 // large files run inside an env_work (env/work.h). All calls may be made from any thread; on one file
-// read, write and sync may run side by side (a sync covers the writes that returned before it began),
+// read, write, truncate and sync may run side by side (a sync covers what returned before it began),
 // the others one at a time.
 //
 // Results are 0 or a count, or a negative enum err: ERR_NOSPC for a full file system or quota,

@@ -86,6 +86,7 @@ struct log_dir_partition {
 struct log_dir_scan {
     struct log_dir_partition *partitions; // sorted by topic and partition
     int count;
+    bool has_metadata_log;    // `__cluster_metadata-0` is here; it is not among the partitions
     bool clean;               // the clean-stop marker was there (and is gone now)
     int64_t broker_epoch;     // from the marker; -1 unknown
 };

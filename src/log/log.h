@@ -20,6 +20,8 @@
 // Idle costs: a log that was opened after a clean stop holds no descriptor, and neither segment sizes
 // nor producer state, until something uses it ("loads" it; log_load()).
 //
+// Where -1 says "none" or "unknown", no error is -1: ERR_NOMEM does not occur.
+//
 // Errors of every call that does I/O: ERR_IO (the directory is offline from now on, see log/dir.h),
 // ERR_OFFLINE (it was already, or this partition is: see log_is_offline()), ERR_NOSPC (nothing
 // changed), ERR_CORRUPT (this partition went offline; log_problem() says why).
@@ -274,8 +276,8 @@ int log_set_start_offset(struct log *log, int64_t offset);
 // segment when all of it has expired. Returns the number of segments that are to go, or an error.
 int log_apply_retention(struct log *log, int64_t now_ms);
 
-// Renames segments wholly below `offset` (a durable log start offset) to `.deleted`; they are removed
-// file.delete.delay.ms later. Called by log_dir_save().
+// Renames segments wholly below `offset` (a durable log start offset) and the recovery point to
+// `.deleted`; they are removed file.delete.delay.ms later. Called by log_dir_save().
 int log_delete_segments_below(struct log *log, int64_t offset);
 
 // Closes the files of this log that nobody uses; they open again by themselves.

@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "log/dir.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "env/random.h"
+#include "log/dir_internal.h"
+#include "log/dir_state.h"
+#include "log/meta_properties.h"
+#include "log/names.h"
+#include "log/partition_metadata.h"
+#include "log/small_file.h"
+
+enum { OPEN_FILES_DEFAULT = 256, SMALL_TEXT_MAX = 1 << 20 };
+
+int dir__path(const struct log_dir *dir, const char *name, char out[FS_PATH_MAX])
+{
+    return path_join(out, dir->path, name) ? 0 : ERR_LIMIT;
+}
+
+// ---- Opening ----
+
+// Makes the directory and what is missing above it.
+static int make_dirs(struct env_fs *fs, const char *path)
+{
+    char part[FS_PATH_MAX];
+    struct fs_stat stat;
+    if (fs_stat(fs, path, &stat) == 0)
+        return stat.kind == FS_KIND_DIR ? 0 : ERR_EXISTS;
+    if (!str_copy_to(str_from(path), part, sizeof part))
+        return ERR_LIMIT;
+    for (char *at = part + 1;; at++) {
+        if (*at != '/' && *at != '\0')
+            continue;
+        char end = *at;
+        *at = '\0';
+        int err = fs_make_dir(fs, part);
+        if (err < 0 && err != ERR_EXISTS)
+            return err;
+        if (err == 0)
+            small_file_sync_parent(fs, part);
+        if (end == '\0')
+            return 0;
+        *at = end;
+    }
+}
+
+static int take_lock(struct log_dir *dir, struct diag *diag)
+{
+    char path[FS_PATH_MAX];
+    int err = dir__path(dir, ".lock", path);
+    if (err == 0)
+        err = fs_open(dir->env->fs, path, FS_READ | FS_WRITE | FS_CREATE, &dir->lock);
+    if (err == 0)
+        err = fs_file_lock(dir->lock);
+    if (err == ERR_BUSY)
+        return diag_set(diag, err, "%s is held by another process; stop it, or choose another log.dirs",
+                        path);
+    return err < 0 ? diag_set(diag, err, "%s/.lock: %s", dir->path, err_text(err)) : 0;
+}
+
+static int read_meta(struct log_dir *dir, struct diag *diag)
+{
+    char path[FS_PATH_MAX];
+    struct buf text;
+    buf_init(&text, SMALL_TEXT_MAX);
+    int err = dir__path(dir, META_PROPERTIES, path);
+    if (err == 0)
+        err = small_file_read(dir->env->fs, path, &text);
+    if (err == ERR_NOT_FOUND) {
+        buf_release(&text);
+        return 0;
+    }
+    if (err < 0) {
+        diag_set(diag, err, "%s", err_text(err));
+    } else {
+        err = properties_parse(&dir->properties, buf_str(&text), diag);
+        err = err < 0 ? ERR_CORRUPT : meta_properties_read(&dir->properties, &dir->meta, diag);
+    }
+    buf_release(&text);
+    if (err < 0)
+        diag_prefix(diag, "%s", path);
+    dir->has_meta = err == 0;
+    return err;
+}
+
+int log_dir_open(const struct log_dir_args *args, struct log_dir **out, struct diag *diag)
+{
+    struct log_dir *dir = mem_new(struct log_dir);
+    dir->env = args->env;
+    dir->trace = args->trace;
+    dir->path = mem_copy_text(args->path);
+    dir->owner = args->owner;
+    dir->on_offline = args->on_offline;
+    properties_init(&dir->properties);
+    segment_pool_init(&dir->pool, args->open_files_max > 0 ? args->open_files_max
+                                                           : OPEN_FILES_DEFAULT);
+    list_init(&dir->logs);
+    map_init(&dir->log_map);
+    env_random_fill(dir->env->random, &dir->seed, sizeof dir->seed);
+    dir__save_init(dir);
+    dir__discards_init(dir);
+    int err = make_dirs(dir->env->fs, dir->path);
+    if (err < 0)
+        diag_set(diag, err, "%s: %s", dir->path,
+                 err == ERR_EXISTS ? "is not a directory" : err_text(err));
+    if (err == 0)
+        err = take_lock(dir, diag);
+    if (err == 0)
+        err = read_meta(dir, diag);
+    if (err < 0) {
+        log_dir_free(dir);
+        return err;
+    }
+    *out = dir;
+    return 0;
+}
+
+static void forget_log(struct log_dir *dir, struct log *log)
+{
+    dir__save_forget(dir, log);
+    list_remove(&log->home_node);
+    map_remove(&dir->log_map, &log->home_map_node);
+    dir->log_count--;
+    // The pool goes with the directory, so its segments close before.
+    for (int i = 0; i < log->segment_count; i++) {
+        struct segment *s = log->segments[i];
+        segment_free(&log->env, s);
+    }
+    log->segment_count = 0;
+    log->home = NULL;
+    log_free(log);
+}
+
+void log_dir_free(struct log_dir *dir)
+{
+    if (dir == NULL)
+        return;
+    struct list_node *node;
+    while ((node = list_first(&dir->logs)) != NULL)
+        forget_log(dir, container_of(node, struct log, home_node));
+    dir__save_release(dir);
+    dir__discards_release(dir);
+    map_release(&dir->log_map);
+    properties_release(&dir->properties);
+    if (dir->lock != NULL)
+        fs_file_close(dir->lock);
+    mem_free(dir->path);
+    mem_free(dir);
+}
+
+const char *log_dir_path(const struct log_dir *dir)
+{
+    return dir->path;
+}
+
+bool log_dir_is_offline(const struct log_dir *dir)
+{
+    return dir->offline;
+}
+
+void log_dir_fail(struct log_dir *dir, int err, const char *why)
+{
+    if (dir->offline)
+        return;
+    dir->offline = true;
+    trace_error(dir->trace, LOG_AREA, "log directory %s is offline: %s", dir->path, why);
+    if (dir->on_offline != NULL)
+        dir->on_offline(dir, dir->owner, err, why);
+}
+
+// ---- Identity ----
+
+const struct log_dir_meta *log_dir_meta(const struct log_dir *dir)
+{
+    return dir->has_meta ? &dir->meta : NULL;
+}
+
+static int is_stranger(void *context, const char *name, enum fs_kind kind)
+{
+    return strcmp(name, ".lock") != 0 && strcmp(name, "lost+found") != 0;
+}
+
+bool log_dir_is_empty(const struct log_dir *dir)
+{
+    return fs_list(dir->env->fs, dir->path, is_stranger, NULL) == 0;
+}
+
+int log_dir_write_meta(struct log_dir *dir, int32_t node_id, struct str cluster_id,
+                       struct uuid directory_id, struct diag *diag)
+{
+    char path[FS_PATH_MAX];
+    struct buf text;
+    buf_init(&text, SMALL_TEXT_MAX);
+    meta_properties_format(&dir->properties, node_id, cluster_id, directory_id, &text);
+    int err = text.failed ? ERR_LIMIT : dir__path(dir, META_PROPERTIES, path);
+    if (err == 0)
+        err = small_file_replace(dir->env->fs, path, buf_bytes(&text));
+    if (err < 0) {
+        buf_release(&text);
+        return diag_set(diag, err, "%s/%s: %s", dir->path, META_PROPERTIES, err_text(err));
+    }
+    properties_release(&dir->properties);
+    properties_init(&dir->properties);
+    err = properties_parse(&dir->properties, buf_str(&text), diag);
+    buf_release(&text);
+    if (err == 0)
+        err = meta_properties_read(&dir->properties, &dir->meta, diag);
+    dir->has_meta = err == 0;
+    return err;
+}
+
+// ---- Scanning ----
+
+struct scanning {
+    struct log_dir *dir;
+    struct log_dir_scan *scan;
+    int capacity;
+};
+
+static void scan_partition(struct scanning *s, const char *name, const struct log_dir_name *parsed)
+{
+    char path[FS_PATH_MAX];
+    struct log_dir_scan *scan = s->scan;
+    if (str_is(parsed->topic, METADATA_TOPIC)) {
+        scan->has_metadata_log = true;
+        return;
+    }
+    mem_grow(scan->partitions, scan->count, s->capacity);
+    struct log_dir_partition *p = &scan->partitions[scan->count++];
+    *p = (struct log_dir_partition){
+        .topic = mem_copy_str(parsed->topic),
+        .partition = parsed->partition,
+        .future = parsed->kind == LOG_DIR_FUTURE,
+        .recovery_point = -1,
+        .log_start_offset = -1,
+        .high_watermark = -1,
+    };
+    struct diag diag;
+    diag_clear(&diag);
+    int err = dir__path(s->dir, name, path);
+    if (err == 0)
+        err = partition_metadata_read(s->dir->env->fs, path, &p->topic_id, &diag);
+    if (err < 0)
+        trace_warn(s->dir->trace, LOG_AREA, "%s", diag.text);
+}
+
+static int scan_entry(void *context, const char *name, enum fs_kind kind)
+{
+    struct scanning *s = context;
+    struct log_dir_name parsed;
+    char path[FS_PATH_MAX];
+    if (kind != FS_KIND_DIR || !log_dir_name_parse(name, &parsed))
+        return 0;
+    if (parsed.kind == LOG_DIR_LIVE || parsed.kind == LOG_DIR_FUTURE)
+        scan_partition(s, name, &parsed);
+    else if (parsed.kind == LOG_DIR_DELETE && dir__path(s->dir, name, path) == 0)
+        log_dir__discard(s->dir, path, true, 0);
+    else if (parsed.kind == LOG_DIR_STRAY)
+        trace_info(s->dir->trace, LOG_AREA, "%s/%s belongs to nobody and is left alone", s->dir->path,
+                   name);
+    return 0;
+}
+
+// The clean-stop marker must be gone before anything in the directory changes.
+static int take_marker(struct log_dir *dir, struct log_dir_scan *scan)
+{
+    char path[FS_PATH_MAX];
+    struct buf text;
+    buf_init(&text, SMALL_TEXT_MAX);
+    int err = dir__path(dir, CLEAN_MARKER, path);
+    if (err == 0)
+        err = small_file_read(dir->env->fs, path, &text);
+    if (err == 0) {
+        struct str s = buf_str(&text), key = str_from("\"brokerEpoch\":");
+        scan->clean = true;
+        // One flat JSON object of two numbers; what does not look like it has no epoch.
+        for (size_t i = 0; i + key.size < s.size; i++) {
+            if (memcmp(s.data + i, key.data, key.size) != 0)
+                continue;
+            struct str rest = str_of(s.data + i + key.size, s.size - i - key.size);
+            str_parse_i64(str_trim(str_cut(&rest, '}')), &scan->broker_epoch);
+        }
+        err = fs_remove(dir->env->fs, path);
+        if (err == 0)
+            err = fs_dir_sync(dir->env->fs, dir->path);
+    }
+    buf_release(&text);
+    return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+// Fills one offset of every partition from a checkpoint. A damaged checkpoint is said and treated as
+// missing: then more is read than necessary, nothing is lost.
+static int read_checkpoint(struct log_dir *dir, const char *name, struct log_dir_scan *scan,
+                           size_t member)
+{
+    char path[FS_PATH_MAX];
+    struct checkpoint c;
+    struct diag diag;
+    checkpoint_init(&c);
+    diag_clear(&diag);
+    int err = dir__path(dir, name, path);
+    if (err == 0)
+        err = checkpoint_read(&c, dir->env->fs, path, &diag);
+    if (err == ERR_CORRUPT) {
+        trace_warn(dir->trace, LOG_AREA, "%s; going on without it", diag.text);
+        err = 0;
+    }
+    for (int i = 0; i < scan->count && err == 0; i++) {
+        struct log_dir_partition *p = &scan->partitions[i];
+        if (p->future)
+            continue;
+        int64_t offset = checkpoint_find(&c, str_from(p->topic), p->partition);
+        memcpy((char *)p + member, &offset, sizeof offset);
+    }
+    checkpoint_release(&c);
+    return err;
+}
+
+static int compare_partitions(const void *a, const void *b)
+{
+    const struct log_dir_partition *x = a, *y = b;
+    int order = strcmp(x->topic, y->topic);
+    if (order == 0)
+        order = (x->partition > y->partition) - (x->partition < y->partition);
+    return order != 0 ? order : (int)x->future - (int)y->future;
+}
+
+int log_dir_scan(struct log_dir *dir, struct log_dir_scan *out, struct diag *diag)
+{
+    struct log_dir_scan scan = {.broker_epoch = -1};
+    struct scanning context = {.dir = dir, .scan = &scan};
+    int err = take_marker(dir, &scan);
+    if (err == 0)
+        err = fs_list(dir->env->fs, dir->path, scan_entry, &context);
+    if (err == 0 && scan.count > 1)
+        qsort(scan.partitions, (size_t)scan.count, sizeof *scan.partitions, compare_partitions);
+    if (err == 0)
+        err = read_checkpoint(dir, CHECKPOINT_RECOVERY_POINTS, &scan,
+                              offsetof(struct log_dir_partition, recovery_point));
+    if (err == 0)
+        err = read_checkpoint(dir, CHECKPOINT_START_OFFSETS, &scan,
+                              offsetof(struct log_dir_partition, log_start_offset));
+    if (err == 0)
+        err = read_checkpoint(dir, CHECKPOINT_HIGH_WATERMARKS, &scan,
+                              offsetof(struct log_dir_partition, high_watermark));
+    if (err < 0) {
+        log_dir_scan_release(&scan);
+        return diag_set(diag, err, "%s: %s", dir->path, err_text(err));
+    }
+    *out = scan;
+    return 0;
+}
+
+void log_dir_scan_release(struct log_dir_scan *scan)
+{
+    for (int i = 0; i < scan->count; i++)
+        mem_free(scan->partitions[i].topic);
+    mem_free(scan->partitions);
+    *scan = (struct log_dir_scan){0};
+}
+
+// ---- Logs ----
+
+void log_dir_create_args(struct log_dir *dir, struct str topic, int32_t partition,
+                         struct uuid topic_id, const struct log_config *config,
+                         struct log_args *out)
+{
+    *out = (struct log_args){
+        .fs = dir->env->fs,
+        .clock = dir->env->clock,
+        .trace = dir->trace,
+        .dir_path = dir->path,
+        .topic = topic,
+        .partition = partition,
+        .topic_id = topic_id,
+        .config = *config,
+        .recovery_point = -1,
+        .log_start_offset = -1,
+        .high_watermark = -1,
+    };
+}
+
+void log_dir_partition_args(struct log_dir *dir, const struct log_dir_scan *scan,
+                            const struct log_dir_partition *partition,
+                            const struct log_config *config, struct log_args *out)
+{
+    log_dir_create_args(dir, str_from(partition->topic), partition->partition, partition->topic_id,
+                        config, out);
+    out->recovery_point = partition->recovery_point;
+    out->log_start_offset = partition->log_start_offset;
+    out->high_watermark = partition->high_watermark;
+    out->clean = scan->clean;
+}
+
+struct partition_key {
+    struct str topic;
+    int32_t partition;
+};
+
+static uint64_t key_hash(const struct log_dir *dir, struct partition_key key)
+{
+    return hash_str(dir->seed, key.topic) + (uint64_t)(uint32_t)key.partition;
+}
+
+static bool key_equal(const struct map_node *node, const void *key)
+{
+    const struct log *log = container_of(node, struct log, home_map_node);
+    const struct partition_key *k = key;
+    return log->partition == k->partition && str_is(k->topic, log->topic);
+}
+
+struct log *log_dir_find(struct log_dir *dir, struct str topic, int32_t partition)
+{
+    struct partition_key key = {topic, partition};
+    struct map_node *node = map_find(&dir->log_map, key_hash(dir, key), key_equal, &key);
+    return node != NULL ? container_of(node, struct log, home_map_node) : NULL;
+}
+
+void log_dir_add(struct log_dir *dir, struct log *log)
+{
+    check(log->home == NULL);
+    struct partition_key key = {log_topic(log), log->partition};
+    log->home = dir;
+    log->env.pool = &dir->pool;
+    list_append(&dir->logs, &log->home_node);
+    map_insert(&dir->log_map, &log->home_map_node, key_hash(dir, key));
+    dir->log_count++;
+}
+
+int log_dir_log_count(const struct log_dir *dir)
+{
+    return dir->log_count;
+}
+
+void log_dir_each(struct log_dir *dir, void (*each)(void *context, struct log *log), void *context)
+{
+    list_for_each(node, next, &dir->logs)
+        each(context, container_of(node, struct log, home_node));
+}
+
+// A checkpoint of the compactor's that outlived its partition would mislead the next of that name.
+static void forget_cleaner_offset(struct log_dir *dir, const struct log *log)
+{
+    char path[FS_PATH_MAX];
+    struct checkpoint c;
+    checkpoint_init(&c);
+    if (dir__path(dir, CHECKPOINT_CLEANER, path) == 0 &&
+        checkpoint_read(&c, dir->env->fs, path, NULL) == 0 &&
+        checkpoint_find(&c, log_topic(log), log->partition) >= 0) {
+        struct buf text;
+        buf_init(&text, CHECKPOINT_TEXT_MAX);
+        checkpoint_format_begin(&text, c.count - 1);
+        for (int i = 0; i < c.count; i++)
+            if (c.entries[i].partition != log->partition || !str_is(c.entries[i].topic, log->topic))
+                checkpoint_format_entry(&text, c.entries[i].topic, c.entries[i].partition,
+                                        c.entries[i].offset);
+        small_file_write(dir->env->fs, path, buf_bytes(&text), false);
+        buf_release(&text);
+    }
+    checkpoint_release(&c);
+}
+
+static int rename_partition(struct log_dir *dir, struct str topic, int32_t partition,
+                            enum log_dir_kind kind, char to[FS_PATH_MAX])
+{
+    char name[256], from[FS_PATH_MAX];
+    log_dir_name_format(name, topic, partition, LOG_DIR_LIVE, (struct uuid){{0}});
+    int err = dir__path(dir, name, from);
+    log_dir_name_format(name, topic, partition, kind, env_random_uuid(dir->env->random));
+    if (err == 0)
+        err = dir__path(dir, name, to);
+    return err < 0 ? err : fs_rename(dir->env->fs, from, to);
+}
+
+int log_dir_delete_log(struct log_dir *dir, struct log *log)
+{
+    char path[FS_PATH_MAX];
+    if (dir->offline)
+        return ERR_OFFLINE;
+    int err = rename_partition(dir, log_topic(log), log->partition, LOG_DIR_DELETE, path);
+    if (err < 0)
+        return log__failed(log, err, "deleting the partition");
+    forget_cleaner_offset(dir, log);
+    log_dir__discard(dir, path, true, log->config.file_delete_delay_ms);
+    forget_log(dir, log);
+    return 0;
+}
+
+int log_dir_set_stray(struct log_dir *dir, const struct log_dir_partition *partition)
+{
+    char path[FS_PATH_MAX];
+    int err = rename_partition(dir, str_from(partition->topic), partition->partition,
+                               LOG_DIR_STRAY, path);
+    if (err == 0)
+        trace_warn(dir->trace, LOG_AREA, "%s-%" PRId32 " in %s belongs to nobody: renamed to %s",
+                   partition->topic, partition->partition, dir->path, path);
+    return err;
+}
+
+int log_dir_space(struct log_dir *dir, int64_t *total_bytes, int64_t *usable_bytes)
+{
+    struct fs_space space;
+    int err = dir->offline ? ERR_OFFLINE : fs_space(dir->env->fs, dir->path, &space);
+    if (err < 0)
+        return err;
+    *total_bytes = space.total_bytes;
+    *usable_bytes = space.free_bytes;
+    return 0;
+}
+
+// ---- Closing ----
+
+static int write_marker(struct log_dir *dir, int64_t broker_epoch)
+{
+    char path[FS_PATH_MAX];
+    struct buf text;
+    buf_init(&text, SMALL_TEXT_MAX);
+    buf_printf(&text, "{\"version\":0,\"brokerEpoch\":%" PRId64 "}", broker_epoch);
+    int err = dir__path(dir, CLEAN_MARKER, path);
+    if (err == 0)
+        err = small_file_replace(dir->env->fs, path, buf_bytes(&text));
+    buf_release(&text);
+    return err;
+}
+
+int log_dir_close(struct log_dir *dir, int64_t broker_epoch, struct diag *diag)
+{
+    check(!log_dir__is_saving(dir));
+    if (dir->offline)
+        return ERR_OFFLINE;
+    int result = 0;
+    list_for_each(node, next, &dir->logs) {
+        struct log *log = container_of(node, struct log, home_node);
+        int err = log_close(log);
+        if (err < 0 && result == 0)
+            result = diag_set(diag, err, "%s: %s", log->path, err_text(err));
+    }
+    if (dir->offline)
+        return ERR_OFFLINE;
+    int err = log_dir__write_checkpoints(dir);
+    if (err == 0 && result == 0)
+        err = write_marker(dir, broker_epoch);
+    if (err < 0)
+        return diag_set(diag, err, "%s: %s", dir->path, err_text(err));
+    char path[FS_PATH_MAX];
+    if (result == 0 && dir__path(dir, ".lock", path) == 0)
+        fs_remove(dir->env->fs, path); // Kafka's is gone after a clean stop, too
+    return result;
+}

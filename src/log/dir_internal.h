@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files of a log ask of its directory.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct log_dir;
+
+// Blocks: writes recovery points and start offsets as they are now. Not while log_dir__is_saving().
+int log_dir__write_checkpoints(struct log_dir *dir);
+
+bool log_dir__is_saving(const struct log_dir *dir);
+
+// Removes a file, or a directory with all files in it, in `delay_ms`. The path is copied.
+void log_dir__discard(struct log_dir *dir, const char *path, bool is_dir, int64_t delay_ms);

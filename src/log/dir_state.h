@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// struct log_dir, for the files that make it up.
+#pragma once
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/properties.h"
+#include "env/env.h"
+#include "env/timer.h"
+#include "env/work.h"
+#include "log/checkpoint.h"
+#include "log/dir.h"
+#include "log/internal.h"
+
+#define CHECKPOINT_RECOVERY_POINTS "recovery-point-offset-checkpoint"
+#define CHECKPOINT_START_OFFSETS "log-start-offset-checkpoint"
+#define CHECKPOINT_HIGH_WATERMARKS "replication-offset-checkpoint"
+#define CHECKPOINT_CLEANER "cleaner-offset-checkpoint"
+#define CLEAN_MARKER ".kafka_cleanshutdown"
+#define META_PROPERTIES "meta.properties"
+#define METADATA_TOPIC "__cluster_metadata"
+
+enum { LOG_SAVE_KINDS = 3 };
+
+// Saving checkpoints: one at a time, in two works. What is asked for meanwhile waits for the next.
+struct dir_save {
+    struct env_work work;
+    bool running;
+    unsigned what;         // of the one that runs
+    unsigned pending;      // of the next
+    struct list waits;     // log_save_wait of the one that runs
+    struct list pending_waits;
+    struct log_sync *syncs; // first work: one for each log with something to sync
+    struct log_sync **sync_list;
+    int sync_count;
+    struct buf texts[LOG_SAVE_KINDS]; // second work
+    int err;
+    char where[FS_PATH_MAX];
+};
+
+// Files and directories that are to be removed when their time has come.
+struct dir_discards {
+    struct list items;     // waiting, in no order
+    struct list removing;  // the work's
+    struct env_timer timer;
+    struct env_work work;
+    bool running;
+};
+
+struct log_dir {
+    struct env *env;
+    struct trace *trace;
+    char *path;
+    void *owner;
+    void (*on_offline)(struct log_dir *dir, void *owner, int err, const char *why);
+    struct fs_file *lock; // of `.lock`
+    struct properties properties;
+    struct log_dir_meta meta;
+    bool has_meta;
+    bool offline;
+    bool closed;
+    struct segment_pool pool;
+    struct list logs;
+    struct map log_map;
+    int log_count;
+    struct hash_seed seed;
+    struct dir_save save;
+    struct dir_discards discards;
+};
+
+int dir__path(const struct log_dir *dir, const char *name, char out[FS_PATH_MAX]);
+
+// Appends the text of one checkpoint (enum log_save) as things are now.
+void dir__format_checkpoint(const struct log_dir *dir, unsigned kind, struct buf *out);
+
+void dir__save_init(struct log_dir *dir);
+void dir__save_release(struct log_dir *dir);
+// A log goes while it may be part of a save.
+void dir__save_forget(struct log_dir *dir, struct log *log);
+
+void dir__discards_init(struct log_dir *dir);
+void dir__discards_release(struct log_dir *dir);

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "log/commit.h"
+
+#include "base/check.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "env/env.h"
+#include "env/mailbox.h"
+#include "env/work.h"
+#include "log/internal.h"
+
+struct log_commit_entry {
+    struct log_sync sync;
+};
+
+struct group_commit {
+    struct log_committer base;
+    struct env *env;
+    struct list waiting;        // logs that gather for the next group
+    struct env_message message; // starts a group at the end of the current event
+    bool posted;
+    struct env_work work;
+    bool running;
+    struct log_commit_entry *entries; // of the group in flight
+    struct log_sync **sync_list;
+    int entry_count;
+    struct group_commit_stats stats;
+};
+
+static struct group_commit *self_of(struct log_committer *committer)
+{
+    return container_of(committer, struct group_commit, base);
+}
+
+static void group_post(struct group_commit *g)
+{
+    if (g->posted || g->running || list_empty(&g->waiting))
+        return;
+    g->posted = true;
+    env_post(g->env->mailbox, &g->message);
+}
+
+static void group_run(struct env_work *work)
+{
+    struct group_commit *g = container_of(work, struct group_commit, work);
+    for (int i = 0; i < g->entry_count; i++)
+        log__sync_run(&g->entries[i].sync);
+    log__sync_run_parents(g->sync_list, g->entry_count);
+}
+
+static void group_done(struct env_work *work)
+{
+    struct group_commit *g = container_of(work, struct group_commit, work);
+    g->stats.groups++;
+    // Owners are called below; they may append, add logs and remove others.
+    for (int i = 0; i < g->entry_count; i++) {
+        struct log_sync *s = &g->entries[i].sync;
+        g->stats.file_syncs += s->syncs;
+        if (s->log != NULL) {
+            s->log->commit_entry = NULL;
+            g->stats.logs++;
+        }
+        log__sync_end(s);
+    }
+    mem_free(g->entries);
+    mem_free(g->sync_list);
+    g->entries = NULL;
+    g->sync_list = NULL;
+    g->entry_count = 0;
+    g->running = false;
+    group_post(g);
+}
+
+static void group_begin(struct group_commit *g, struct log *log)
+{
+    struct log_commit_entry *entry = &g->entries[g->entry_count];
+    if (log_is_offline(log))
+        return;
+    int err = log__sync_begin(log, false, &entry->sync);
+    if (err < 0) {
+        log__failed(log, err, "committing");
+        return;
+    }
+    log->commit_entry = entry;
+    g->sync_list[g->entry_count++] = &entry->sync;
+}
+
+static void group_start(struct env_message *message)
+{
+    struct group_commit *g = container_of(message, struct group_commit, message);
+    g->posted = false;
+    size_t count = 0;
+    list_for_each(node, next, &g->waiting)
+        count++;
+    if (count == 0)
+        return;
+    g->entries = mem_alloc_array(count, sizeof *g->entries);
+    g->sync_list = mem_alloc_array(count, sizeof(struct log_sync *));
+    struct list_node *node;
+    while ((node = list_pop(&g->waiting)) != NULL)
+        group_begin(g, container_of(node, struct log, commit_node));
+    g->running = true;
+    g->work = (struct env_work){.run = group_run, .done = group_done};
+    env_work_submit(g->env->workers, &g->work);
+}
+
+static void group_add(struct log_committer *committer, struct log *log)
+{
+    struct group_commit *g = self_of(committer);
+    if (list_linked(&log->commit_node) || log_is_offline(log))
+        return;
+    list_append(&g->waiting, &log->commit_node);
+    group_post(g);
+}
+
+static void group_remove(struct log_committer *committer, struct log *log)
+{
+    list_remove(&log->commit_node);
+    if (log->commit_entry != NULL) {
+        log__sync_forget(&log->commit_entry->sync);
+        log->commit_entry = NULL;
+    }
+}
+
+static bool group_is_idle(const struct log_committer *committer)
+{
+    const struct group_commit *g = container_of(committer, struct group_commit, base);
+    return !g->running && !g->posted && list_empty(&g->waiting);
+}
+
+static const struct log_committer_ops group_ops = {
+    .add = group_add, .remove = group_remove, .is_idle = group_is_idle};
+
+struct log_committer *group_commit_new(struct env *env)
+{
+    struct group_commit *g = mem_new(struct group_commit);
+    g->base.ops = &group_ops;
+    g->env = env;
+    g->message.receive = group_start;
+    list_init(&g->waiting);
+    return &g->base;
+}
+
+void group_commit_free(struct log_committer *committer)
+{
+    if (committer == NULL)
+        return;
+    check(group_is_idle(committer));
+    mem_free(self_of(committer));
+}
+
+void group_commit_get_stats(const struct log_committer *committer, struct group_commit_stats *out)
+{
+    *out = container_of(committer, struct group_commit, base)->stats;
+}

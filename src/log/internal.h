@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// struct log, for the files of this folder.
+#pragma once
+
+#include "base/map.h"
+#include "base/trace.h"
+#include "log/epoch_cache.h"
+#include "log/log.h"
+#include "log/producer_state.h"
+#include "log/segment.h"
+
+struct log_commit_entry;
+
+struct log {
+    struct segment_env env;
+    struct env_clock *clock;
+    struct trace *trace;
+    char *path; // env.dir
+    char *topic;
+    struct uuid topic_id;
+    int32_t partition;
+    struct log_config config;
+
+    struct segment **segments; // by base offset, never none unless offline; the last is active
+    int segment_count;
+    int segment_capacity;
+
+    int64_t start_offset;
+    int64_t end_offset;
+    int64_t durable_offset;
+    int64_t recovery_point;
+    int64_t high_watermark;
+    int64_t saving_start_offset; // start offset in the checkpoint that is being written; -1
+    int64_t snapshot_offset; // of the newest producer snapshot of ours that is at no segment's base
+
+    struct epoch_cache epochs;
+    struct producer_state producers;
+
+    bool loaded;          // sizes, epochs and producers are known
+    bool offline;         // damaged: `problem` says how
+    bool epochs_dirty;    // epochs differ from the file, or its last write has not ended well
+    bool epochs_writing;  // a sync has a version of them under way
+    bool removed_dirty;   // segments were taken away since our directory's last sync: until then the
+                          // checkpoint of start offsets keeps an entry
+    bool parent_dirty;    // our directory's own entry was never synced
+    uint32_t dir_changes; // of the entries in our directory,
+    uint32_t dir_synced;  // and how many of them a finished sync covers
+    uint32_t truncations; // tells a sync that what it was begun for has gone meanwhile
+    char *problem;
+
+    void *owner;
+    void (*on_durable)(struct log *log, void *owner);
+
+    struct log_dir *home;
+    struct list_node home_node;
+    struct map_node home_map_node;
+
+    struct list_node commit_node;          // the committer's: waiting for the next group
+    struct log_commit_entry *commit_entry; // the committer's: in flight
+};
+
+#define LOG_AREA "log"
+
+// 0, or ERR_OFFLINE.
+int log__check(const struct log *log);
+
+// For an error of I/O or bytes while doing `what`: takes the directory or the partition offline where
+// that is due. Returns the error to give to the caller.
+int log__failed(struct log *log, int err, const char *what);
+
+// Takes the partition offline; the reason goes to the trace too.
+__attribute__((format(printf, 2, 3))) void log__set_offline(struct log *log, const char *format, ...);
+
+static inline void log__note_dir_change(struct log *log)
+{
+    log->dir_changes++;
+}
+
+static inline bool log__dir_is_dirty(const struct log *log)
+{
+    return log->dir_synced != log->dir_changes;
+}
+
+static inline struct segment *log__active(const struct log *log)
+{
+    return log->segments[log->segment_count - 1];
+}
+
+// Index of the segment that holds `offset` or would: the last whose base is not above it; 0 when all
+// are.
+int log__segment_at(const struct log *log, int64_t offset);
+
+// First offset after segment number `index`, as far as its successor tells.
+int64_t log__segment_end(const struct log *log, int index);
+
+void log__push_segment(struct log *log, struct segment *segment);
+
+// Seals the active segment and starts one at `base_offset`.
+int log__roll_to(struct log *log, int64_t base_offset, int64_t now_ms);
+
+// Makes producer state what the batches below the log end say: newest good snapshot, then replay.
+// Snapshots above the log end are removed. After a crash nothing from `recovered_from` on can be
+// trusted: only snapshots up to there are used, and aborted transactions with markers from there on
+// are entered in the transaction index again. INT64_MAX: nothing was recovered.
+int log__rebuild_producers(struct log *log, int64_t recovered_from);
+
+// Removes producer snapshots above an offset.
+int log__drop_snapshots(struct log *log, int64_t above);
+
+// Enters transactions that staged markers aborted into the index of the segment that has the markers.
+int log__enter_aborted(struct log *log, struct segment *s, const struct producer_stage *stage);
+
+// Writes what is known of producers as the snapshot at `offset`; not synced. There is one at the base
+// of each segment, so that truncation can go back to it; those up to the recovery point are on disk.
+int log__write_snapshot(struct log *log, int64_t offset);
+
+// Writes leader-epoch-checkpoint now, durably.
+int log__write_epochs(struct log *log);
+
+// What log_open() does after an unclean stop. Damage takes the log offline and returns 0.
+int log__recover(struct log *log);
+
+// Reads leader-epoch-checkpoint. ERR_NOT_FOUND if it is missing or damaged.
+int log__load_epochs(struct log *log);
+
+// Reads the headers of the whole log for its epochs.
+int log__rebuild_epochs(struct log *log);
+
+// Empties the log and starts it again at `offset`; not durable.
+int log__restart_at(struct log *log, int64_t offset, int64_t now_ms);
+
+// ---- Making durable (sync.c), shared by commits and saves ----
+
+struct log_sync {
+    struct log *log;            // NULL: it was freed meanwhile
+    struct env_fs *fs;
+    int64_t end_offset;         // durable when this has succeeded
+    uint32_t truncations;
+    bool full;                  // recovery point too
+    uint32_t dir_changes;       // covered
+    struct file_ref **files;    // to sync
+    int file_count;
+    int file_capacity;
+    struct log_sync_segment {   // sizes that become synced
+        int64_t base_offset;
+        int64_t size;
+        uint32_t cuts;
+    } *segments;
+    int segment_count;
+    int segment_capacity;
+    char *path;                 // of the partition's directory
+    bool sync_dir;
+    bool sync_parent;
+    int64_t *bases;             // of segments whose producer snapshots are to be synced
+    int base_count;
+    int base_capacity;
+    bool write_epochs;
+    struct buf epochs;
+    bool write_snapshot;
+    struct buf snapshot;
+    int err;                    // a sync failed: nothing is known about the disk any more
+    int soft_err;               // a small file could not be written: nothing but it is affected
+    char where[FS_PATH_MAX];    // what failed
+    uint64_t syncs;             // made
+};
+
+// Notes on the shard what has to be synced so that everything appended so far is durable, and with
+// `full` also what a raised recovery point needs. ERR_AGAIN: full, but another sync is at it.
+int log__sync_begin(struct log *log, bool full, struct log_sync *s);
+
+// Does it, but for the parent directory; any thread. Fills err and where.
+void log__sync_run(struct log_sync *s);
+
+// Syncs the parent directories of those that ask for it, each once.
+void log__sync_run_parents(struct log_sync *const *all, int count);
+
+// Back on the shard: raises durable_offset and, if full, the recovery point; calls the owner. After a
+// failure it takes the directory offline. Releases `s`.
+void log__sync_end(struct log_sync *s);
+
+// Blocks: makes partition.metadata and the entries of the partition's and the log directory durable.
+int log__sync_names(struct log *log);
+
+// The log goes while a sync is under way.
+void log__sync_forget(struct log_sync *s);

@@ -1,0 +1,618 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a partition's directory to a struct log: which files are there, what they must be checked for,
+// and what waits until somebody uses the log.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "env/clock.h"
+#include "log/internal.h"
+#include "log/names.h"
+#include "log/partition_metadata.h"
+#include "log/small_file.h"
+
+// ---- What is in the directory ----
+
+struct listing {
+    struct log_file_name *files;
+    int count;
+    int capacity;
+};
+
+static int listing_add(void *context, const char *name, enum fs_kind kind)
+{
+    struct listing *l = context;
+    struct log_file_name file;
+    if (kind == FS_KIND_DIR || !log_file_name_parse(name, &file))
+        return 0;
+    mem_grow(l->files, l->count, l->capacity);
+    l->files[l->count++] = file;
+    return 0;
+}
+
+static int compare_files(const void *a, const void *b)
+{
+    const struct log_file_name *x = a, *y = b;
+    return x->offset != y->offset ? (x->offset > y->offset) - (x->offset < y->offset)
+                                  : (int)x->kind - (int)y->kind;
+}
+
+static int listing_read(struct listing *l, const struct log *log)
+{
+    *l = (struct listing){0};
+    int err = fs_list(log->env.fs, log->path, listing_add, l);
+    if (err == 0 && l->count > 1)
+        qsort(l->files, (size_t)l->count, sizeof *l->files, compare_files);
+    return err;
+}
+
+static void listing_release(struct listing *l)
+{
+    mem_free(l->files);
+}
+
+static const char *const state_suffixes[] = {
+    [LOG_FILE_LIVE] = "", [LOG_FILE_DELETED] = ".deleted", [LOG_FILE_CLEANED] = ".cleaned",
+    [LOG_FILE_SWAP] = ".swap"};
+
+static int file_path(const struct log *log, const struct log_file_name *f, char out[FS_PATH_MAX])
+{
+    int size = snprintf(out, FS_PATH_MAX, "%s/%020" PRId64 "%s%s", log->path, f->offset,
+                        log_file_suffix(f->kind), state_suffixes[f->state]);
+    return size > 0 && size < FS_PATH_MAX ? 0 : ERR_LIMIT;
+}
+
+static int remove_file(const struct log *log, const struct log_file_name *f)
+{
+    char path[FS_PATH_MAX];
+    int err = file_path(log, f, path);
+    return err < 0 ? err : small_file_remove(log->env.fs, path);
+}
+
+// ---- What a compaction by Apache Kafka may have left ----
+
+// First offset after the batches of a `.log.swap`.
+static int swap_end(const struct log *log, const struct log_file_name *f, int64_t *end)
+{
+    char path[FS_PATH_MAX];
+    struct fs_file *file;
+    int err = file_path(log, f, path);
+    if (err == 0)
+        err = fs_open(log->env.fs, path, FS_READ, &file);
+    if (err < 0)
+        return err;
+    uint8_t window[BATCH_SCAN_WINDOW];
+    struct batch_scan scan;
+    struct batch_header h;
+    int64_t position, size = fs_file_size(file);
+    *end = f->offset;
+    batch_scan_init(&scan, file, 0, size > 0 ? size : 0, window, sizeof window);
+    while ((err = batch_scan_next(&scan, &h, &position)) == 1)
+        *end = batch_last_offset(&h) + 1;
+    fs_file_close(file);
+    return err;
+}
+
+// The rename to `.swap` was the point of no return: the segments it replaces go, and it takes its
+// place.
+static int complete_swap(const struct log *log, const struct listing *l,
+                         const struct log_file_name *swap)
+{
+    int64_t end;
+    int err = swap_end(log, swap, &end);
+    for (int i = 0; i < l->count && err == 0; i++) {
+        const struct log_file_name *f = &l->files[i];
+        if (f->state == LOG_FILE_LIVE && f->kind != LOG_FILE_SNAPSHOT &&
+            f->offset >= swap->offset && (f->offset < end || f->offset == swap->offset))
+            err = remove_file(log, f);
+    }
+    for (int i = 0; i < l->count && err == 0; i++) {
+        const struct log_file_name *f = &l->files[i];
+        if (f->state != LOG_FILE_SWAP || f->offset != swap->offset)
+            continue;
+        char from[FS_PATH_MAX], to[FS_PATH_MAX];
+        struct log_file_name live = *f;
+        live.state = LOG_FILE_LIVE;
+        err = file_path(log, f, from);
+        if (err == 0)
+            err = file_path(log, &live, to);
+        if (err == 0)
+            err = fs_rename(log->env.fs, from, to);
+    }
+    return err;
+}
+
+// Removes what was being deleted or cleaned and completes swaps. `*changed` asks for a new listing.
+static int tidy(const struct log *log, const struct listing *l, bool *changed)
+{
+    int64_t cleaned_min = INT64_MAX;
+    int err = 0;
+    for (int i = 0; i < l->count; i++)
+        if (l->files[i].state == LOG_FILE_CLEANED && l->files[i].offset < cleaned_min)
+            cleaned_min = l->files[i].offset;
+    for (int i = 0; i < l->count && err == 0; i++) {
+        const struct log_file_name *f = &l->files[i];
+        // A split in progress: with a `.cleaned` at or below it, a swap was not complete.
+        bool drop = f->state == LOG_FILE_DELETED || f->state == LOG_FILE_CLEANED ||
+                    (f->state == LOG_FILE_SWAP && f->offset >= cleaned_min);
+        if (drop)
+            err = remove_file(log, f);
+        else if (f->state == LOG_FILE_SWAP && f->kind == LOG_FILE_LOG)
+            err = complete_swap(log, l, f);
+        *changed |= f->state != LOG_FILE_LIVE;
+    }
+    return err;
+}
+
+static int take_segments(struct log *log, const struct listing *l)
+{
+    int64_t newest_snapshot = -1;
+    for (int i = 0; i < l->count; i++) {
+        const struct log_file_name *f = &l->files[i];
+        if (f->kind == LOG_FILE_LOG)
+            log__push_segment(log, segment_new(f->offset));
+        else if (f->kind == LOG_FILE_SNAPSHOT)
+            newest_snapshot = f->offset;
+        struct segment *s = log->segment_count > 0 ? log__active(log) : NULL;
+        if (f->kind == LOG_FILE_TXN_INDEX && s != NULL && s->base_offset == f->offset)
+            s->has_txn_index = true;
+    }
+    if (log->segment_count > 0 && newest_snapshot > log__active(log)->base_offset)
+        log->snapshot_offset = newest_snapshot;
+    return 0;
+}
+
+static int list_segments(struct log *log)
+{
+    struct listing l;
+    bool changed = false;
+    int err = listing_read(&l, log);
+    if (err == 0)
+        err = tidy(log, &l, &changed);
+    if (err == 0 && changed) {
+        listing_release(&l);
+        err = fs_dir_sync(log->env.fs, log->path);
+        if (err == 0)
+            err = listing_read(&l, log);
+        else
+            l = (struct listing){0};
+    }
+    if (err == 0)
+        err = take_segments(log, &l);
+    listing_release(&l);
+    return err;
+}
+
+// ---- Opening ----
+
+static struct log *log_new(const struct log_args *args, struct diag *diag)
+{
+    char name[FS_PATH_MAX], path[FS_PATH_MAX];
+    snprintf(name, sizeof name, "%.*s-%" PRId32, STR_ARG(args->topic), args->partition);
+    if (args->topic.size == 0 || args->topic.size > LOG_TOPIC_NAME_MAX ||
+        !path_join(path, args->dir_path, name)) {
+        diag_set(diag, ERR_INVALID, "%s/%s: the path is longer than %d bytes", args->dir_path, name,
+                 FS_PATH_MAX);
+        return NULL;
+    }
+    struct log *log = mem_new(struct log);
+    log->path = mem_copy_text(path);
+    log->topic = mem_copy_str(args->topic);
+    log->partition = args->partition;
+    log->topic_id = args->topic_id;
+    log->clock = args->clock;
+    log->trace = args->trace;
+    log->env = (struct segment_env){.fs = args->fs, .dir = log->path};
+    log_set_config(log, &args->config);
+    log->snapshot_offset = log->saving_start_offset = -1;
+    epoch_cache_init(&log->epochs);
+    producer_state_init(&log->producers);
+    return log;
+}
+
+int log_create(const struct log_args *args, struct log **out, struct diag *diag)
+{
+    struct log *log = log_new(args, diag);
+    if (log == NULL)
+        return ERR_INVALID;
+    int64_t start = args->log_start_offset > 0 ? args->log_start_offset : 0;
+    int err = fs_make_dir(args->fs, log->path);
+    bool made = err == 0;
+    if (err == 0)
+        err = partition_metadata_write(args->fs, log->path, log->topic_id, false);
+    struct segment *s;
+    if (err == 0)
+        err = segment_create(&log->env, start, 0, &s);
+    if (err < 0) {
+        diag_set(diag, err, "%s: %s", log->path, err_text(err));
+        if (made) {
+            char path[FS_PATH_MAX];
+            if (path_join(path, log->path, PARTITION_METADATA_FILE))
+                small_file_remove(args->fs, path);
+            small_file_remove(args->fs, log->path);
+        }
+        log_free(log);
+        return err;
+    }
+    s->created_ms = env_wall_ms(log->clock);
+    log__push_segment(log, s);
+    segment_close(&log->env, s);
+    log->start_offset = log->end_offset = log->durable_offset = start;
+    log->recovery_point = log->high_watermark = start;
+    log->parent_dirty = log->loaded = true;
+    log__note_dir_change(log);
+    *out = log;
+    return 0;
+}
+
+int log__restart_at(struct log *log, int64_t offset, int64_t now_ms)
+{
+    int err = 0;
+    while (log->segment_count > 0 && err == 0) {
+        err = segment_remove_files(&log->env, log__active(log)->base_offset, false);
+        if (err == 0)
+            segment_free(&log->env, log->segments[--log->segment_count]);
+    }
+    struct segment *s;
+    if (err == 0)
+        err = segment_create(&log->env, offset, 0, &s);
+    if (err < 0)
+        return err;
+    s->created_ms = now_ms;
+    log__push_segment(log, s);
+    log->start_offset = log->end_offset = log->durable_offset = offset;
+    log->recovery_point = log->high_watermark = offset;
+    epoch_cache_clear(&log->epochs);
+    log->epochs_dirty = true;
+    log__note_dir_change(log);
+    log->truncations++;
+    producer_state_clear(&log->producers);
+    return log__drop_snapshots(log, -1);
+}
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+// Fits the offsets to each other.
+static int settle(struct log *log, const struct log_args *args)
+{
+    int err = 0;
+    if (log->offline) {
+        log->start_offset = log->segment_count > 0 ? log->segments[0]->base_offset : 0;
+        return 0;
+    }
+    if (args->log_start_offset > log->end_offset) {
+        trace_warn(log->trace, LOG_AREA,
+                   "%s ends at offset %" PRId64 ", below its start %" PRId64
+                   ": what is left was deleted before, starting there",
+                   log->path, log->end_offset, args->log_start_offset);
+        err = log__restart_at(log, args->log_start_offset, env_wall_ms(log->clock));
+        if (err < 0)
+            return err;
+        log->loaded = true;
+    }
+    if (args->log_start_offset > log->segments[0]->base_offset)
+        log->start_offset = args->log_start_offset;
+    else
+        log->start_offset = log->segments[0]->base_offset;
+    log->durable_offset = log->end_offset;
+    log->recovery_point = clamp(args->recovery_point, log->segments[0]->base_offset,
+                                log->end_offset);
+    log->high_watermark = clamp(args->high_watermark, log->start_offset, log->end_offset);
+    return err;
+}
+
+// Takes away segments wholly below the start: they were on their way out, some may be gone already.
+// (As in log_delete_segments_below(): not above the recovery point.)
+static int drop_below_start(struct log *log, const struct log_args *args)
+{
+    int64_t below = clamp(args->recovery_point, -1, args->log_start_offset);
+    int err = 0;
+    while (log->segment_count > 1 && log->segments[1]->base_offset <= below && err == 0) {
+        err = segment_remove_files(&log->env, log->segments[0]->base_offset, false);
+        segment_free(&log->env, log->segments[0]);
+        memmove(log->segments, log->segments + 1,
+                (size_t)--log->segment_count * sizeof(struct segment *));
+        log->removed_dirty = true;
+        log__note_dir_change(log);
+    }
+    return err;
+}
+
+static int open_segments(struct log *log, const struct log_args *args)
+{
+    int64_t now_ms = env_wall_ms(log->clock);
+    int err = drop_below_start(log, args);
+    if (err < 0)
+        return err;
+    if (log->segment_count == 0) {
+        struct segment *s;
+        int64_t start = args->log_start_offset > 0 ? args->log_start_offset : 0;
+        if (args->recovery_point > start) {
+            log__set_offline(log,
+                             "%s: no segment is there, but everything below offset %" PRId64
+                             " was on disk; put the files back, or remove the directory to accept "
+                             "the loss",
+                             log->path, args->recovery_point);
+            return 0;
+        }
+        err = segment_create(&log->env, start, 0, &s);
+        if (err < 0)
+            return err;
+        log__push_segment(log, s);
+        log__note_dir_change(log);
+    }
+    for (int i = 0; i < log->segment_count; i++)
+        log->segments[i]->created_ms = now_ms;
+    log->recovery_point = args->recovery_point >= 0 ? args->recovery_point
+                                                    : log->segments[0]->base_offset;
+    // After a clean stop the checkpoint says where each log ends; log_load() holds it to that.
+    if (args->clean && args->recovery_point >= log__active(log)->base_offset) {
+        log->end_offset = args->recovery_point;
+        return 0;
+    }
+    return log__recover(log);
+}
+
+int log_open(const struct log_args *args, struct log **out, struct diag *diag)
+{
+    struct log *log = log_new(args, diag);
+    if (log == NULL)
+        return ERR_INVALID;
+    struct uuid topic_id;
+    int err = partition_metadata_read(args->fs, log->path, &topic_id, diag);
+    if (err == 0 && uuid_is_zero(args->topic_id))
+        log->topic_id = topic_id;
+    else if (err == 0 && !uuid_equal(topic_id, args->topic_id))
+        err = diag_set(diag, ERR_CORRUPT, "%s belongs to topic id %s, not to %s", log->path,
+                       uuid_format(topic_id).text, uuid_format(args->topic_id).text);
+    else if (err == ERR_NOT_FOUND && uuid_is_zero(args->topic_id))
+        err = 0; // nobody said which topic it should be
+    if (err == 0) {
+        err = list_segments(log);
+        if (err == 0)
+            err = open_segments(log, args);
+        if (err == 0)
+            err = settle(log, args);
+        if (err < 0)
+            diag_set(diag, err, "%s: %s", log->path, err_text(err));
+    }
+    if (err < 0) {
+        log_free(log);
+        return err;
+    }
+    // Opening held no files open in vain: an idle log has none.
+    for (int i = 0; i < log->segment_count; i++)
+        segment_close(&log->env, log->segments[i]);
+    *out = log;
+    return 0;
+}
+
+// ---- Loading what an idle log does without ----
+
+// Walks the batches behind the last index entry and compares their end with the recovery point's
+// promise.
+static int check_tail(struct log *log)
+{
+    struct segment *s = log__active(log);
+    int err = segment_open(&log->env, s);
+    if (err < 0)
+        return err;
+    struct offset_entry at = {.position = 0};
+    err = offset_index_last(&s->files->offset_index, s->base_offset, &at);
+    if (err < 0)
+        return err;
+    uint8_t window[BATCH_SCAN_WINDOW];
+    struct batch_scan scan;
+    struct batch_header h;
+    int64_t position = 0, end = s->base_offset;
+    batch_scan_init(&scan, s->files->log->file, at.position, s->size, window, sizeof window);
+    while ((err = batch_scan_next(&scan, &h, &position)) == 1) {
+        err = batch_scan_check_crc(&scan, &h, position);
+        if (err != 1)
+            break;
+        end = batch_last_offset(&h) + 1;
+    }
+    if (err == ERR_IO)
+        return err;
+    if (err != 0 || end != log->end_offset)
+        log__set_offline(log,
+                         "%s/%020" PRId64 ".log: position %" PRId64 ": the log was closed at offset "
+                         "%" PRId64 " but what can be read ends at %" PRId64
+                         "; put the file back, or cut it there to accept the loss",
+                         log->path, s->base_offset, err != 0 ? scan.position : s->size,
+                         log->end_offset, end);
+    return 0;
+}
+
+int log_load(struct log *log)
+{
+    int err = log__check(log);
+    if (err < 0 || log->loaded)
+        return err;
+    for (int i = 0; i < log->segment_count && err == 0; i++)
+        err = segment_load_size(&log->env, log->segments[i]);
+    if (err == 0)
+        err = check_tail(log);
+    if (err == 0 && !log->offline) {
+        err = log__load_epochs(log);
+        if (err == ERR_NOT_FOUND)
+            err = log__rebuild_epochs(log);
+    }
+    if (err == 0 && !log->offline)
+        err = log__rebuild_producers(log, INT64_MAX);
+    if (err < 0)
+        return log__failed(log, err, "loading");
+    log->loaded = !log->offline;
+    return log__check(log);
+}
+
+// ---- Producer state ----
+
+struct snapshot_list {
+    int64_t *offsets;
+    int count;
+    int capacity;
+};
+
+static int snapshot_list_add(void *context, const char *name, enum fs_kind kind)
+{
+    struct snapshot_list *l = context;
+    struct log_file_name file;
+    if (kind == FS_KIND_DIR || !log_file_name_parse(name, &file) ||
+        file.kind != LOG_FILE_SNAPSHOT || file.state != LOG_FILE_LIVE)
+        return 0;
+    mem_grow(l->offsets, l->count, l->capacity);
+    l->offsets[l->count++] = file.offset;
+    return 0;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+// Loads the snapshot at `offset`: 1, or 0 if it is of no use.
+static int load_snapshot(struct log *log, int64_t offset)
+{
+    char path[FS_PATH_MAX];
+    if (!log_file_path(path, log->path, offset, LOG_FILE_SNAPSHOT))
+        return ERR_LIMIT;
+    struct buf bytes;
+    buf_init(&bytes, SNAPSHOT_SIZE_MAX);
+    int err = small_file_read(log->env.fs, path, &bytes);
+    if (err == 0)
+        err = producer_state_load(&log->producers, buf_bytes(&bytes), env_wall_ms(log->clock),
+                                  log->config.producer_id_expiration_ms);
+    buf_release(&bytes);
+    if (err == 0)
+        return 1;
+    if (err == ERR_IO)
+        return err;
+    trace_warn(log->trace, LOG_AREA, "%s: %s; reading the batches again instead", path,
+               err_text(err));
+    return 0;
+}
+
+// Enters the transactions that a staged marker aborted.
+int log__enter_aborted(struct log *log, struct segment *s, const struct producer_stage *stage)
+{
+    for (int i = 0; i < stage->completed_count; i++) {
+        const struct completed_txn *txn = &stage->completed[i];
+        if (!txn->aborted)
+            continue;
+        int err = segment_prepare_txn(&log->env, s);
+        if (err < 0)
+            return err;
+        struct txn_entry entry = {
+            .producer_id = txn->producer_id,
+            .first_offset = txn->first_offset,
+            .last_offset = txn->last_offset,
+            .last_stable_offset = producer_stage_stable_offset(stage, txn),
+        };
+        segment_append_txn(s, &entry);
+    }
+    return 0;
+}
+
+static int replay_segment(struct log *log, struct segment *s, int64_t from, int64_t recovered_from)
+{
+    int64_t position;
+    struct batch_header h;
+    int err = segment_find(&log->env, s, from, &position, &h);
+    if (err != 1)
+        return err;
+    uint8_t window[BATCH_SCAN_WINDOW];
+    struct batch_scan scan;
+    struct producer_stage stage;
+    struct buf spare;
+    buf_init(&spare, BATCH_SIZE_MAX);
+    producer_stage_init(&stage, &log->producers);
+    batch_scan_init(&scan, s->files->log->file, position, s->size, window, sizeof window);
+    while ((err = batch_scan_next(&scan, &h, &position)) == 1) {
+        struct log_append_info info;
+        struct bytes bytes = {0};
+        if (batch_is_control(&h))
+            err = batch_scan_bytes(&scan, &h, position, &spare, &bytes);
+        if (err >= 0)
+            err = producer_stage_batch(&stage, &h, bytes, false, &info);
+        if (err == 0 && h.base_offset >= recovered_from)
+            err = log__enter_aborted(log, s, &stage);
+        if (err < 0)
+            break;
+        producer_stage_commit(&stage);
+    }
+    producer_stage_release(&stage);
+    buf_release(&spare);
+    return err;
+}
+
+static int drop_snapshots_above(struct log *log, const struct snapshot_list *l, int64_t offset)
+{
+    int err = 0;
+    for (int i = 0; i < l->count && err == 0; i++) {
+        char path[FS_PATH_MAX];
+        if (l->offsets[i] <= offset)
+            continue;
+        err = log_file_path(path, log->path, l->offsets[i], LOG_FILE_SNAPSHOT)
+                  ? small_file_remove(log->env.fs, path)
+                  : ERR_LIMIT;
+        log__note_dir_change(log);
+    }
+    return err;
+}
+
+int log__drop_snapshots(struct log *log, int64_t above)
+{
+    struct snapshot_list l = {0};
+    int err = fs_list(log->env.fs, log->path, snapshot_list_add, &l);
+    if (err == 0)
+        err = drop_snapshots_above(log, &l, above);
+    mem_free(l.offsets);
+    return err;
+}
+
+// Loads the newest good snapshot in [*from, newest] and moves *from to it.
+static int load_newest_snapshot(struct log *log, int64_t newest, int64_t *from)
+{
+    struct snapshot_list l = {0};
+    int err = fs_list(log->env.fs, log->path, snapshot_list_add, &l);
+    if (l.count > 1)
+        qsort(l.offsets, (size_t)l.count, sizeof *l.offsets, compare_offsets);
+    for (int i = l.count - 1; i >= 0 && err == 0; i--) {
+        if (l.offsets[i] > newest || l.offsets[i] < *from)
+            continue;
+        err = load_snapshot(log, l.offsets[i]);
+        if (err == 1)
+            *from = l.offsets[i];
+    }
+    mem_free(l.offsets);
+    return err < 0 ? err : 0;
+}
+
+int log__rebuild_producers(struct log *log, int64_t recovered_from)
+{
+    int64_t from = log->segments[0]->base_offset;
+    int64_t newest = recovered_from < log->end_offset ? recovered_from : log->end_offset;
+    producer_state_clear(&log->producers);
+    int err = log__drop_snapshots(log, log->end_offset);
+    if (err == 0)
+        err = load_newest_snapshot(log, newest, &from);
+    if (err < 0 || from >= log->end_offset)
+        return err;
+    for (int i = log__segment_at(log, from); i < log->segment_count && err == 0; i++) {
+        struct segment *s = log->segments[i];
+        if (s->base_offset > recovered_from)
+            err = log__write_snapshot(log, s->base_offset);
+        if (err == 0)
+            err = replay_segment(log, s, from, recovered_from);
+    }
+    producer_state_set_high_watermark(&log->producers, log->high_watermark);
+    return err;
+}

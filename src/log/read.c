@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Finding ranges to send, records by time, and aborted transactions.
+#include "base/err.h"
+#include "log/internal.h"
+
+// What one batch may decompress to when a record is looked for in it.
+enum { DECOMPRESSED_MAX = 1 << 28 };
+
+void log_slice_release(struct log_slice *slice)
+{
+    file_ref_put(slice->ref);
+    *slice = (struct log_slice){0};
+}
+
+// ---- Ranges ----
+
+struct cursor {
+    int index; // of the segment
+    struct segment *segment;
+    int64_t position;
+    struct batch_header header; // of the batch there
+};
+
+// The first batch that reaches `offset`: 1, 0 if there is none, or an error.
+static int seek(struct log *log, int64_t offset, struct cursor *c)
+{
+    for (c->index = log__segment_at(log, offset); c->index < log->segment_count; c->index++) {
+        c->segment = log->segments[c->index];
+        int found = segment_find(&log->env, c->segment, offset, &c->position, &c->header);
+        if (found != 0)
+            return found;
+    }
+    return 0;
+}
+
+// Where in the segment of `c` the range must end at the latest.
+static int find_end(struct log *log, const struct cursor *c, int64_t upper_bound_offset,
+                    int64_t *position)
+{
+    *position = c->segment->size;
+    if (upper_bound_offset >= log__segment_end(log, c->index))
+        return 0;
+    struct batch_header h;
+    int64_t at;
+    int found = segment_find(&log->env, c->segment, upper_bound_offset, &at, &h);
+    if (found == 1)
+        *position = at;
+    return found < 0 ? found : 0;
+}
+
+static int cut_range(struct log *log, const struct cursor *c, int64_t end, size_t max_bytes,
+                     bool min_one_batch, struct log_slice *out)
+{
+    size_t first = batch_size(&c->header);
+    out->offset_limit = batch_last_offset(&c->header) + 1;
+    out->size = first;
+    if (first > max_bytes) {
+        out->size = min_one_batch ? first : 0;
+        return 0;
+    }
+    int64_t cut = c->position, limit = out->offset_limit;
+    int err = segment_find_cut(&log->env, c->segment, c->position, c->position + (int64_t)max_bytes,
+                               &cut, &limit);
+    if (err == 0 && cut - c->position > (int64_t)first && cut < end) {
+        out->size = (size_t)(cut - c->position);
+        out->offset_limit = limit;
+    }
+    return err;
+}
+
+static int read_range(struct log *log, int64_t offset, size_t max_bytes, bool min_one_batch,
+                      int64_t upper_bound_offset, struct log_slice *out)
+{
+    struct cursor c;
+    int64_t end;
+    int found = seek(log, offset, &c);
+    if (found != 1 || c.header.base_offset >= upper_bound_offset)
+        return found < 0 ? found : 0;
+    int err = find_end(log, &c, upper_bound_offset, &end);
+    if (err < 0)
+        return err;
+    struct log_slice slice = {.position = c.position};
+    if (end - c.position <= (int64_t)max_bytes && end > c.position) {
+        int64_t segment_end = log__segment_end(log, c.index);
+        slice.size = (size_t)(end - c.position);
+        slice.offset_limit = upper_bound_offset < segment_end ? upper_bound_offset : segment_end;
+    } else {
+        err = cut_range(log, &c, end, max_bytes, min_one_batch, &slice);
+    }
+    if (err < 0 || slice.size == 0)
+        return err;
+    slice.ref = file_ref_get(c.segment->files->log);
+    *out = slice;
+    return 0;
+}
+
+int log_read(struct log *log, int64_t offset, size_t max_bytes, bool min_one_batch,
+             int64_t upper_bound_offset, struct log_slice *out)
+{
+    int err = log_load(log);
+    if (err < 0)
+        return err;
+    if (offset < log->start_offset || offset > log->end_offset)
+        return ERR_LIMIT;
+    if (upper_bound_offset > log->end_offset)
+        upper_bound_offset = log->end_offset;
+    if (max_bytes > INT32_MAX)
+        max_bytes = INT32_MAX;
+    struct log_slice slice = {.offset_limit = offset};
+    if (offset < upper_bound_offset)
+        err = read_range(log, offset, max_bytes, min_one_batch, upper_bound_offset, &slice);
+    if (err < 0)
+        return log__failed(log, err, "reading");
+    *out = slice;
+    return 0;
+}
+
+int log_read_bytes(struct log *log, int64_t offset, size_t max_bytes, bool min_one_batch,
+                   int64_t upper_bound_offset, struct buf *out)
+{
+    struct log_slice slice;
+    int err = log_read(log, offset, max_bytes, min_one_batch, upper_bound_offset, &slice);
+    if (err < 0 || slice.size == 0)
+        return err;
+    uint8_t *at = buf_extend(out, slice.size);
+    int64_t got = at == NULL ? ERR_LIMIT
+                             : fs_file_read(slice.ref->file, at, slice.size, slice.position);
+    if (at != NULL && got != (int64_t)slice.size)
+        out->size -= slice.size;
+    if (got >= 0 && got != (int64_t)slice.size)
+        got = ERR_TRUNCATED;
+    log_slice_release(&slice);
+    if (got == ERR_LIMIT)
+        return ERR_LIMIT;
+    return got < 0 ? log__failed(log, (int)got, "reading") : 0;
+}
+
+// ---- By time ----
+
+// The first record of a batch, at or above `start`, with timestamp >= target: 1 or 0. Records that
+// cannot be read are the reader's trouble: the batch stands for them.
+static int find_in_batch(struct bytes batch, int64_t target, int64_t start, struct log_position *out)
+{
+    struct buf scratch;
+    struct batch_iter it;
+    struct record record;
+    buf_init(&scratch, DECOMPRESSED_MAX);
+    int got = batch_iter_init(&it, batch, &scratch);
+    if (got == 0)
+        while ((got = batch_iter_next(&it, &record)) == 1)
+            if (record.offset >= start && record.timestamp >= target)
+                break;
+    buf_release(&scratch);
+    if (got == 0)
+        return 0;
+    struct batch_header h;
+    if (batch_header_parse(batch, &h) < 0)
+        return 0;
+    out->offset = got == 1 ? record.offset : h.base_offset < start ? start : h.base_offset;
+    out->timestamp = got == 1 ? record.timestamp : h.max_timestamp;
+    out->leader_epoch = h.partition_leader_epoch;
+    return 1;
+}
+
+// Goes through a segment from `position` on.
+static int find_time_from(struct segment *s, int64_t position, int64_t target, int64_t start,
+                          struct log_position *out)
+{
+    uint8_t window[BATCH_SCAN_WINDOW];
+    struct batch_scan scan;
+    struct batch_header h;
+    struct buf spare;
+    int got;
+    buf_init(&spare, BATCH_SIZE_MAX);
+    batch_scan_init(&scan, s->files->log->file, position, s->size, window, sizeof window);
+    while ((got = batch_scan_next(&scan, &h, &position)) == 1) {
+        if (h.max_timestamp < target || batch_last_offset(&h) < start)
+            continue;
+        struct bytes batch;
+        got = batch_scan_bytes(&scan, &h, position, &spare, &batch);
+        if (got == 0)
+            got = find_in_batch(batch, target, start, out);
+        if (got != 0)
+            break;
+    }
+    buf_release(&spare);
+    return got;
+}
+
+static int find_time_in_segment(struct log *log, struct segment *s, int64_t target,
+                                struct log_position *out)
+{
+    int err = segment_load_times(&log->env, s);
+    if (err < 0 || s->max_timestamp < target)
+        return err;
+    err = segment_open(&log->env, s);
+    if (err < 0)
+        return err;
+    // No record up to the time entry's offset is later than its timestamp, which is not above the
+    // target; so the search starts at the batch that holds it.
+    struct time_entry floor = {.offset = s->base_offset};
+    struct offset_entry at = {.position = 0};
+    err = time_index_find(&s->files->time_index, s->base_offset, target, &floor);
+    if (err >= 0)
+        err = offset_index_find(&s->files->offset_index, s->base_offset, floor.offset, &at);
+    if (err < 0)
+        return err;
+    return find_time_from(s, at.position < s->size ? at.position : s->size, target,
+                          log->start_offset, out);
+}
+
+static int find_timestamp(struct log *log, int64_t target, struct log_position *out)
+{
+    for (int i = log__segment_at(log, log->start_offset); i < log->segment_count; i++) {
+        int got = find_time_in_segment(log, log->segments[i], target, out);
+        if (got != 0)
+            return got < 0 ? got : 0;
+    }
+    return 0;
+}
+
+int log_find_timestamp(struct log *log, int64_t target, struct log_position *out)
+{
+    int err = log_load(log);
+    if (err < 0)
+        return err;
+    struct log_position found = {.offset = -1, .timestamp = -1, .leader_epoch = -1};
+    err = find_timestamp(log, target, &found);
+    if (err < 0)
+        return log__failed(log, err, "looking for a timestamp");
+    *out = found;
+    return 0;
+}
+
+// The largest timestamp at or above the log start. In the first segment headers are read, since its
+// figure covers what was deleted.
+static int largest_timestamp(struct log *log, int64_t *largest)
+{
+    *largest = -1;
+    int first = log__segment_at(log, log->start_offset);
+    for (int i = first; i < log->segment_count; i++) {
+        struct segment *s = log->segments[i];
+        int64_t position;
+        struct batch_header h;
+        if (i > first || s->base_offset >= log->start_offset) {
+            int err = segment_load_times(&log->env, s);
+            if (err < 0)
+                return err;
+            if (s->max_timestamp > *largest)
+                *largest = s->max_timestamp;
+            continue;
+        }
+        int got = segment_find(&log->env, s, log->start_offset, &position, &h);
+        if (got <= 0)
+            return got;
+        uint8_t window[BATCH_SCAN_WINDOW];
+        struct batch_scan scan;
+        batch_scan_init(&scan, s->files->log->file, position, s->size, window, sizeof window);
+        while ((got = batch_scan_next(&scan, &h, &position)) == 1)
+            if (h.max_timestamp > *largest)
+                *largest = h.max_timestamp;
+        if (got < 0)
+            return got;
+    }
+    return 0;
+}
+
+int log_find_max_timestamp(struct log *log, struct log_position *out)
+{
+    int64_t largest;
+    int err = log_load(log);
+    if (err < 0)
+        return err;
+    struct log_position found = {.offset = -1, .timestamp = -1, .leader_epoch = -1};
+    err = largest_timestamp(log, &largest);
+    if (err == 0 && largest >= 0)
+        err = find_timestamp(log, largest, &found);
+    if (err < 0)
+        return log__failed(log, err, "looking for the largest timestamp");
+    *out = found;
+    return 0;
+}
+
+// ---- Aborted transactions ----
+
+// Goes through one segment's index: 1 when no later entry can matter.
+static int each_aborted_in(struct log *log, struct segment *s, int64_t offset,
+                           int64_t upper_bound_offset,
+                           int (*each)(void *context, const struct log_aborted *txn), void *context,
+                           int *result)
+{
+    int err = segment_open(&log->env, s);
+    if (err < 0)
+        return err;
+    struct entry_file *index = &s->files->txn_index;
+    int64_t count = index->ref != NULL ? index->count : 0;
+    for (int64_t i = 0; i < count; i++) {
+        uint8_t bytes[TXN_ENTRY_SIZE];
+        struct txn_entry e;
+        err = entry_file_get(index, i, bytes);
+        if (err < 0)
+            return err;
+        txn_entry_decode(bytes, &e);
+        struct log_aborted txn = {.producer_id = e.producer_id, .first_offset = e.first_offset};
+        if (e.last_offset >= offset && e.first_offset < upper_bound_offset) {
+            *result = each(context, &txn);
+            if (*result != 0)
+                return 1;
+        }
+        if (e.last_stable_offset >= upper_bound_offset)
+            return 1;
+    }
+    return 0;
+}
+
+int log_each_aborted(struct log *log, int64_t offset, int64_t upper_bound_offset,
+                     int (*each)(void *context, const struct log_aborted *txn), void *context)
+{
+    int err = log_load(log);
+    if (err < 0)
+        return err;
+    int result = 0;
+    for (int i = log__segment_at(log, offset); i < log->segment_count && err == 0; i++)
+        if (log->segments[i]->has_txn_index)
+            err = each_aborted_in(log, log->segments[i], offset, upper_bound_offset, each, context,
+                                  &result);
+    return err < 0 ? log__failed(log, err, "reading aborted transactions") : result;
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What takes records away: truncation at the end, retention and DeleteRecords at the start.
+//
+// A crash in the middle must never look like damage or bring back a part: truncation lowers the
+// recovery point on disk before it touches a file and removes segments newest first, each durably;
+// at the start nothing is removed before a higher log start offset is on disk.
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "env/clock.h"
+#include "log/dir.h"
+#include "log/dir_internal.h"
+#include "log/internal.h"
+#include "log/names.h"
+#include "log/small_file.h"
+
+// ---- At the end ----
+
+// Puts a recovery point and start that hold during the truncation on disk.
+static int lower_checkpoints(struct log *log, int64_t offset)
+{
+    bool lower = log->recovery_point > offset;
+    if (lower)
+        log->recovery_point = offset;
+    return lower && log->home != NULL ? log_dir__write_checkpoints(log->home) : 0;
+}
+
+static int drop_last_segment(struct log *log)
+{
+    struct segment *last = log__active(log);
+    int err = segment_remove_files(&log->env, last->base_offset, false);
+    if (err == 0)
+        err = fs_dir_sync(log->env.fs, log->path);
+    if (err == 0) {
+        segment_free(&log->env, last);
+        log->segment_count--;
+    }
+    return err;
+}
+
+static void lower_offsets(struct log *log, int64_t end_offset)
+{
+    log->end_offset = end_offset;
+    if (log->durable_offset > end_offset)
+        log->durable_offset = end_offset;
+    if (log->recovery_point > end_offset)
+        log->recovery_point = end_offset;
+    if (log->high_watermark > end_offset)
+        log->high_watermark = end_offset;
+    if (log->snapshot_offset > end_offset)
+        log->snapshot_offset = -1;
+    log->truncations++;
+}
+
+// On a full disk the file keeps epochs above the log end, which the next start drops.
+static int write_epochs_if_room(struct log *log)
+{
+    log->epochs_dirty = true;
+    int err = log__write_epochs(log);
+    return err == ERR_NOSPC ? 0 : err;
+}
+
+static int truncate_to(struct log *log, int64_t offset)
+{
+    // The new end may be below `offset` (inside a batch, in a gap), but not below the segment's base.
+    int64_t end = log->segments[log__segment_at(log, offset)]->base_offset;
+    int err = lower_checkpoints(log, end);
+    while (err == 0 && log->segment_count > 1 && log__active(log)->base_offset >= offset)
+        err = drop_last_segment(log);
+    if (err == 0)
+        err = segment_truncate(&log->env, log__active(log), offset, &end);
+    if (err < 0)
+        return err;
+    lower_offsets(log, end);
+    if (epoch_cache_truncate_end(&log->epochs, end))
+        err = write_epochs_if_room(log);
+    if (err == 0)
+        err = log__rebuild_producers(log, INT64_MAX);
+    if (err == 0)
+        err = fs_dir_sync(log->env.fs, log->path);
+    return err;
+}
+
+int log_truncate_to(struct log *log, int64_t offset)
+{
+    int err = log_load(log);
+    if (err < 0 || offset >= log->end_offset)
+        return err;
+    if (log->home != NULL && log_dir__is_saving(log->home))
+        return ERR_AGAIN;
+    if (offset < log->start_offset)
+        return log_truncate_fully_and_start_at(log, offset);
+    err = truncate_to(log, offset);
+    if (err == 0 && log->end_offset < log->start_offset)
+        return log_truncate_fully_and_start_at(log, log->start_offset);
+    return err < 0 ? log__failed(log, err, "truncating") : 0;
+}
+
+static int truncate_fully(struct log *log, int64_t offset)
+{
+    // Old and new life share no offset that a checkpoint could speak for.
+    log->start_offset = log->segments[0]->base_offset;
+    int err = lower_checkpoints(log, -1);
+    while (err == 0 && log->segment_count > 1)
+        err = drop_last_segment(log);
+    if (err == 0)
+        err = log__restart_at(log, offset, env_wall_ms(log->clock));
+    if (err == 0)
+        err = write_epochs_if_room(log);
+    if (err == 0)
+        err = fs_dir_sync(log->env.fs, log->path);
+    log->snapshot_offset = -1;
+    if (log->segment_count == 0)
+        log__set_offline(log, "%s: emptied, but a new segment could not be made: %s", log->path,
+                         err_text(err));
+    return err;
+}
+
+int log_truncate_fully_and_start_at(struct log *log, int64_t offset)
+{
+    int err = log_load(log);
+    if (err < 0)
+        return err;
+    if (offset < 0)
+        return ERR_LIMIT;
+    if (log->home != NULL && log_dir__is_saving(log->home))
+        return ERR_AGAIN;
+    err = truncate_fully(log, offset);
+    return err < 0 ? log__failed(log, err, "truncating") : 0;
+}
+
+// ---- At the start ----
+
+static void raise_start(struct log *log, int64_t offset)
+{
+    log->start_offset = offset;
+    if (log->high_watermark < offset)
+        log->high_watermark = offset;
+    log->epochs_dirty |= epoch_cache_truncate_start(&log->epochs, offset);
+}
+
+int log_set_start_offset(struct log *log, int64_t offset)
+{
+    int err = log_load(log);
+    if (err < 0)
+        return err;
+    if (offset > log->high_watermark)
+        return ERR_LIMIT;
+    if (offset > log->start_offset)
+        raise_start(log, offset);
+    return 0;
+}
+
+// The time that retention.ms counts from.
+static int newest_time(struct log *log, struct segment *s, int64_t *out)
+{
+    bool was_open = s->files != NULL;
+    int err = segment_load_times(&log->env, s);
+    if (err < 0)
+        return err;
+    if (!was_open)
+        segment_close(&log->env, s);
+    *out = s->max_timestamp;
+    if (s->max_timestamp >= 0)
+        return 0;
+    char path[FS_PATH_MAX];
+    struct fs_stat stat;
+    if (!log_file_path(path, log->path, s->base_offset, LOG_FILE_LOG))
+        return ERR_LIMIT;
+    err = fs_stat(log->env.fs, path, &stat);
+    if (err == 0)
+        *out = stat.modified_ms;
+    return err;
+}
+
+// Whether segment number `index` is to go, given the bytes from it on: 1, 0, or an error.
+static int has_expired(struct log *log, int index, int64_t size_from, int64_t now_ms)
+{
+    struct segment *s = log->segments[index];
+    bool last = index + 1 == log->segment_count;
+    int64_t end = log__segment_end(log, index);
+    if (end > log->high_watermark || (last && s->size == 0))
+        return 0;
+    if (!last && end <= log->start_offset)
+        return 1;
+    if (!log->config.cleanup_delete)
+        return 0;
+    if (log->config.retention_bytes >= 0 && size_from - s->size >= log->config.retention_bytes)
+        return 1;
+    if (log->config.retention_ms < 0)
+        return 0;
+    int64_t newest, age;
+    int err = newest_time(log, s, &newest);
+    if (err < 0)
+        return err;
+    return !__builtin_sub_overflow(now_ms, newest, &age) && age > log->config.retention_ms;
+}
+
+static int count_expired(struct log *log, int64_t now_ms)
+{
+    int64_t size = 0;
+    for (int i = 0; i < log->segment_count; i++) {
+        int err = segment_load_size(&log->env, log->segments[i]);
+        if (err < 0)
+            return err;
+        size += log->segments[i]->size;
+    }
+    int count = 0;
+    while (count < log->segment_count) {
+        int expired = has_expired(log, count, size, now_ms);
+        if (expired <= 0)
+            return expired < 0 ? expired : count;
+        size -= log->segments[count++]->size;
+    }
+    return count;
+}
+
+int log_apply_retention(struct log *log, int64_t now_ms)
+{
+    int err = log__check(log);
+    if (err < 0 || (log->segment_count == 1 && log->start_offset == log->end_offset))
+        return err;
+    int count = count_expired(log, now_ms);
+    if (count > 0)
+        err = log_load(log); // only now: most logs have nothing to lose
+    if (err == 0 && count == log->segment_count)
+        err = log__roll_to(log, log->end_offset, now_ms);
+    if (count < 0 || err < 0)
+        return log__failed(log, count < 0 ? count : err, "applying retention");
+    if (count > 0 && log->segments[count]->base_offset > log->start_offset)
+        raise_start(log, log->segments[count]->base_offset);
+    return count;
+}
+
+// Hands the renamed files of a segment to whoever removes them.
+static void discard_files(struct log *log, int64_t base_offset)
+{
+    enum log_file_kind kinds[] = {LOG_FILE_LOG, LOG_FILE_INDEX, LOG_FILE_TIME_INDEX,
+                                  LOG_FILE_TXN_INDEX};
+    for (int i = 0; i < 4; i++) {
+        char path[FS_PATH_MAX], deleted[FS_PATH_MAX];
+        if (!log_file_path(path, log->path, base_offset, kinds[i]))
+            continue;
+        int size = snprintf(deleted, sizeof deleted, "%s.deleted", path);
+        if (size < 0 || size >= FS_PATH_MAX)
+            continue;
+        if (log->home != NULL)
+            log_dir__discard(log->home, deleted, false, log->config.file_delete_delay_ms);
+        else
+            small_file_remove(log->env.fs, deleted);
+    }
+}
+
+int log_delete_segments_below(struct log *log, int64_t offset)
+{
+    int err = log__check(log), count = 0;
+    // Above the recovery point no producer snapshot is safe that could stand for the segment.
+    if (offset > log->recovery_point)
+        offset = log->recovery_point;
+    while (err == 0 && log->segment_count > 1 && log->segments[1]->base_offset <= offset) {
+        struct segment *s = log->segments[0];
+        char snapshot[FS_PATH_MAX];
+        err = segment_remove_files(&log->env, s->base_offset, true);
+        if (err < 0)
+            break;
+        if (log_file_path(snapshot, log->path, s->base_offset, LOG_FILE_SNAPSHOT))
+            err = small_file_remove(log->env.fs, snapshot);
+        discard_files(log, s->base_offset);
+        segment_free(&log->env, s);
+        memmove(log->segments, log->segments + 1,
+                (size_t)--log->segment_count * sizeof(struct segment *));
+        log->removed_dirty = true;
+        log__note_dir_change(log);
+        count++;
+    }
+    return err < 0 ? log__failed(log, err, "removing segments") : count;
+}

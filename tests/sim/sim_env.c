@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim_env.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+enum { WALL_START_S = 1700000000 };
+
+enum task_kind { TASK_MESSAGE, TASK_RUN, TASK_DONE };
+
+struct task {
+    struct heap_node node;
+    enum task_kind kind;
+    struct sim_env *env;
+    void *what; // env_message or env_work
+};
+
+void sim_init(struct sim *sim, uint64_t seed)
+{
+    *sim = (struct sim){.work_ns_max = 2000000};
+    prng_init(&sim->prng, seed);
+    sim->wall_offset_ms = INT64_C(1000) * WALL_START_S;
+    heap_init(&sim->tasks);
+    list_init(&sim->envs);
+}
+
+void sim_release(struct sim *sim)
+{
+    check(list_empty(&sim->envs) && sim->tasks.count == 0);
+    heap_release(&sim->tasks);
+}
+
+static void add_task(struct sim_env *e, enum task_kind kind, void *what, int64_t delay_ns)
+{
+    struct task *t = mem_new(struct task);
+    t->kind = kind;
+    t->env = e;
+    t->what = what;
+    e->task_count++;
+    heap_insert(&e->sim->tasks, &t->node, e->sim->now_ns + delay_ns);
+}
+
+static int64_t work_delay(struct sim *sim)
+{
+    return 1 + (int64_t)prng_below(&sim->prng, (uint64_t)sim->work_ns_max);
+}
+
+static void take_task(struct sim *sim, struct task *t)
+{
+    struct sim_env *e = t->env;
+    void *what = t->what;
+    enum task_kind kind = t->kind;
+    heap_remove(&sim->tasks, &t->node);
+    mem_free(t);
+    e->task_count--;
+    if (kind == TASK_MESSAGE) {
+        struct env_message *message = what;
+        message->receive(message);
+        return;
+    }
+    struct env_work *work = what;
+    if (kind == TASK_DONE) {
+        work->done(work);
+        return;
+    }
+    work->run(work);
+    add_task(e, TASK_DONE, work, work_delay(sim));
+}
+
+// The env whose first timer is the earliest of all, or NULL.
+static struct sim_env *earliest_timer(struct sim *sim)
+{
+    struct sim_env *best = NULL;
+    list_for_each(node, next, &sim->envs) {
+        struct sim_env *e = container_of(node, struct sim_env, node);
+        struct heap_node *first = heap_min(&e->timer_heap);
+        if (first != NULL && (best == NULL || first->key < heap_min(&best->timer_heap)->key))
+            best = e;
+    }
+    return best;
+}
+
+// The next thing up to `until_ns`; false if there is none.
+static bool step_until(struct sim *sim, int64_t until_ns)
+{
+    struct heap_node *task = heap_min(&sim->tasks);
+    struct sim_env *e = earliest_timer(sim);
+    struct heap_node *timer = e != NULL ? heap_min(&e->timer_heap) : NULL;
+    bool take_timer = timer != NULL && (task == NULL || timer->key < task->key);
+    struct heap_node *first = take_timer ? timer : task;
+    if (first == NULL || first->key > until_ns)
+        return false;
+    if (first->key > sim->now_ns)
+        sim->now_ns = first->key;
+    sim->steps++;
+    if (take_timer) {
+        struct env_timer *t = container_of(timer, struct env_timer, node);
+        heap_remove(&e->timer_heap, timer);
+        t->fire(t);
+    } else {
+        take_task(sim, container_of(task, struct task, node));
+    }
+    return true;
+}
+
+bool sim_step(struct sim *sim)
+{
+    return step_until(sim, INT64_MAX);
+}
+
+void sim_run_for(struct sim *sim, int64_t ns)
+{
+    int64_t until_ns = sim->now_ns + ns;
+    while (step_until(sim, until_ns))
+        ;
+    sim->now_ns = until_ns;
+}
+
+void sim_run_works(struct sim *sim)
+{
+    while (sim->tasks.count > 0) {
+        bool stepped = step_until(sim, INT64_MAX);
+        check(stepped);
+    }
+}
+
+// ---- The seam ----
+
+static int64_t wall_ms(struct env_clock *clock)
+{
+    const struct sim *sim = container_of(clock, struct sim_env, clock)->sim;
+    return sim->wall_offset_ms + sim->now_ns / 1000000;
+}
+
+static int64_t mono_ns(struct env_clock *clock)
+{
+    return container_of(clock, struct sim_env, clock)->sim->now_ns;
+}
+
+static void timer_set(struct env_timers *timers, struct env_timer *timer, int64_t at_ns)
+{
+    struct sim_env *e = container_of(timers, struct sim_env, timers);
+    heap_remove(&e->timer_heap, &timer->node);
+    heap_insert(&e->timer_heap, &timer->node, at_ns);
+}
+
+static void timer_cancel(struct env_timers *timers, struct env_timer *timer)
+{
+    heap_remove(&container_of(timers, struct sim_env, timers)->timer_heap, &timer->node);
+}
+
+static void work_submit(struct env_workers *workers, struct env_work *work)
+{
+    struct sim_env *e = container_of(workers, struct sim_env, workers);
+    add_task(e, TASK_RUN, work, work_delay(e->sim));
+}
+
+static void random_fill(struct env_random *random, void *out, size_t size)
+{
+    struct sim *sim = container_of(random, struct sim_env, random)->sim;
+    for (size_t i = 0; i < size; i++)
+        ((uint8_t *)out)[i] = (uint8_t)prng_next(&sim->prng);
+}
+
+static void post(struct env_mailbox *mailbox, struct env_message *message)
+{
+    add_task(container_of(mailbox, struct sim_env, mailbox), TASK_MESSAGE, message, 0);
+}
+
+void sim_env_init(struct sim_env *e, struct sim *sim, struct env_fs *fs)
+{
+    *e = (struct sim_env){.sim = sim};
+    e->clock = (struct env_clock){.wall_ms = wall_ms, .mono_ns = mono_ns};
+    e->timers = (struct env_timers){.set = timer_set, .cancel = timer_cancel};
+    e->workers = (struct env_workers){.submit = work_submit};
+    e->random = (struct env_random){.fill = random_fill};
+    e->mailbox = (struct env_mailbox){.post = post};
+    e->env = (struct env){.clock = &e->clock, .timers = &e->timers, .fs = fs,
+                          .workers = &e->workers, .random = &e->random, .mailbox = &e->mailbox};
+    heap_init(&e->timer_heap);
+    list_append(&sim->envs, &e->node);
+}
+
+void sim_env_release(struct sim_env *e)
+{
+    struct heap_node *node;
+    check(e->task_count == 0);
+    while ((node = heap_min(&e->timer_heap)) != NULL)
+        heap_remove(&e->timer_heap, node);
+    heap_release(&e->timer_heap);
+    list_remove(&e->node);
+}
