@@ -80,9 +80,9 @@ def test_describe(bootstrap, topic):
 
 
 def test_errors_say_cause_and_fix(bootstrap, topic):
-    _, err = run("kafka-topics.sh", "--describe", "--topic", topic, "--bootstrap-server", bootstrap,
-                 status=1)
-    assert topic in err
+    out, err = run("kafka-topics.sh", "--describe", "--topic", topic, "--bootstrap-server",
+                   bootstrap, status=1)
+    assert topic in out + err
     started = time.monotonic()
     _, err = run("kafka-topics.sh", "--list", "--bootstrap-server", "127.0.0.1:1", status=1)
     assert "127.0.0.1:1" in err
