@@ -3,6 +3,8 @@
 // One connection. Everything it does is done by connection__run(), which is never entered twice:
 // handlers that answer at once only leave their answer in the pipeline and return to it, and later
 // answers mark the connection dirty, so that all answers of one event leave in one write.
+#include <string.h>
+
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -54,13 +56,51 @@ static bool may_read(const struct connection *conn)
            !list_linked(&conn->hungry_node);
 }
 
+// What the first four bytes of a connection that is no client look like.
+static const char *guess_protocol(const uint8_t first[RPC_FRAME_SIZE_BYTES])
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *words;
+    } known[] = {
+        {"\x16\x03", 2, "it speaks TLS, and this listener does not"},
+        {"GET ", 4, "it speaks HTTP"},
+        {"POST", 4, "it speaks HTTP"},
+        {"HEAD", 4, "it speaks HTTP"},
+        {"PUT ", 4, "it speaks HTTP"},
+        {"SSH-", 4, "it speaks SSH"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (memcmp(first, known[i].bytes, known[i].size) == 0)
+            return known[i].words;
+    return NULL;
+}
+
+// Why a frame is no request, in words for the operator.
+static const char *explain_refusal(const struct connection *conn, int err)
+{
+    const char *protocol = guess_protocol(conn->reader.size_field);
+    if (err == ERR_LIMIT)
+        return protocol != NULL ? protocol : "its request is over socket.request.max.bytes";
+    if (err == ERR_UNSUPPORTED)
+        return "it asks for an API or a version that is not served";
+    return "what it sends is not a request";
+}
+
+// The connection is of no use. Told once a second at most, since strangers decide how often it
+// happens.
 static void refuse(struct connection *conn, int err)
 {
     struct connections *c = conn->owner;
+    int64_t now_ns = env_mono_ns(c->env->clock);
+    bool told = now_ns >= c->refusal_told_ns + 1000000000;
     c->stats.closed_bad_total++;
-    trace_debug(c->config.trace, "broker", "closing %s port %u on %s: not a request (%s)",
-                conn->net->remote.host, (unsigned)conn->net->remote.port, conn->listener->name,
-                err_name(err));
+    if (told)
+        c->refusal_told_ns = now_ns;
+    trace_emit(c->config.trace, told ? TRACE_INFO : TRACE_DEBUG, "broker",
+               "closing the connection from %s port %u to %s: %s", conn->net->remote.host,
+               (unsigned)conn->net->remote.port, conn->listener->name, explain_refusal(conn, err));
     conn->closing = true;
 }
 

@@ -77,6 +77,7 @@ struct connections {
     struct connection_flush *flush;
     struct env_timer idle_timer;
     struct env_timer stall_timer;
+    int64_t refusal_told_ns;
     int64_t budget_given_total; // grows when frames are released: the sign of progress
     int64_t budget_given_at_stall;
     struct map ips;

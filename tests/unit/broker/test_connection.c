@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -364,6 +365,58 @@ static void test_garbage_closes_after_earlier_answers(void **state)
     struct connections_stats stats;
     connections_stats_get(F->connections, &stats);
     assert_int_equal(stats.closed_bad_total, 8);
+}
+
+struct kept_line {
+    struct trace trace;
+    char line[TRACE_LINE_MAX];
+    int count;
+};
+
+static void keep_line(struct trace *trace, enum trace_level level, const char *area,
+                      const char *line)
+{
+    struct kept_line *k = container_of(trace, struct kept_line, trace);
+    k->count++;
+    str_copy_to(str_from(line), k->line, sizeof k->line);
+}
+
+static void test_the_operator_is_told_why(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *words;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\n\r\n", 18, "it speaks HTTP"},
+        {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", 9, "it speaks TLS, and this listener does not"},
+        {"\x01\0\0\0", 4, "its request is over socket.request.max.bytes"},
+        {"\0\0\0\x0a\0\x03\0\x63\0\0\0\1\0\0", 14,
+         "it asks for an API or a version that is not served"},
+        {"\0\0\0\0", 4, "what it sends is not a request"},
+    };
+    struct kept_line kept = {.trace = {.emit = keep_line, .level_min = TRACE_INFO}};
+    F->config.trace = &kept.trace;
+    start();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char expected[200];
+        struct fake_peer *p = dial("192.0.2.7");
+        pass_ms(1000);
+        buf_append(&p->input, cases[i].bytes, cases[i].size);
+        settle();
+        snprintf(expected, sizeof expected,
+                 "closing the connection from 192.0.2.7 port %u to EXTERNAL: %s",
+                 (unsigned)p->conn.remote.port, cases[i].words);
+        assert_string_equal(kept.line, expected);
+        assert_int_equal(kept.count, (int)i + 1);
+    }
+    for (int i = 0; i < 5; i++) { // not more than one a second
+        struct fake_peer *p = dial("192.0.2.7");
+        buf_append(&p->input, "GET / HTTP", 10);
+        settle();
+        assert_false(p->open);
+    }
+    assert_int_equal(kept.count, 5);
 }
 
 static void on_abandoned(struct request *r)
@@ -772,6 +825,7 @@ int main(void)
         TEST(test_drop_answers_nothing),
         TEST(test_version_fallback),
         TEST(test_garbage_closes_after_earlier_answers),
+        TEST(test_the_operator_is_told_why),
         TEST(test_a_lost_connection_abandons_what_waits),
         TEST(test_abandoned_callbacks_may_end_others),
         TEST(test_close_by_the_handler_cuts_what_follows),
