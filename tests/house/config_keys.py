@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds the table of configuration keys to the truth: config_keys.py acts|docs|reference ROOT
 
-acts       a key that claims to act is named by some code of src/
+acts       a key that claims to act is named by some code of src/, and what code of other folders
+           reads claims to act
 docs       docs/configuration.md lists the keys that act, as the table has them (--update writes
            it)
 reference  types, defaults and valid values equal Kafka's, as listed in the folder $KAFKA_FACTS
@@ -24,11 +25,20 @@ def load(root):
     return gen_keys.load(root / "src" / "config" / "keys")
 
 
+READS = re.compile(r'config_(?:text|i32|i64|bool|double|list|duration_ms)\(\s*[^"()]*"([a-z0-9.]+)"')
+
+
 def check_acts(root):
     broker, topic, _ = load(root)
-    names = set()
+    names, read = set(), {}
     for path in (root / "src").rglob("*.c"):
-        names.update(re.findall(r'"([a-z0-9.]+)"', path.read_text()))
+        text = path.read_text()
+        names.update(re.findall(r'"([a-z0-9.]+)"', text))
+        if path.parent.name != "config":
+            read.update({name: path for name in READS.findall(text)})
+    for key in broker:
+        if key.name in read and key.treatment != "acts":
+            yield f"{key.place}: {key.name} claims no effect, but {read[key.name]} reads it"
     for key in broker + topic:
         inherited = any(t.broker_key == key.name and t.name in names for t in topic)
         if key.treatment == "acts" and key.name not in names and not inherited:
