@@ -13,7 +13,8 @@
 // - As in Kafka a connection has one request in the handler's hands at a time; only Produce may
 //   follow Produce while the first still waits for the disk. So requests of one connection take
 //   effect in their order.
-// - `max.connections`, `max.connections.per.ip`, `connections.max.idle.ms` as in Kafka.
+// - `max.connections`, `max.connections.per.ip` and its overrides, `max.connection.creation.rate` and
+//   `connections.max.idle.ms` as in Kafka. Overrides name addresses, not host names.
 //
 // One thread: the shard's.
 #pragma once
@@ -46,8 +47,8 @@ struct connections_config {
     int64_t idle_ms_max;                // connections.max.idle.ms; < 0: never
     int32_t connections_max;            // max.connections
     int32_t connections_per_ip_max;     // max.connections.per.ip
-    // What max.connections.per.ip.overrides says for this address, or -1. May be NULL.
-    int32_t (*per_ip_override)(void *context, const char *host);
+    struct str per_ip_overrides;        // max.connections.per.ip.overrides: "ADDRESS:COUNT,..."; copied
+    int32_t connections_per_second_max; // max.connection.creation.rate; 0: unlimited
 };
 
 enum {
@@ -58,7 +59,8 @@ enum {
     CONNECTIONS_STALL_MS = 2000,
 };
 
-// No listener yet. `env` must outlive it.
+// No listener yet. `env` must outlive it. Overrides that make no sense are skipped: whoever reads the
+// configuration has complained about them.
 struct connections *connections_new(struct env *env, const struct connections_config *config);
 
 // Closes everything at once. Requests that still wait are abandoned from here; they stay valid and are

@@ -83,7 +83,11 @@ struct connections {
     struct map ips;
     struct hash_seed ip_seed;
     int count;
-    bool paused;   // at max.connections
+    char *overrides;    // owns config.per_ip_overrides
+    int64_t second_ns;  // when the second began in which
+    int32_t second_count; // so many connections were accepted
+    struct env_timer second_timer; // set while the rate is used up
+    bool paused;   // at max.connections or the rate
     bool stopping;
     void (*stopped)(void *context);
     void *stopped_context;

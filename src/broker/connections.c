@@ -43,18 +43,38 @@ static void ip_drop_unused(struct connections *c, struct connection_ip *ip)
     mem_free(ip);
 }
 
+// Looks for "ADDRESS:COUNT" among the overrides; the address may be an IPv6 one, so the count stands
+// after the last colon.
 static int32_t ip_limit(const struct connections *c, const char *host)
 {
-    int32_t limit = c->config.per_ip_override != NULL
-                        ? c->config.per_ip_override(c->config.context, host)
-                        : -1;
-    return limit >= 0 ? limit : c->config.connections_per_ip_max;
+    struct str rest = c->config.per_ip_overrides;
+    while (rest.data != NULL) {
+        struct str entry = str_trim(str_cut(&rest, ','));
+        const char *colon = entry.size > 0 ? memrchr(entry.data, ':', entry.size) : NULL;
+        if (colon == NULL)
+            continue;
+        struct str address = str_of(entry.data, (size_t)(colon - entry.data));
+        struct str count = str_of(colon + 1, entry.size - address.size - 1);
+        int32_t limit;
+        if (str_is(address, host) && str_parse_i32(count, &limit))
+            return limit;
+    }
+    return c->config.connections_per_ip_max;
 }
 
-// At max.connections nothing is accepted; who comes waits in the backlog, as with Kafka.
+static const int64_t ns_per_second = 1000000000;
+
+static bool rate_is_used_up(const struct connections *c)
+{
+    return c->config.connections_per_second_max > 0 &&
+           c->second_count >= c->config.connections_per_second_max;
+}
+
+// At max.connections, and when this second has had its share, nothing is accepted; who comes waits
+// in the backlog, as with Kafka.
 static void pause_or_resume(struct connections *c)
 {
-    bool paused = c->count >= c->config.connections_max;
+    bool paused = c->count >= c->config.connections_max || rate_is_used_up(c);
     if (paused == c->paused)
         return;
     c->paused = paused;
@@ -63,6 +83,25 @@ static void pause_or_resume(struct connections *c)
         if (l->net != NULL)
             l->net->pause(l->net, paused);
     }
+}
+
+static void second_fire(struct env_timer *timer)
+{
+    struct connections *c = container_of(timer, struct connections, second_timer);
+    c->second_count = 0;
+    pause_or_resume(c);
+}
+
+static void count_in_second(struct connections *c)
+{
+    int64_t now_ns = env_mono_ns(c->env->clock);
+    if (now_ns >= c->second_ns + ns_per_second) {
+        c->second_ns = now_ns;
+        c->second_count = 0;
+    }
+    c->second_count++;
+    if (rate_is_used_up(c))
+        env_timer_set(c->env->timers, &c->second_timer, c->second_ns + ns_per_second);
 }
 
 // --- idle connections
@@ -203,10 +242,12 @@ static void listener_accept(struct net_listener *net_listener, struct net_conn *
     struct connection_listener *l = net_listener->user;
     struct connections *c = l->owner;
     struct connection_ip *ip = ip_find_or_add(c, net->remote.host);
+    count_in_second(c);
     if (c->stopping || ip->count >= ip_limit(c, ip->host)) {
         c->stats.refused_total++;
         ip_drop_unused(c, ip);
         net_close(net);
+        pause_or_resume(c);
         return;
     }
     ip->count++;
@@ -313,6 +354,10 @@ struct connections *connections_new(struct env *env, const struct connections_co
     c->flush = mem_new(struct connection_flush);
     c->flush->message.receive = flush_receive;
     c->flush->owner = c;
+    c->overrides = mem_copy_str(config->per_ip_overrides);
+    c->config.per_ip_overrides = str_from(c->overrides);
+    c->second_ns = INT64_MIN / 2;
+    c->second_timer.fire = second_fire;
     c->idle_timer.fire = idle_fire;
     c->stall_timer.fire = stall_fire;
     map_init(&c->ips);
@@ -350,6 +395,8 @@ void connections_free(struct connections *c)
     }
     env_timer_cancel(c->env->timers, &c->idle_timer);
     env_timer_cancel(c->env->timers, &c->stall_timer);
+    env_timer_cancel(c->env->timers, &c->second_timer);
+    mem_free(c->overrides);
     map_release(&c->ips);
     mem_free(c->scratch);
     c->flush->owner = NULL;

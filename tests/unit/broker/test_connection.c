@@ -647,15 +647,10 @@ static void test_idle_connections_are_closed(void **state)
     assert_int_equal(stats.closed_idle_total, 3);
 }
 
-static int32_t override(void *context, const char *host)
-{
-    return strcmp(host, "192.0.2.9") == 0 ? 1 : -1;
-}
-
 static void test_limits_per_address(void **state)
 {
     F->config.connections_per_ip_max = 2;
-    F->config.per_ip_override = override;
+    F->config.per_ip_overrides = str_from("::1:7, 192.0.2.9:1 ,nonsense,192.0.2.8:x,,fe80::1:0");
     start();
     struct fake_peer *a = dial("192.0.2.7");
     assert_true(dial("192.0.2.7")->open);
@@ -663,13 +658,15 @@ static void test_limits_per_address(void **state)
     assert_true(dial("192.0.2.8")->open);
     assert_true(dial("192.0.2.9")->open);
     assert_false(dial("192.0.2.9")->open);
+    assert_true(dial("::1")->open && dial("::1")->open && dial("::1")->open);
+    assert_false(dial("fe80::1")->open);
     a->peer_closed = true;
     settle();
     assert_true(dial("192.0.2.7")->open);
     struct connections_stats stats;
     connections_stats_get(F->connections, &stats);
-    assert_int_equal(stats.refused_total, 2);
-    assert_int_equal(stats.open_count, 4);
+    assert_int_equal(stats.refused_total, 3);
+    assert_int_equal(stats.open_count, 7);
 }
 
 static void test_at_the_connection_limit_nothing_is_accepted(void **state)
@@ -686,6 +683,27 @@ static void test_at_the_connection_limit_nothing_is_accepted(void **state)
     connections_set_limits(F->connections, 1, 10);
     assert_true(F->fake.paused);
     connections_set_limits(F->connections, 10, 10);
+    assert_false(F->fake.paused);
+}
+
+static void test_connections_per_second(void **state)
+{
+    F->config.connections_per_second_max = 2;
+    start();
+    pass_ms(5000);
+    dial("192.0.2.7");
+    pass_ms(900);
+    assert_false(F->fake.paused);
+    dial("192.0.2.7");
+    assert_true(F->fake.paused);
+    pass_ms(99);
+    assert_true(F->fake.paused);
+    pass_ms(1); // a second after the first of the two
+    assert_false(F->fake.paused);
+    dial("192.0.2.7");
+    assert_false(F->fake.paused);
+    pass_ms(1000);
+    dial("192.0.2.7");
     assert_false(F->fake.paused);
 }
 
@@ -836,6 +854,7 @@ int main(void)
         TEST(test_idle_connections_are_closed),
         TEST(test_limits_per_address),
         TEST(test_at_the_connection_limit_nothing_is_accepted),
+        TEST(test_connections_per_second),
         TEST(test_stop_finishes_what_is_in_flight),
         TEST(test_stop_without_connections),
         TEST(test_requests_outlive_everything),
