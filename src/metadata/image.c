@@ -270,25 +270,41 @@ void metadata_image_diff(const struct metadata_image *from, const struct metadat
         pmap_diff(&from->configs, &to->configs, configs_changed, &copy);
 }
 
-// Lists of endpoints and features say the same in any order: Kafka writes them from hash maps.
+static bool endpoint_equal(const struct metadata_endpoint *a, const struct metadata_endpoint *b)
+{
+    return str_equal(a->name, b->name) && str_equal(a->host, b->host) && a->port == b->port &&
+           a->security_protocol == b->security_protocol;
+}
+
+static bool node_has_endpoint(const struct metadata_node *n, const struct metadata_endpoint *e)
+{
+    for (int i = 0; i < n->endpoint_count; i++)
+        if (endpoint_equal(&n->endpoints[i], e))
+            return true;
+    return false;
+}
+
+static bool node_has_feature(const struct metadata_node *n, const struct metadata_feature_range *f)
+{
+    for (int i = 0; i < n->feature_count; i++)
+        if (str_equal(n->features[i].name, f->name) && n->features[i].min == f->min &&
+            n->features[i].max == f->max)
+            return true;
+    return false;
+}
+
+// Endpoints and features say the same in any order: Kafka writes them from hash maps.
 static bool nodes_equal(const struct metadata_node *a, const struct metadata_node *b)
 {
     if (a->id != b->id || !uuid_equal(a->incarnation_id, b->incarnation_id) ||
         a->endpoint_count != b->endpoint_count || a->feature_count != b->feature_count)
         return false;
-    for (int i = 0; i < a->endpoint_count; i++) {
-        const struct metadata_endpoint *x = &a->endpoints[i];
-        const struct metadata_endpoint *y = metadata_node_endpoint(b, x->name);
-        if (y == NULL || !str_equal(x->host, y->host) || x->port != y->port ||
-            x->security_protocol != y->security_protocol)
+    for (int i = 0; i < a->endpoint_count; i++)
+        if (!node_has_endpoint(b, &a->endpoints[i]))
             return false;
-    }
-    for (int i = 0; i < a->feature_count; i++) {
-        const struct metadata_feature_range *x = &a->features[i];
-        struct metadata_feature_range y = metadata_node_feature(b, x->name);
-        if (x->min != y.min || x->max != y.max)
+    for (int i = 0; i < a->feature_count; i++)
+        if (!node_has_feature(b, &a->features[i]))
             return false;
-    }
     return true;
 }
 

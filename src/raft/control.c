@@ -143,7 +143,8 @@ int raft_load(struct raft *r, struct bytes data, struct diag *diag)
         struct batch_iter iter;
         struct record record;
         int more = 0;
-        if (!batch_crc_is_valid(batch) || batch_iter_init(&iter, batch, NULL) != 0)
+        if (!batch_crc_is_valid(batch) || batch_codec(&header) != 0 ||
+            batch_iter_init(&iter, batch, NULL) != 0)
             more = ERR_CORRUPT;
         int err = 0;
         // Epochs begin with 1: only the 0-0 snapshot has batches of epoch 0.

@@ -638,6 +638,10 @@ static void damaged_control_batches_are_refused(void **state)
         if (i != BATCH_ATTRIBUTES_AT + 1)
             assert_int_equal(err, ERR_CORRUPT);
     }
+    // One that is compressed: control batches never are.
+    batch.data[BATCH_ATTRIBUTES_AT + 1] |= 1;
+    batch_set_crc(batch.data, batch.size);
+    assert_int_equal(raft_load(r, buf_bytes(&batch), &diag), ERR_CORRUPT);
     assert_int_equal(raft_kraft_version(r), 0);
     raft_free(r);
     buf_release(&batch);
