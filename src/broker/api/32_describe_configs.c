@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// DescribeConfigs (key 32, versions 1-4; KIP-133, KIP-226, KIP-569): the settings of topics and of
+// this broker, with where each value comes from.
+//   v1: source and synonyms. v3: type and documentation.
+#include "base/err.h"
+#include "broker/api/api.h"
+#include "broker/node.h"
+#include "broker/request.h"
+#include "config/config.h"
+#include "metadata/image.h"
+#include "wire/api/describe_configs.h"
+#include "wire/errors.h"
+
+struct describing {
+    struct node *node;
+    struct request *request;
+    const struct describe_configs_request *body;
+    const struct describe_configs_request_describe_configs_resource *asked;
+    struct describe_configs_response_describe_configs_result *result;
+    const struct properties *overrides; // of the topic
+    bool only_dynamic;                  // cluster defaults: what was set there alone
+};
+
+static bool is_asked(const struct describing *d, const char *name)
+{
+    const struct wire_string_array *keys = &d->asked->configuration_keys;
+    if (keys->count < 0)
+        return true;
+    for (int32_t i = 0; i < keys->count; i++)
+        if (str_is(keys->items[i], name))
+            return true;
+    return false;
+}
+
+static struct str copy_text(struct request *r, const char *text)
+{
+    return text != NULL ? arena_copy_str(&r->arena, str_from(text)) : (struct str){0};
+}
+
+static bool fill_synonyms(const struct describing *d, const struct config_view *view,
+                          struct describe_configs_response_describe_configs_resource_result *out)
+{
+    if (!d->body->include_synonyms)
+        return true;
+    if (!describe_configs_response_describe_configs_synonym_array_new(
+            &d->request->arena, view->synonym_count, &out->synonyms))
+        return false;
+    for (int i = 0; i < view->synonym_count; i++) {
+        out->synonyms.items[i].name = copy_text(d->request, view->synonyms[i].name);
+        out->synonyms.items[i].value = copy_text(d->request, view->synonyms[i].value);
+        out->synonyms.items[i].source = (int8_t)view->synonyms[i].source;
+    }
+    return true;
+}
+
+// Values are copied: the configuration may change before the answer has been encoded.
+static bool add_view(struct describing *d, const struct config_view *view)
+{
+    struct request *r = d->request;
+    struct describe_configs_response_describe_configs_resource_result *out =
+        &d->result->configs.items[d->result->configs.count++];
+    out->name = copy_text(r, view->name);
+    out->value = copy_text(r, view->value);
+    out->read_only = view->read_only;
+    out->config_source = (int8_t)view->source;
+    out->is_sensitive = view->sensitive;
+    out->config_type = (int8_t)config_key_type(view->key);
+    if (d->body->include_documentation)
+        out->documentation = str_from(config_key_doc(view->key));
+    return out->name.data != NULL && fill_synonyms(d, view, out);
+}
+
+static int view_of(const struct describing *d, enum config_scope scope, const char *name,
+                   struct config_view *view)
+{
+    return scope == CONFIG_TOPIC
+               ? config_describe_topic(d->node->config, d->overrides, name, &d->request->arena, view)
+               : config_describe(d->node->config, name, view);
+}
+
+static bool add_keys(struct describing *d, enum config_scope scope)
+{
+    int count = config_key_count(scope);
+    if (!describe_configs_response_describe_configs_resource_result_array_new(
+            &d->request->arena, count, &d->result->configs))
+        return false;
+    d->result->configs.count = 0;
+    for (int i = 0; i < count; i++) {
+        const struct config_key *key = config_key_at(scope, i);
+        struct config_view view;
+        if (config_key_is_internal(key) || !is_asked(d, config_key_name(key)) ||
+            view_of(d, scope, config_key_name(key), &view) != ERR_OK ||
+            (d->only_dynamic && view.source != CONFIG_SOURCE_BROKER_DEFAULT))
+            continue;
+        if (!add_view(d, &view))
+            return false;
+    }
+    return true;
+}
+
+static bool fail(struct describing *d, int kafka_error, const char *message)
+{
+    d->result->error_code = (int16_t)kafka_error;
+    d->result->error_message = copy_text(d->request, message);
+    return d->result->error_message.data != NULL;
+}
+
+static bool describe_topic(struct describing *d)
+{
+    const struct metadata_image *image = node_image(d->node);
+    struct diag reason;
+    if (!topic_name_check(d->asked->resource_name, &reason)) {
+        diag_prefix(&reason, "Topic name is invalid");
+        return fail(d, KAFKA_INVALID_TOPIC_EXCEPTION, reason.text);
+    }
+    if (metadata_image_topic(image, d->asked->resource_name) == NULL)
+        return fail(d, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "");
+    d->overrides = metadata_image_configs(image, CONFIG_RESOURCE_TOPIC, d->asked->resource_name);
+    return add_keys(d, CONFIG_TOPIC);
+}
+
+static bool describe_broker(struct describing *d)
+{
+    int32_t id;
+    if (d->asked->resource_name.size == 0) {
+        d->only_dynamic = true;
+        return add_keys(d, CONFIG_BROKER);
+    }
+    if (!str_parse_i32(d->asked->resource_name, &id)) {
+        return fail(d, KAFKA_INVALID_REQUEST, "Broker id must be an integer");
+    }
+    if (id != d->node->node_id)
+        return fail(d, KAFKA_INVALID_REQUEST,
+                    "Unexpected broker id: a broker describes only itself and the cluster's "
+                    "defaults (the empty name)");
+    return add_keys(d, CONFIG_BROKER);
+}
+
+static bool describe(struct describing *d)
+{
+    d->result->resource_type = d->asked->resource_type;
+    d->result->resource_name = d->asked->resource_name;
+    d->result->error_message = str_from("");
+    switch (d->asked->resource_type) {
+    case CONFIG_RESOURCE_TOPIC: return describe_topic(d);
+    case CONFIG_RESOURCE_BROKER: return describe_broker(d);
+    default: return fail(d, KAFKA_INVALID_REQUEST, "Unsupported resource type");
+    }
+}
+
+void api_describe_configs(struct node *n, struct request *r, const void *body)
+{
+    const struct describe_configs_request *request = body;
+    struct describe_configs_response reply;
+    describe_configs_response_init(&reply);
+    bool ok = describe_configs_response_describe_configs_result_array_new(
+        &r->arena, request->resources.count, &reply.results);
+    for (int32_t i = 0; ok && i < request->resources.count; i++) {
+        struct describing d = {
+            .node = n,
+            .request = r,
+            .body = request,
+            .asked = &request->resources.items[i],
+            .result = &reply.results.items[i],
+        };
+        ok = describe(&d);
+    }
+    if (ok)
+        request_reply(r, &reply);
+    else
+        api_no_memory(r);
+}

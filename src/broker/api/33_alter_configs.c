@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// AlterConfigs (key 33, versions 0-2; KIP-133): the old form, which deletes what it does not name.
+// Decided by the controller.
+#include "broker/api/api.h"
+#include "broker/api/controller_op.h"
+#include "broker/node.h"
+#include "broker/request.h"
+#include "wire/api/alter_configs.h"
+
+static void call(struct controller *c, struct controller_command *cmd, const void *request,
+                 void *reply, struct arena *arena)
+{
+    controller_alter_configs(c, cmd, request, reply, arena);
+}
+
+void api_alter_configs(struct node *n, struct request *r, const void *body)
+{
+    controller_op_run(n, r, body, arena_new(&r->arena, struct alter_configs_response), call);
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/dispatch.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "broker/api/api.h"
+#include "broker/node.h"
+#include "broker/request.h"
+#include "wire/apis.h"
+
+static const struct api_route routes[] = {
+    {API_PRODUCE, api_produce},
+    {API_FETCH, api_fetch},
+    {API_LIST_OFFSETS, api_list_offsets},
+    {API_METADATA, api_metadata},
+    {API_FIND_COORDINATOR, api_find_coordinator},
+    {API_API_VERSIONS, api_api_versions},
+    {API_CREATE_TOPICS, api_create_topics},
+    {API_DELETE_TOPICS, api_delete_topics},
+    {API_DELETE_RECORDS, api_delete_records},
+    {API_INIT_PRODUCER_ID, api_init_producer_id},
+    {API_OFFSET_FOR_LEADER_EPOCH, api_offset_for_leader_epoch},
+    {API_DESCRIBE_CONFIGS, api_describe_configs},
+    {API_ALTER_CONFIGS, api_alter_configs},
+    {API_DESCRIBE_LOG_DIRS, api_describe_log_dirs},
+    {API_CREATE_PARTITIONS, api_create_partitions},
+    {API_INCREMENTAL_ALTER_CONFIGS, api_incremental_alter_configs},
+    {API_DESCRIBE_CLUSTER, api_describe_cluster},
+    {API_DESCRIBE_PRODUCERS, api_describe_producers},
+    {API_LIST_CONFIG_RESOURCES, api_list_config_resources},
+    {API_DESCRIBE_TOPIC_PARTITIONS, api_describe_topic_partitions},
+};
+
+enum { ROUTE_COUNT = sizeof routes / sizeof routes[0] };
+check_static((int)ROUTE_COUNT <= (int)NODE_APIS_MAX, "the node has no room for the routes");
+
+const struct api_route *api_routes(int *count)
+{
+    *count = ROUTE_COUNT;
+    return routes;
+}
+
+void dispatch_init(struct node *n)
+{
+    for (int i = 0; i < ROUTE_COUNT; i++) {
+        const struct api *api = api_find(routes[i].key);
+        check(i == 0 || routes[i].key > routes[i - 1].key);
+        n->apis[i] = (struct rpc_api){api->key, api->version_min, api->version_max};
+    }
+    n->api_count = ROUTE_COUNT;
+}
+
+static const struct api_route *find_route(int16_t key)
+{
+    for (int i = 0; i < ROUTE_COUNT; i++)
+        if (routes[i].key == key)
+            return &routes[i];
+    return NULL;
+}
+
+bool dispatch_is_served(const struct node *n, const struct request *r, const struct api *api)
+{
+    const struct listener *listener = node_listener(n, r);
+    bool controller = listener != NULL && listener->controller;
+    return (api->listeners & (controller ? API_ON_CONTROLLER : API_ON_BROKER)) != 0;
+}
+
+static void serve(struct node *n, struct request *r)
+{
+    const struct api *api = api_find(r->header.api_key);
+    const struct api_route *route = find_route(r->header.api_key);
+    check(api != NULL && route != NULL);
+    if (!dispatch_is_served(n, r, api)) {
+        request_close_connection(r, "the API is not served on this listener");
+        return;
+    }
+    if (r->header.is_version_fallback) {
+        api_api_versions_fallback(n, r);
+        return;
+    }
+    void *body = arena_alloc(&r->arena, wire_schema_struct_size(api->request));
+    if (body == NULL) {
+        request_close_connection(r, "no memory for the request");
+        return;
+    }
+    int err = wire_decode(api->request, r->header.api_version, r->body, &r->arena, body, NULL);
+    if (err != ERR_OK) {
+        request_close_connection(r, err_text(err));
+        return;
+    }
+    route->handle(n, r, body);
+}
+
+// --- Requests that come before the node is ready ---
+
+struct early_request {
+    struct list_node node;
+    struct request *request;
+};
+
+void dispatch_request(struct node *n, struct request *r)
+{
+    if (n->state >= NODE_READY) {
+        serve(n, r);
+        return;
+    }
+    struct early_request *early = arena_new(&r->arena, struct early_request);
+    if (early == NULL) {
+        request_close_connection(r, "no memory for the request");
+        return;
+    }
+    early->request = r;
+    list_append(&n->early, &early->node);
+}
+
+void dispatch_early(struct node *n)
+{
+    struct list_node *node;
+    while ((node = list_pop(&n->early)) != NULL) {
+        struct request *r = container_of(node, struct early_request, node)->request;
+        if (request_is_abandoned(r))
+            request_drop(r);
+        else if (n->state == NODE_READY)
+            serve(n, r);
+        else
+            request_close_connection(r, "the node stops");
+    }
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/metadata_snapshots.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/trace.h"
+#include "config/config.h"
+#include "env/clock.h"
+#include "env/env.h"
+#include "env/fs.h"
+#include "log/dir.h"
+#include "log/log.h"
+#include "log/small_file.h"
+#include "metadata/image.h"
+#include "metadata/loader.h"
+#include "metadata/snapshot.h"
+#include "raft/raft.h"
+
+static const char area[] = "snapshots";
+
+static const char *directory(const struct metadata_snapshots *s)
+{
+    return log_path(s->log);
+}
+
+static void path_of(const struct metadata_snapshots *s, const char *name, char out[FS_PATH_MAX])
+{
+    snprintf(out, FS_PATH_MAX, "%s/%s", directory(s), name);
+}
+
+// --- Finding and loading ---
+
+struct found {
+    struct metadata_snapshots *s;
+    struct {
+        struct snapshot_id id;
+        int64_t size;
+    } items[METADATA_SNAPSHOTS_MAX];
+    int count;
+    int err;
+};
+
+static int find_one(void *context, const char *name, enum fs_kind kind)
+{
+    struct found *found = context;
+    struct snapshot_id id;
+    enum snapshot_state state;
+    char path[FS_PATH_MAX];
+    if (kind != FS_KIND_FILE || !snapshot_name_parse(str_from(name), &id, &state))
+        return 0;
+    path_of(found->s, name, path);
+    if (state != SNAPSHOT_COMPLETE) {
+        fs_remove(found->s->env->fs, path);
+        return 0;
+    }
+    if (found->count == METADATA_SNAPSHOTS_MAX)
+        return ERR_LIMIT;
+    struct fs_stat stat;
+    int err = fs_stat(found->s->env->fs, path, &stat);
+    if (err != ERR_OK)
+        return err;
+    found->items[found->count].id = id;
+    found->items[found->count++].size = stat.size;
+    return 0;
+}
+
+static int compare_found(const void *a, const void *b)
+{
+    // The id is the first member of an item.
+    return snapshot_id_compare(*(const struct snapshot_id *)a, *(const struct snapshot_id *)b);
+}
+
+static int find_all(struct metadata_snapshots *s, struct diag *diag)
+{
+    struct found *found = mem_new(struct found);
+    found->s = s;
+    int err = fs_list(s->env->fs, directory(s), find_one, found);
+    if (err == ERR_OK) {
+        qsort(found->items, (size_t)found->count, sizeof found->items[0], compare_found);
+        s->count = found->count;
+        for (int i = 0; i < found->count; i++) {
+            s->ids[i] = found->items[i].id;
+            s->sizes[i] = found->items[i].size;
+        }
+    } else {
+        diag_set(diag, err, "cannot list the snapshots in %s: %s", directory(s), err_text(err));
+    }
+    mem_free(found);
+    return err;
+}
+
+static bool is_bootstrap(struct snapshot_id id)
+{
+    return id.end_offset == 0;
+}
+
+// Reads one file and gives it to whoever wants it.
+static int load_file(struct metadata_snapshots *s, const char *path, struct snapshot_id id,
+                     struct metadata_loader *loader, struct raft *raft, struct diag *diag)
+{
+    struct buf data;
+    buf_init(&data, METADATA_SNAPSHOT_BYTES_MAX);
+    int err = small_file_read(s->env->fs, path, &data);
+    if (err != ERR_OK)
+        diag_set(diag, err, "%s", err_text(err));
+    if (err == ERR_OK)
+        err = metadata_loader_snapshot(loader, buf_bytes(&data), id.end_offset, id.epoch, diag);
+    if (err == ERR_OK && raft != NULL)
+        err = raft_load(raft, buf_bytes(&data), diag);
+    if (err != ERR_OK)
+        diag_prefix(diag, "cannot load the metadata snapshot %s", path);
+    buf_release(&data);
+    return err;
+}
+
+// The image of a bootstrap file, or NULL when there is no such file.
+static int load_bootstrap(struct metadata_snapshots *s, const char *path, struct raft *raft,
+                          const struct metadata_image **out, struct diag *diag)
+{
+    struct fs_stat stat;
+    if (fs_stat(s->env->fs, path, &stat) != ERR_OK)
+        return ERR_OK;
+    struct metadata_loader *loader = metadata_loader_new();
+    int err = load_file(s, path, (struct snapshot_id){0, 0}, loader, raft, diag);
+    if (err == ERR_OK)
+        *out = metadata_image_ref(metadata_loader_image(loader));
+    metadata_loader_free(loader);
+    return err;
+}
+
+int metadata_snapshots_load(struct metadata_snapshots *s, struct metadata_loader *loader,
+                            struct raft *raft, const struct metadata_image **bootstrap,
+                            struct snapshot_id *latest, struct diag *diag)
+{
+    char path[FS_PATH_MAX];
+    int err = find_all(s, diag);
+    if (err != ERR_OK)
+        return err;
+    *latest = metadata_snapshots_latest(s);
+    path_of(s, snapshot_name_format((struct snapshot_id){0, 0}).text, path);
+    // Voters come from the newest snapshot; 0-0 counts for them only while it is the newest.
+    err = load_bootstrap(s, path, is_bootstrap(*latest) ? raft : NULL, bootstrap, diag);
+    if (err == ERR_OK && *bootstrap == NULL) {
+        snprintf(path, sizeof path, "%s/bootstrap.checkpoint", log_dir_path(log_home(s->log)));
+        err = load_bootstrap(s, path, NULL, bootstrap, diag);
+    }
+    if (err == ERR_OK && !is_bootstrap(*latest)) {
+        path_of(s, snapshot_name_format(*latest).text, path);
+        err = load_file(s, path, *latest, loader, raft, diag);
+    }
+    return err;
+}
+
+struct snapshot_id metadata_snapshots_latest(const struct metadata_snapshots *s)
+{
+    return s->count > 0 ? s->ids[s->count - 1] : (struct snapshot_id){0, 0};
+}
+
+// --- Writing ---
+
+static void write_file(struct env_work *work)
+{
+    struct metadata_snapshots *s = container_of(work, struct metadata_snapshots, work);
+    char path[FS_PATH_MAX];
+    path_of(s, snapshot_name_format(s->writing_id).text, path);
+    s->result = small_file_replace(s->env->fs, path, buf_bytes(&s->data));
+    if (s->result == ERR_OK)
+        s->result = fs_set_read_only(s->env->fs, path);
+}
+
+static bool should_drop_oldest(const struct metadata_snapshots *s)
+{
+    // The oldest may go only if a newer one stands in for it.
+    if (s->count < 2)
+        return false;
+    int64_t total = log_size_bytes(s->log);
+    for (int i = 0; i < s->count; i++)
+        total += s->sizes[i];
+    int64_t retention_bytes = config_i64(s->config, "metadata.max.retention.bytes");
+    return s->count >= METADATA_SNAPSHOTS_MAX || is_bootstrap(s->ids[0]) ||
+           (retention_bytes >= 0 && total > retention_bytes);
+}
+
+static void drop_oldest(struct metadata_snapshots *s)
+{
+    char path[FS_PATH_MAX];
+    // First the log begins at the next snapshot, then the older one may go: never a log without one.
+    int64_t start = s->ids[1].end_offset;
+    if (!is_bootstrap(s->ids[0]) && start > log_start_offset(s->log) &&
+        log_set_start_offset(s->log, start) != ERR_OK)
+        return;
+    path_of(s, snapshot_name_format(s->ids[0]).text, path);
+    int err = fs_remove(s->env->fs, path);
+    if (err != ERR_OK)
+        trace_warn(s->trace, area, "cannot remove %s: %s", path, err_text(err));
+    s->count--;
+    for (int i = 0; i < s->count; i++) {
+        s->ids[i] = s->ids[i + 1];
+        s->sizes[i] = s->sizes[i + 1];
+    }
+    log_dir_save(log_home(s->log), LOG_SAVE_START_OFFSETS, NULL);
+}
+
+static void written(struct env_work *work)
+{
+    struct metadata_snapshots *s = container_of(work, struct metadata_snapshots, work);
+    s->writing = false;
+    int64_t size = (int64_t)s->data.size;
+    buf_release(&s->data);
+    if (s->result != ERR_OK) {
+        // Nothing depends on it: the log is complete without.
+        trace_error(s->trace, area, "cannot write a metadata snapshot in %s: %s", directory(s),
+                    err_text(s->result));
+        return;
+    }
+    s->ids[s->count] = s->writing_id;
+    s->sizes[s->count++] = size;
+    trace_info(s->trace, area, "metadata snapshot at offset %lld, %lld bytes",
+               (long long)s->writing_id.end_offset, (long long)size);
+    while (!s->stopping && should_drop_oldest(s))
+        drop_oldest(s);
+}
+
+static bool is_due(const struct metadata_snapshots *s, int64_t now_ms)
+{
+    int64_t bytes_max = config_i64(s->config, "metadata.log.max.record.bytes.between.snapshots");
+    int64_t interval_ms = config_i64(s->config, "metadata.log.max.snapshot.interval.ms");
+    return s->bytes_since >= bytes_max ||
+           (interval_ms > 0 && s->bytes_since > 0 && now_ms - s->newest_ms >= interval_ms);
+}
+
+void metadata_snapshots_consider(struct metadata_snapshots *s, const struct raft *raft,
+                                 const struct metadata_image *image)
+{
+    int64_t now_ms = env_wall_ms(s->env->clock);
+    struct snapshot_id id = {metadata_image_offset(image) + 1, metadata_image_epoch(image)};
+    if (s->writing || s->stopping || !is_due(s, now_ms) ||
+        id.end_offset <= metadata_snapshots_latest(s).end_offset)
+        return;
+    struct metadata_snapshot_options options = {
+        .epoch = id.epoch,
+        .now_ms = now_ms,
+        .last_contained_log_time_ms = now_ms,
+        .kraft_version = raft_kraft_version(raft),
+        .voters_record = raft_voters_record(raft),
+    };
+    buf_clear(&s->data);
+    int err = metadata_snapshot_write(image, &options, &s->data);
+    if (err != ERR_OK) {
+        trace_error(s->trace, area, "cannot encode a metadata snapshot: %s", err_text(err));
+        buf_release(&s->data);
+        return;
+    }
+    s->bytes_since = 0;
+    s->newest_ms = now_ms;
+    s->writing = true;
+    s->writing_id = id;
+    env_work_submit(s->env->workers, &s->work);
+}
+
+void metadata_snapshots_add(struct metadata_snapshots *s, size_t bytes)
+{
+    s->bytes_since += (int64_t)bytes;
+}
+
+void metadata_snapshots_stop(struct metadata_snapshots *s)
+{
+    s->stopping = true;
+}
+
+void metadata_snapshots_init(struct metadata_snapshots *s, struct env *env, struct trace *trace,
+                             const struct config *config, struct log *log)
+{
+    *s = (struct metadata_snapshots){
+        .env = env,
+        .trace = trace,
+        .config = config,
+        .log = log,
+        .ids = mem_alloc_array(METADATA_SNAPSHOTS_MAX + 1, sizeof *s->ids),
+        .sizes = mem_alloc_array(METADATA_SNAPSHOTS_MAX + 1, sizeof *s->sizes),
+        .newest_ms = env_wall_ms(env->clock),
+        .work = {.run = write_file, .done = written},
+    };
+    buf_init(&s->data, METADATA_SNAPSHOT_BYTES_MAX);
+}
+
+void metadata_snapshots_release(struct metadata_snapshots *s)
+{
+    check(!s->writing);
+    buf_release(&s->data);
+    mem_free(s->ids);
+    mem_free(s->sizes);
+}

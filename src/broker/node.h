@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A node: broker and controller on one set of log directories. Everything hangs off this struct and
+// there are no globals, so a process can hold many (tests and simulations do). The node belongs to a
+// shard and uses the world only through its env.
+//
+// Start: node_new() reads what is on disk (blocks); node_start() elects the controller, loads the
+// partitions, opens the listeners, registers the broker; then on_ready. Requests that come before
+// that wait. Stop: node_stop() finishes what is in flight, closes the logs; then on_stopped.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/uuid.h"
+#include "broker/fetch_session.h"
+#include "broker/partitions.h"
+#include "broker/producer_ids.h"
+#include "broker/quorum.h"
+#include "config/listeners.h"
+#include "rpc/server.h"
+
+struct config;
+struct connections;
+struct env;
+struct log_committer;
+struct log_dir;
+struct log_dir_scan;
+struct request;
+struct trace;
+
+enum { NODE_APIS_MAX = 128 };
+
+struct node_args {
+    struct env *env;
+    struct trace *trace;
+    struct config *config; // the node sets its dynamic layers
+    const struct node_config *node_config;
+    struct str cluster_id;
+    const char *host_name;   // registered for listeners without a host
+    struct log_dir **dirs;   // open, formatted, with directory ids; the caller frees them
+    int dir_count;
+    int metadata_dir;        // index in `dirs`
+    void *owner;
+    void (*on_ready)(void *owner);
+    // The node has stopped: `failed` unless the stop was asked for and all went well.
+    void (*on_stopped)(void *owner, bool failed);
+};
+
+enum node_state {
+    NODE_NEW,
+    NODE_STARTING, // electing, loading, registering
+    NODE_READY,
+    NODE_STOPPING, // answers what is in flight
+    NODE_STOPPED,
+};
+
+struct node {
+    unsigned magic;
+    struct node_args args;
+    struct env *env;
+    struct trace *trace;
+    struct config *config;
+    enum node_state state;
+    bool failed;
+    int32_t node_id;
+    char *cluster_id;
+    struct uuid incarnation_id;
+    int64_t broker_epoch;          // -1 before the registration
+    int64_t previous_broker_epoch; // of the clean stop before this start; -1 after any other end
+
+    struct log_committer *committer;
+    struct log_dir_scan *scans; // parallel to the directories, until the partitions are loaded
+    struct partitions partitions;
+    struct quorum *quorum;
+    struct producer_ids producer_ids;
+    struct fetch_sessions fetch_sessions;
+    struct hash_seed hash_seed;
+
+    struct connections *connections;
+    struct rpc_api apis[NODE_APIS_MAX]; // served, by rising key
+    int api_count;
+    struct listeners bound;   // where it really listens, ports included
+    struct list early;        // struct early_request: came before the node was ready
+    struct env_timer stop_poll;
+    struct env_timer stop_patience;
+};
+
+// Opens the metadata log and scans the directories. Blocks. On an error (with words) nothing that
+// was on disk has changed but the clean-stop markers' absence.
+int node_new(const struct node_args *args, struct node **out, struct diag *diag);
+
+// Starts; on_ready or on_stopped follows.
+int node_start(struct node *n, struct diag *diag);
+
+// Stops in order; on_stopped follows. Harmless when it is stopping already.
+void node_stop(struct node *n);
+
+// After on_stopped, or instead of a start. The directories stay the caller's.
+void node_free(struct node *n);
+
+// A log directory failed: its partitions go offline; without the metadata directory, or without any
+// directory, the node stops.
+void node_dir_failed(struct node *n, struct log_dir *dir, const char *why);
+
+// The newest committed metadata; borrowed, valid until the next event.
+const struct metadata_image *node_image(const struct node *n);
+
+// The listener that a request came by, or NULL for one that is not in the configuration.
+const struct listener *node_listener(const struct node *n, const struct request *r);

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/partition.h"
+
+#include "base/check.h"
+#include "broker/partitions.h"
+#include "log/commit.h"
+#include "log/log.h"
+#include "wire/errors.h"
+
+int64_t partition_read_limit(struct partition *p, int isolation_level)
+{
+    return isolation_level == 0 ? p->high_watermark : log_last_stable_offset(p->log);
+}
+
+// Waits are few and mostly arrive in order, so the place is searched from the end.
+void partition_wait_append(struct partition *p, struct append_wait *wait)
+{
+    if (p->high_watermark >= wait->offset) {
+        wait->done(wait, KAFKA_NONE);
+        return;
+    }
+    struct list_node *after = p->append_waits.head.prev;
+    while (after != &p->append_waits.head &&
+           container_of(after, struct append_wait, node)->offset > wait->offset)
+        after = after->prev;
+    list_insert_before(after->next, &wait->node);
+}
+
+void partition_cancel_append(struct append_wait *wait)
+{
+    list_remove(&wait->node);
+}
+
+void partition_wait_fetch(struct partition *p, struct fetch_wait *wait)
+{
+    list_append(&p->fetch_waits, &wait->node);
+}
+
+void partition_cancel_fetch(struct fetch_wait *wait)
+{
+    list_remove(&wait->node);
+}
+
+void partition_wake_fetches(struct partition *p)
+{
+    list_for_each(node, next, &p->fetch_waits) {
+        struct fetch_wait *wait = container_of(node, struct fetch_wait, node);
+        wait->wake(wait);
+    }
+}
+
+static void raise_high_watermark(struct partition *p, int64_t offset)
+{
+    if (offset <= p->high_watermark)
+        return;
+    p->high_watermark = offset;
+    log_set_high_watermark(p->log, offset);
+    struct list_node *first;
+    while ((first = list_first(&p->append_waits)) != NULL) {
+        struct append_wait *wait = container_of(first, struct append_wait, node);
+        if (wait->offset > p->high_watermark)
+            break;
+        list_remove(first);
+        wait->done(wait, KAFKA_NONE);
+    }
+    partition_wake_fetches(p);
+}
+
+void partition_appended(struct partition *p)
+{
+    if (p->config.write_caching)
+        raise_high_watermark(p, log_end_offset(p->log));
+    else
+        log_committer_add(p->owner->committer, p->log);
+    partitions_touch(p->owner);
+}
+
+void partition_set_caching(struct partition *p)
+{
+    if (p->config.write_caching && p->state == PARTITION_ONLINE)
+        raise_high_watermark(p, log_end_offset(p->log));
+}
+
+void partition_durable(struct partition *p, int64_t offset)
+{
+    raise_high_watermark(p, offset);
+}
+
+void partition_end_waits(struct partition *p, int kafka_error)
+{
+    struct list_node *node;
+    while ((node = list_pop(&p->append_waits)) != NULL) {
+        struct append_wait *wait = container_of(node, struct append_wait, node);
+        wait->done(wait, kafka_error);
+    }
+    partition_wake_fetches(p);
+}
+
+void partition_fail(struct partition *p, int kafka_error)
+{
+    p->state = PARTITION_OFFLINE;
+    partition_end_waits(p, kafka_error);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One partition on this broker: its log, how far consumers may read, and who waits for it. Belongs to
+// a shard; everything here runs on that shard's thread.
+//
+//   log start offset <= last stable offset <= high watermark <= log end offset
+//
+// With one replica the high watermark is what is durable: an answer to a producer and what a consumer
+// sees wait for the sync of the bytes. With `write.caching=true` it is the log end.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/uuid.h"
+#include "config/topic_config.h"
+
+struct log;
+struct log_dir;
+struct partitions;
+
+enum partition_state {
+    PARTITION_ONLINE,
+    PARTITION_OFFLINE, // damaged or on a failed directory: requests get KAFKA_STORAGE_ERROR
+};
+
+struct partition {
+    unsigned magic;
+    struct map_node map_node; // in partitions.by_topic_id
+    struct partitions *owner;
+    struct uuid topic_id;
+    char *topic;
+    int32_t index;
+    enum partition_state state;
+    struct log *log; // NULL while offline
+    struct log_dir *dir;
+    struct topic_config config;
+    int32_t leader_epoch;
+    int64_t leader_epoch_start_offset; // log end when this epoch began
+    int64_t high_watermark;            // only grows while the partition is open
+    struct list append_waits;          // struct append_wait by offset
+    struct list fetch_waits;           // struct fetch_wait, no order
+};
+
+// Somebody who waits until the high watermark has reached an offset.
+struct append_wait {
+    struct list_node node;
+    int64_t offset; // first offset that may lie above the high watermark
+    // `kafka_error` is KAFKA_NONE, or why the wait ended otherwise (the partition went offline or was
+    // deleted). The wait is no longer linked.
+    void (*done)(struct append_wait *wait, int kafka_error);
+};
+
+// Somebody who waits for anything new to read. Stays linked until its owner removes it.
+struct fetch_wait {
+    struct list_node node;
+    // The high watermark moved or the partition went away. Must not change the partition; it usually
+    // posts a message to look again after the current event.
+    void (*wake)(struct fetch_wait *wait);
+};
+
+// Where consumers with this isolation level (0 read_uncommitted, 1 read_committed) must stop reading:
+// the high watermark or the last stable offset; or ERR_*.
+int64_t partition_read_limit(struct partition *p, int isolation_level);
+
+// Calls wait->done once the high watermark is at or above wait->offset, at once if it is already.
+void partition_wait_append(struct partition *p, struct append_wait *wait);
+
+// Gives up a wait; harmless when it is not linked.
+void partition_cancel_append(struct append_wait *wait);
+
+void partition_wait_fetch(struct partition *p, struct fetch_wait *wait);
+void partition_cancel_fetch(struct fetch_wait *wait);
+
+// Lets everybody who waits for data look again.
+void partition_wake_fetches(struct partition *p);
+
+// After bytes were appended: moves the high watermark where caching is allowed, else hands the log to
+// the committer.
+void partition_appended(struct partition *p);
+
+// The log became durable up to `offset` (the committer's callback ends here).
+void partition_durable(struct partition *p, int64_t offset);
+
+// After open and after a change of config: with write.caching everything appended counts.
+void partition_set_caching(struct partition *p);
+
+// Ends all waits with this error and marks the partition offline.
+void partition_fail(struct partition *p, int kafka_error);
+
+// Ends all waits with this error: the partition is about to go away.
+void partition_end_waits(struct partition *p, int kafka_error);

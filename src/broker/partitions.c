@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/partitions.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/trace.h"
+#include "broker/partition.h"
+#include "config/config.h"
+#include "env/clock.h"
+#include "env/env.h"
+#include "log/commit.h"
+#include "log/dir.h"
+#include "log/log.h"
+#include "metadata/image.h"
+#include "wire/errors.h"
+
+enum { PARTITIONS_MAGIC = 0x50415253, PARTITION_MAGIC = 0x50415254 };
+
+static const char area[] = "partitions";
+
+struct partition_key {
+    struct uuid topic_id;
+    int32_t index;
+};
+
+static uint64_t key_hash(const struct partitions *ps, struct uuid topic_id, int32_t index)
+{
+    return hash_bytes(ps->seed, bytes_of(topic_id.bytes, UUID_SIZE)) + (uint32_t)index;
+}
+
+static bool has_key(const struct map_node *node, const void *key)
+{
+    const struct partition *p = container_of(node, const struct partition, map_node);
+    const struct partition_key *k = key;
+    return p->index == k->index && uuid_equal(p->topic_id, k->topic_id);
+}
+
+struct partition *partitions_find(struct partitions *ps, struct uuid topic_id, int32_t index)
+{
+    struct partition_key key = {topic_id, index};
+    struct map_node *node = map_find(&ps->map, key_hash(ps, topic_id, index), has_key, &key);
+    return node != NULL ? container_of(node, struct partition, map_node) : NULL;
+}
+
+void partitions_each(struct partitions *ps, void (*each)(void *context, struct partition *p),
+                     void *context)
+{
+    struct map_node *next;
+    for (struct map_node *node = map_next(&ps->map, NULL); node != NULL; node = next) {
+        next = map_next(&ps->map, node);
+        each(context, container_of(node, struct partition, map_node));
+    }
+}
+
+// --- Timers: checkpoints and retention ---
+
+static void arm(struct partitions *ps, struct env_timer *timer, int64_t delay_ms)
+{
+    if (ps->closing || env_timer_is_set(timer) || delay_ms == INT64_MAX)
+        return;
+    int64_t now_ns = env_mono_ns(ps->env->clock);
+    int64_t delay_ns;
+    if (__builtin_mul_overflow(delay_ms, INT64_C(1000000), &delay_ns) ||
+        delay_ns > INT64_MAX - now_ns)
+        return;
+    env_timer_set(ps->env->timers, timer, now_ns + delay_ns);
+}
+
+static void save_all(struct partitions *ps, unsigned what)
+{
+    for (int i = 0; i < ps->dir_count; i++)
+        if (!log_dir_is_offline(ps->dirs[i]))
+            log_dir_save(ps->dirs[i], what, NULL);
+}
+
+static void checkpoint(struct env_timer *timer)
+{
+    struct partitions *ps = container_of(timer, struct partitions, checkpoint_timer);
+    save_all(ps, LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS);
+}
+
+static void checkpoint_high_watermarks(struct env_timer *timer)
+{
+    struct partitions *ps = container_of(timer, struct partitions, high_watermark_timer);
+    save_all(ps, LOG_SAVE_HIGH_WATERMARKS);
+}
+
+void partitions_touch(struct partitions *ps)
+{
+    arm(ps, &ps->checkpoint_timer,
+        config_i64(ps->config, "log.flush.offset.checkpoint.interval.ms"));
+    arm(ps, &ps->high_watermark_timer,
+        config_i64(ps->config, "replica.high.watermark.checkpoint.interval.ms"));
+}
+
+static void retain_one(void *context, struct partition *p)
+{
+    bool *any = context;
+    int64_t now_ms = env_wall_ms(p->owner->env->clock);
+    if (p->state != PARTITION_ONLINE)
+        return;
+    log_close_idle_files(p->log);
+    if (log_expire_producers(p->log, now_ms) < 0)
+        return;
+    int64_t start = log_start_offset(p->log);
+    int removed = log_apply_retention(p->log, now_ms);
+    if (removed <= 0)
+        return;
+    *any = true;
+    trace_info(p->owner->trace, area, "%s-%d: retention moved the log start offset from %lld to %lld",
+               p->topic, p->index, (long long)start, (long long)log_start_offset(p->log));
+}
+
+static void retain(struct env_timer *timer)
+{
+    struct partitions *ps = container_of(timer, struct partitions, retention_timer);
+    bool any = false;
+    partitions_each(ps, retain_one, &any);
+    if (any)
+        save_all(ps, LOG_SAVE_START_OFFSETS);
+    if (ps->map.count > 0)
+        arm(ps, &ps->retention_timer, config_i64(ps->config, "log.retention.check.interval.ms"));
+}
+
+// --- One partition ---
+
+static struct log_config log_config_of(const struct partitions *ps, const struct topic_config *topic)
+{
+    return (struct log_config){
+        .segment_bytes = topic->segment_bytes,
+        .segment_ms = topic->segment_ms,
+        .segment_jitter_ms = topic->segment_jitter_ms,
+        .retention_ms = topic->retention_ms,
+        .retention_bytes = topic->retention_bytes,
+        .file_delete_delay_ms = topic->file_delete_delay_ms,
+        .producer_id_expiration_ms = config_i64(ps->config, "producer.id.expiration.ms"),
+        .index_interval_bytes = topic->index_interval_bytes,
+        .segment_index_bytes = topic->segment_index_bytes,
+        .cleanup_delete = topic->cleanup_delete,
+        .cleanup_compact = topic->cleanup_compact,
+        .preallocate = topic->preallocate,
+    };
+}
+
+static void on_durable(struct log *log, void *owner)
+{
+    struct partition *p = owner;
+    check(p->magic == PARTITION_MAGIC);
+    partition_durable(p, log_durable_offset(log));
+    partitions_touch(p->owner);
+}
+
+static struct partition *partition_new(struct partitions *ps, const struct metadata_topic *topic,
+                                       int32_t index, const struct topic_config *config)
+{
+    struct partition *p = mem_new(struct partition);
+    p->magic = PARTITION_MAGIC;
+    p->owner = ps;
+    p->topic_id = topic->id;
+    p->topic = mem_copy_str(topic->name);
+    p->index = index;
+    p->config = *config;
+    p->state = PARTITION_OFFLINE;
+    p->leader_epoch = topic->partitions[index]->leader_epoch;
+    list_init(&p->append_waits);
+    list_init(&p->fetch_waits);
+    map_insert(&ps->map, &p->map_node, key_hash(ps, topic->id, index));
+    if (ps->map.count == 1)
+        arm(ps, &ps->retention_timer, config_i64(ps->config, "log.retention.check.interval.ms"));
+    return p;
+}
+
+static void partition_free(struct partitions *ps, struct partition *p)
+{
+    partition_end_waits(p, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    check(list_empty(&p->append_waits));
+    // Fetches look again and find the partition gone; unlink what still points here.
+    while (list_pop(&p->fetch_waits) != NULL)
+        ;
+    map_remove(&ps->map, &p->map_node);
+    p->magic = 0;
+    mem_free(p->topic);
+    mem_free(p);
+}
+
+static void begin_leader_epoch(struct partition *p, int32_t leader_epoch)
+{
+    p->leader_epoch = leader_epoch;
+    p->leader_epoch_start_offset = log_end_offset(p->log);
+    // Written even without an append: followers and consumers ask where an epoch began (KIP-279).
+    if (log_assign_epoch(p->log, leader_epoch, log_end_offset(p->log)) != ERR_OK)
+        trace_error(p->owner->trace, area, "%s-%d: cannot note leader epoch %d: %s", p->topic,
+                    p->index, leader_epoch, log_problem(p->log));
+}
+
+// Puts a log behind the partition and opens it for business.
+static void partition_attach(struct partition *p, struct log_dir *dir, struct log *log)
+{
+    p->dir = dir;
+    p->log = log;
+    log_dir_add(dir, log);
+    log_set_owner(log, p, on_durable);
+    if (log_is_offline(log)) {
+        trace_error(p->owner->trace, area, "%s-%d is offline: %s", p->topic, p->index,
+                    log_problem(log));
+        return;
+    }
+    p->state = PARTITION_ONLINE;
+    p->high_watermark = log_durable_offset(log);
+    log_set_high_watermark(log, p->high_watermark);
+    partition_set_caching(p);
+}
+
+// --- Creating and removing ---
+
+static struct log_dir *emptiest_dir(struct partitions *ps)
+{
+    struct log_dir *best = NULL;
+    for (int i = 0; i < ps->dir_count; i++) {
+        struct log_dir *dir = ps->dirs[i];
+        if (!log_dir_is_offline(dir) &&
+            (best == NULL || log_dir_log_count(dir) < log_dir_log_count(best)))
+            best = dir;
+    }
+    return best;
+}
+
+static struct log_dir *dir_of(struct partitions *ps, const struct metadata_partition *assigned)
+{
+    struct uuid id = metadata_partition_directory(assigned, ps->node_id);
+    for (int i = 0; i < ps->dir_count; i++)
+        if (uuid_equal(log_dir_meta(ps->dirs[i])->directory_id, id))
+            return ps->dirs[i];
+    return NULL;
+}
+
+static void create_log(struct partitions *ps, struct partition *p, struct log_dir *dir)
+{
+    struct log_config log_config = log_config_of(ps, &p->config);
+    struct log_args args;
+    struct log *log;
+    struct diag diag = {{0}};
+    log_dir_create_args(dir, str_from(p->topic), p->index, p->topic_id, &log_config, &args);
+    int err = log_create(&args, &log, &diag);
+    if (err != ERR_OK) {
+        trace_error(ps->trace, area, "cannot create %s-%d in %s: %s", p->topic, p->index,
+                    log_dir_path(dir), diag.text[0] != '\0' ? diag.text : err_text(err));
+        return;
+    }
+    partition_attach(p, dir, log);
+    begin_leader_epoch(p, p->leader_epoch);
+    log_committer_add(ps->committer, log);
+}
+
+static void create_partition(struct partitions *ps, const struct metadata_topic *topic,
+                             int32_t index, const struct topic_config *config)
+{
+    struct partition *p = partition_new(ps, topic, index, config);
+    struct log_dir *dir = dir_of(ps, topic->partitions[index]);
+    if (dir == NULL)
+        dir = emptiest_dir(ps);
+    if (dir == NULL || log_dir_is_offline(dir))
+        trace_error(ps->trace, area, "%s-%d has no log directory that is online", p->topic, index);
+    else
+        create_log(ps, p, dir);
+}
+
+static void delete_partition(struct partitions *ps, struct partition *p)
+{
+    struct log_dir *dir = p->dir;
+    struct log *log = p->log;
+    char topic[LOG_TOPIC_NAME_MAX + 1];
+    int32_t index = p->index;
+    snprintf(topic, sizeof topic, "%s", p->topic);
+    partition_free(ps, p);
+    if (log == NULL)
+        return;
+    log_committer_remove(ps->committer, log);
+    int err = log_dir_delete_log(dir, log);
+    if (err != ERR_OK)
+        trace_error(ps->trace, area, "cannot delete %s-%d in %s: %s", topic, index,
+                    log_dir_path(dir), err_text(err));
+}
+
+static void configure_partition(struct partitions *ps, struct partition *p,
+                                const struct topic_config *config)
+{
+    p->config = *config;
+    if (p->log == NULL)
+        return;
+    struct log_config log_config = log_config_of(ps, config);
+    log_set_config(p->log, &log_config);
+    partition_set_caching(p);
+}
+
+// --- Following the image ---
+
+struct change {
+    struct partitions *ps;
+    const struct metadata_image *to;
+};
+
+static bool is_here(const struct partitions *ps, const struct metadata_partition *p)
+{
+    return replicas_contain(p->replicas, ps->node_id);
+}
+
+static struct topic_config topic_config_in(const struct partitions *ps,
+                                           const struct metadata_image *image, struct str topic)
+{
+    struct topic_config config;
+    topic_config_resolve(&config, ps->config,
+                         metadata_image_configs(image, CONFIG_RESOURCE_TOPIC, topic));
+    return config;
+}
+
+static void topic_removed(struct partitions *ps, const struct metadata_topic *topic)
+{
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        struct partition *p = partitions_find(ps, topic->id, i);
+        if (p != NULL)
+            delete_partition(ps, p);
+    }
+    trace_info(ps->trace, area, "topic %s deleted", topic->name.data);
+}
+
+static void topic_changed(void *context, const struct metadata_topic *from,
+                          const struct metadata_topic *to)
+{
+    struct change *change = context;
+    struct partitions *ps = change->ps;
+    if (to == NULL) {
+        topic_removed(ps, from);
+        return;
+    }
+    struct topic_config config = topic_config_in(ps, change->to, to->name);
+    for (int32_t i = 0; i < to->partition_count; i++) {
+        const struct metadata_partition *assigned = to->partitions[i];
+        struct partition *p = partitions_find(ps, to->id, i);
+        if (p == NULL && is_here(ps, assigned))
+            create_partition(ps, to, i, &config);
+        else if (p != NULL && p->state == PARTITION_ONLINE &&
+                 assigned->leader_epoch > p->leader_epoch)
+            begin_leader_epoch(p, assigned->leader_epoch);
+    }
+    if (from == NULL)
+        trace_info(ps->trace, area, "topic %s created with %d partition%s", to->name.data,
+                   to->partition_count, to->partition_count == 1 ? "" : "s");
+}
+
+static void configure_topic(struct partitions *ps, const struct metadata_image *image,
+                            const struct metadata_topic *topic)
+{
+    struct topic_config config = topic_config_in(ps, image, topic->name);
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        struct partition *p = partitions_find(ps, topic->id, i);
+        if (p != NULL)
+            configure_partition(ps, p, &config);
+    }
+}
+
+static void configs_changed(void *context, const struct metadata_configs *from,
+                            const struct metadata_configs *to)
+{
+    struct change *change = context;
+    const struct metadata_configs *any = to != NULL ? to : from;
+    struct pmap_iter iter;
+    if (any->resource_type == CONFIG_RESOURCE_TOPIC) {
+        const struct metadata_topic *topic = metadata_image_topic(change->to, any->resource_name);
+        if (topic != NULL)
+            configure_topic(change->ps, change->to, topic);
+    } else if (any->resource_type == CONFIG_RESOURCE_BROKER) {
+        // The broker's values are the defaults of every topic.
+        for (const struct metadata_topic *t = metadata_topic_first(change->to, (struct str){0}, &iter);
+             t != NULL; t = metadata_topic_next(&iter))
+            configure_topic(change->ps, change->to, t);
+    }
+}
+
+void partitions_apply(struct partitions *ps, const struct metadata_image *from,
+                      const struct metadata_image *to)
+{
+    struct change change = {ps, to};
+    struct metadata_changes changes = {
+        .context = &change,
+        .topic = topic_changed,
+        .configs = configs_changed,
+    };
+    metadata_image_diff(from, to, &changes);
+}
+
+// --- Start and stop ---
+
+void partitions_init(struct partitions *ps, const struct partitions_args *args)
+{
+    *ps = (struct partitions){
+        .magic = PARTITIONS_MAGIC,
+        .env = args->env,
+        .trace = args->trace,
+        .config = args->config,
+        .node_id = args->node_id,
+        .seed = args->seed,
+        .committer = args->committer,
+        .dirs = args->dirs,
+        .dir_count = args->dir_count,
+        .checkpoint_timer.fire = checkpoint,
+        .high_watermark_timer.fire = checkpoint_high_watermarks,
+        .retention_timer.fire = retain,
+    };
+    map_init(&ps->map);
+}
+
+void partitions_release(struct partitions *ps)
+{
+    check(ps->magic == PARTITIONS_MAGIC);
+    ps->closing = true;
+    env_timer_cancel(ps->env->timers, &ps->checkpoint_timer);
+    env_timer_cancel(ps->env->timers, &ps->high_watermark_timer);
+    env_timer_cancel(ps->env->timers, &ps->retention_timer);
+    struct map_node *node;
+    while ((node = map_next(&ps->map, NULL)) != NULL)
+        partition_free(ps, container_of(node, struct partition, map_node));
+    map_release(&ps->map);
+    ps->magic = 0;
+}
+
+static int stray(struct partitions *ps, struct log_dir *dir, const struct log_dir_partition *found,
+                 const char *why)
+{
+    trace_warn(ps->trace, area,
+               "%s/%s-%d %s; it is renamed to ...-stray and not served. Nothing in it was deleted: "
+               "remove it by hand when it is not needed",
+               log_dir_path(dir), found->topic, found->partition, why);
+    return log_dir_set_stray(dir, found);
+}
+
+static int open_found(struct partitions *ps, const struct metadata_topic *topic,
+                      struct log_dir *dir, const struct log_dir_scan *scan,
+                      const struct log_dir_partition *found, const struct topic_config *config)
+{
+    struct log_config log_config = log_config_of(ps, config);
+    struct log_args args;
+    struct log *log;
+    struct diag diag = {{0}};
+    log_dir_partition_args(dir, scan, found, &log_config, &args);
+    int err = log_open(&args, &log, &diag);
+    struct partition *p = partition_new(ps, topic, found->partition, config);
+    if (err != ERR_OK) {
+        trace_error(ps->trace, area, "%s-%d is offline: %s", p->topic, p->index, diag.text);
+        return ERR_OK;
+    }
+    partition_attach(p, dir, log);
+    if (p->state == PARTITION_ONLINE && log_latest_epoch(log) < p->leader_epoch)
+        begin_leader_epoch(p, p->leader_epoch);
+    return ERR_OK;
+}
+
+static int load_found(struct partitions *ps, const struct metadata_image *image,
+                      struct log_dir *dir, const struct log_dir_scan *scan,
+                      const struct log_dir_partition *found)
+{
+    if (str_is(str_from(found->topic), "__cluster_metadata"))
+        return ERR_OK;
+    const struct metadata_topic *topic = metadata_image_topic_by_id(image, found->topic_id);
+    const struct metadata_partition *assigned =
+        topic != NULL ? metadata_topic_partition(topic, found->partition) : NULL;
+    if (uuid_is_zero(found->topic_id))
+        return stray(ps, dir, found, "has no readable partition.metadata");
+    if (assigned == NULL || !is_here(ps, assigned) || !str_is(topic->name, found->topic))
+        return stray(ps, dir, found, "belongs to a topic that this broker does not have");
+    if (found->future)
+        return stray(ps, dir, found, "is an unfinished move between log directories");
+    if (partitions_find(ps, topic->id, found->partition) != NULL)
+        return stray(ps, dir, found, "exists in another log directory too");
+    struct topic_config config = topic_config_in(ps, image, topic->name);
+    return open_found(ps, topic, dir, scan, found, &config);
+}
+
+int partitions_load(struct partitions *ps, const struct metadata_image *image,
+                    struct log_dir_scan *scans, struct diag *diag)
+{
+    for (int d = 0; d < ps->dir_count; d++) {
+        for (int i = 0; i < scans[d].count; i++) {
+            const struct log_dir_partition *found = &scans[d].partitions[i];
+            int err = load_found(ps, image, ps->dirs[d], &scans[d], found);
+            if (err != ERR_OK)
+                return diag_set(diag, err, "cannot move %s/%s-%d aside: %s",
+                                log_dir_path(ps->dirs[d]), found->topic, found->partition,
+                                err_text(err));
+        }
+    }
+    struct change change = {ps, image};
+    struct pmap_iter iter;
+    for (const struct metadata_topic *t = metadata_topic_first(image, (struct str){0}, &iter);
+         t != NULL; t = metadata_topic_next(&iter))
+        topic_changed(&change, t, t);
+    return ERR_OK;
+}
+
+static void wake_waiting(void *context, struct partition *p)
+{
+    partition_wake_fetches(p);
+}
+
+void partitions_stop_waiting(struct partitions *ps)
+{
+    ps->closing = true;
+    partitions_each(ps, wake_waiting, NULL);
+}
+
+static void fail_if_in(void *context, struct partition *p)
+{
+    if (p->dir == context)
+        partition_fail(p, KAFKA_KAFKA_STORAGE_ERROR);
+}
+
+void partitions_dir_failed(struct partitions *ps, struct log_dir *dir)
+{
+    partitions_each(ps, fail_if_in, dir);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a broker comes into service: it registers with the controller under a fresh incarnation id,
+// gets its broker epoch, and its first heartbeat takes the fence away (KIP-631). A combined node talks
+// to the controller in its own process; the requests are those that would go over the network.
+#pragma once
+
+#include <stdint.h>
+
+struct node;
+
+// `why` is NULL and broker_epoch that of the registration, or words for what went wrong.
+typedef void (*registration_done)(void *context, const char *why, int64_t broker_epoch);
+
+// Registers the node's broker (and its controller, if it has a listener for one) and unfences it.
+// `done` is called in a later event, exactly once.
+void registration_start(struct node *n, registration_done done, void *context);

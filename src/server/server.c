@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/trace.h"
+#include "broker/node.h"
+#include "config/config.h"
+#include "config/listeners.h"
+#include "env/clock.h"
+#include "env/env.h"
+#include "env/fs.h"
+#include "log/dir.h"
+#include "log/small_file.h"
+#include "os/fs.h"
+#include "os/loop.h"
+#include "os/process.h"
+#include "server/storage.h"
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, CONFIG_TEXT_MAX = 1 << 20, HOST_NAME_MAX_SIZE = 256 };
+
+static const char area[] = "server";
+
+struct server {
+    int64_t started_ns;
+    struct os_loop *loop;
+    struct env *env;
+    struct os_signals *signals;
+    struct os_trace trace;
+    struct config *config;
+    struct node_config node_config;
+    struct storage storage;
+    struct node *node;
+    char host_name[HOST_NAME_MAX_SIZE];
+    int exit_status;
+};
+
+static const char usage[] =
+    "Usage: chitin server [FILE] [--override KEY=VALUE]...\n"
+    "\n"
+    "Starts a broker. FILE is a server.properties as Apache Kafka's; without one the broker keeps its\n"
+    "data in ./chitin-data and listens on 127.0.0.1:9092. An empty data directory is formatted.\n"
+    "\n"
+    "Options:\n"
+    "  --override KEY=VALUE  sets one property; wins over FILE; may be repeated\n"
+    "  -h, --help            this text\n"
+    "\n"
+    "Examples:\n"
+    "  chitin server\n"
+    "  chitin server /etc/kafka/server.properties\n"
+    "  chitin server --override listeners=PLAINTEXT://0.0.0.0:9092 --override num.partitions=4\n"
+    "\n"
+    "SIGTERM stops it in order: what is in flight is finished, and the next start needs no recovery.\n"
+    "A second SIGTERM stops it at once; nothing that was acknowledged is lost then either.\n"
+    "Exit status: 0 stopped in order, 1 failed, 2 usage.\n";
+
+// --- Configuration ---
+
+static int load_file(struct server *s, const char *path, struct diag *diag)
+{
+    struct os_fs files;
+    struct buf text;
+    os_fs_init(&files);
+    buf_init(&text, CONFIG_TEXT_MAX);
+    int err = small_file_read(&files.fs, path, &text);
+    if (err != ERR_OK)
+        diag_set(diag, err, "cannot read %s: %s", path, err_text(err));
+    else
+        err = config_load(s->config, buf_str(&text), path, diag);
+    buf_release(&text);
+    return err;
+}
+
+static int usage_error(const char *what, const char *word)
+{
+    fprintf(stderr, "chitin server: %s: %s\nTry: chitin server --help\n", what, word);
+    return EXIT_USAGE;
+}
+
+// Without a file: a place that any user has, and nobody but this machine gets in.
+static void set_fallbacks(struct server *s, bool has_file)
+{
+    if (has_file)
+        return;
+    config_set_fallback(s->config, "log.dirs", "chitin-data");
+    config_set_fallback(s->config, "listeners", "PLAINTEXT://127.0.0.1:9092");
+}
+
+// 0 to go on, otherwise 1 + the exit status.
+static int read_arguments(struct server *s, int argc, char **argv)
+{
+    struct diag diag = {{0}};
+    const char *file = NULL;
+    for (int i = 1; i < argc; i++) {
+        int err = ERR_OK;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(usage, stdout);
+            return 1 + 0;
+        } else if (strcmp(argv[i], "--override") == 0 && i + 1 < argc) {
+            err = config_override(s->config, argv[++i], &diag);
+        } else if (strncmp(argv[i], "--override=", 11) == 0) {
+            err = config_override(s->config, argv[i] + 11, &diag);
+        } else if (argv[i][0] == '-') {
+            return 1 + usage_error("unknown option, or its value is missing", argv[i]);
+        } else if (file != NULL) {
+            return 1 + usage_error("only one FILE can be given, but there is also", argv[i]);
+        } else {
+            file = argv[i];
+            err = load_file(s, file, &diag);
+        }
+        if (err != ERR_OK) {
+            fprintf(stderr, "chitin server: %s\n", diag.text);
+            return 1 + EXIT_FAILED;
+        }
+    }
+    set_fallbacks(s, file != NULL);
+    return 0;
+}
+
+// --- Events of the node ---
+
+static const struct listener *first_client_listener(const struct node *n)
+{
+    for (int i = 0; i < n->bound.count; i++)
+        if (!n->bound.items[i].controller)
+            return &n->bound.items[i];
+    return &n->bound.items[0];
+}
+
+static void format_address(const struct listener *l, char *out, size_t size)
+{
+    const char *host = l->host[0] != '\0' ? l->host : "0.0.0.0";
+    snprintf(out, size, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, l->port);
+}
+
+static void on_ready(void *owner)
+{
+    struct server *s = owner;
+    char address[LISTENER_HOST_MAX + 16];
+    format_address(first_client_listener(s->node), address, sizeof address);
+    int64_t elapsed_us = (env_mono_ns(s->env->clock) - s->started_ns) / 1000;
+    trace_info(&s->trace.trace, area,
+               "ready on %s: node %d, cluster %s, data in %s, %lld.%lld ms after the start", address,
+               s->node_config.node_id, s->storage.cluster_id,
+               log_dir_path(s->storage.dirs[s->storage.metadata_dir]), (long long)(elapsed_us / 1000),
+               (long long)(elapsed_us % 1000 / 100));
+    if (s->storage.formatted)
+        trace_info(&s->trace.trace, area,
+                   "first messages: echo hello | chitin produce -b %s greetings; chitin consume -b %s "
+                   "-o start greetings", address, address);
+}
+
+static void on_stopped(void *owner, bool failed)
+{
+    struct server *s = owner;
+    s->exit_status = failed ? EXIT_FAILED : 0;
+    os_loop_stop(s->loop);
+}
+
+static void on_dir_offline(void *owner, struct log_dir *dir, const char *why)
+{
+    struct server *s = owner;
+    if (s->node != NULL)
+        node_dir_failed(s->node, dir, why);
+    else
+        trace_error(&s->trace.trace, area, "log directory %s failed: %s", log_dir_path(dir), why);
+}
+
+static void on_terminate(void *context, int signal, int count)
+{
+    struct server *s = context;
+    if (count > 1) {
+        trace_warn(&s->trace.trace, area, "stopping at once");
+        // Acknowledged means on disk: there is nothing left that an orderly end would save.
+        _exit(EXIT_FAILED);
+    }
+    trace_info(&s->trace.trace, area, "stopping: %s", signal == 2 ? "interrupted" : "terminated");
+    node_stop(s->node);
+}
+
+// --- Start and end ---
+
+static int start_node(struct server *s, struct diag *diag)
+{
+    struct node_args args = {
+        .env = s->env,
+        .trace = &s->trace.trace,
+        .config = s->config,
+        .node_config = &s->node_config,
+        .cluster_id = str_from(s->storage.cluster_id),
+        .host_name = s->host_name,
+        .dirs = s->storage.dirs,
+        .dir_count = s->storage.dir_count,
+        .metadata_dir = s->storage.metadata_dir,
+        .owner = s,
+        .on_ready = on_ready,
+        .on_stopped = on_stopped,
+    };
+    s->storage.owner = s;
+    s->storage.on_offline = on_dir_offline;
+    int err = node_new(&args, &s->node, diag);
+    if (err == ERR_OK)
+        err = os_signals_new(s->loop, on_terminate, s, &s->signals, diag);
+    return err == ERR_OK ? node_start(s->node, diag) : err;
+}
+
+static int start(struct server *s, struct diag *diag)
+{
+    int err = node_config_resolve(&s->node_config, s->config, diag);
+    if (err == ERR_OK && (!s->node_config.is_broker || !s->node_config.is_controller))
+        err = diag_set(diag, ERR_UNSUPPORTED,
+                       "process.roles must be \"broker,controller\": a node that is only one of them "
+                       "needs a cluster, which is not there yet");
+    if (err == ERR_OK)
+        err = storage_open(&s->storage, s->env, &s->trace.trace, s->config, diag);
+    if (err == ERR_OK)
+        err = storage_identify(&s->storage, &s->node_config, diag);
+    return err == ERR_OK ? start_node(s, diag) : err;
+}
+
+static int open_loop(struct server *s, struct diag *diag)
+{
+    struct os_loop_options options = {
+        .listen_backlog = config_i32(s->config, "socket.listen.backlog.size"),
+        .socket_send_buffer_bytes = config_i32(s->config, "socket.send.buffer.bytes"),
+        .socket_receive_buffer_bytes = config_i32(s->config, "socket.receive.buffer.bytes"),
+    };
+    os_process_raise_file_limit();
+    if (gethostname(s->host_name, sizeof s->host_name - 1) != 0)
+        snprintf(s->host_name, sizeof s->host_name, "localhost");
+    int err = os_loop_new(&options, &s->loop, diag);
+    if (err == ERR_OK)
+        s->env = os_loop_env(s->loop);
+    return err;
+}
+
+static int run(struct server *s)
+{
+    struct diag diag = {{0}};
+    int err = config_check(s->config, &s->trace.trace, &diag);
+    if (err == ERR_OK)
+        err = open_loop(s, &diag);
+    if (err == ERR_OK)
+        err = start(s, &diag);
+    if (err != ERR_OK) {
+        trace_error(&s->trace.trace, area, "cannot start: %s", diag.text);
+        return EXIT_FAILED;
+    }
+    os_loop_run(s->loop);
+    trace_info(&s->trace.trace, area, "stopped");
+    return s->exit_status;
+}
+
+static void release(struct server *s)
+{
+    node_free(s->node);
+    storage_close(&s->storage);
+    if (s->signals != NULL)
+        os_signals_free(s->signals);
+    if (s->loop != NULL)
+        os_loop_free(s->loop);
+    config_free(s->config);
+}
+
+int server_main(int argc, char **argv)
+{
+    struct server s = {.started_ns = os_process_started_ns()};
+    os_trace_init(&s.trace, STDERR_FILENO, TRACE_INFO);
+    s.config = config_new();
+    int stop = read_arguments(&s, argc, argv);
+    int status = stop != 0 ? stop - 1 : run(&s);
+    release(&s);
+    return status;
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/storage.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/trace.h"
+#include "config/config.h"
+#include "config/listeners.h"
+#include "env/clock.h"
+#include "env/env.h"
+#include "env/fs.h"
+#include "env/random.h"
+#include "log/dir.h"
+#include "log/small_file.h"
+#include "metadata/snapshot.h"
+#include "raft/snapshot_id.h"
+
+enum { FORMAT_SNAPSHOT_MAX = 1 << 20 };
+
+static const char area[] = "storage";
+static const char metadata_folder[] = "__cluster_metadata-0";
+
+static void dir_offline(struct log_dir *dir, void *owner, int err, const char *why)
+{
+    struct storage *s = owner;
+    if (s->on_offline != NULL)
+        s->on_offline(s->owner, dir, why);
+}
+
+// --- Opening ---
+
+static int find_dir(const struct storage *s, struct str path)
+{
+    for (int i = 0; i < s->dir_count; i++)
+        if (str_is(path, log_dir_path(s->dirs[i])))
+            return i;
+    return -1;
+}
+
+static int open_dir(struct storage *s, struct str path, struct diag *diag)
+{
+    char text[FS_PATH_MAX];
+    if (path.size == 0)
+        return diag_set(diag, ERR_INVALID, "log.dirs names an empty path");
+    if (!str_copy_to(path, text, sizeof text))
+        return diag_set(diag, ERR_LIMIT, "log.dirs: %.*s: the path is longer than %d bytes",
+                        STR_ARG(path), FS_PATH_MAX - 1);
+    if (find_dir(s, path) >= 0)
+        return diag_set(diag, ERR_INVALID, "log.dirs names %s twice", text);
+    if (s->dir_count == STORAGE_DIRS_MAX)
+        return diag_set(diag, ERR_LIMIT, "log.dirs names more than %d directories",
+                        STORAGE_DIRS_MAX);
+    struct log_dir_args args = {
+        .env = s->env,
+        .trace = s->trace,
+        .path = text,
+        .owner = s,
+        .on_offline = dir_offline,
+    };
+    int err = log_dir_open(&args, &s->dirs[s->dir_count], diag);
+    if (err == ERR_OK)
+        s->dir_count++;
+    return err;
+}
+
+int storage_open(struct storage *s, struct env *env, struct trace *trace,
+                 const struct config *config, struct diag *diag)
+{
+    *s = (struct storage){.env = env, .trace = trace};
+    struct str rest = str_from(config_text(config, "log.dirs"));
+    if (rest.data == NULL)
+        rest = str_from(config_text(config, "log.dir"));
+    struct str path;
+    int err = ERR_OK;
+    while (err == ERR_OK && config_list_next(&rest, &path))
+        err = open_dir(s, path, diag);
+    struct str metadata = str_from(config_text(config, "metadata.log.dir"));
+    if (err == ERR_OK && metadata.size > 0 && find_dir(s, metadata) < 0)
+        err = open_dir(s, metadata, diag);
+    if (err == ERR_OK && s->dir_count == 0)
+        err = diag_set(diag, ERR_INVALID, "log.dirs names no directory");
+    if (err != ERR_OK) {
+        storage_close(s);
+        return err;
+    }
+    s->metadata_dir = metadata.size > 0 ? find_dir(s, metadata) : 0;
+    return ERR_OK;
+}
+
+void storage_close(struct storage *s)
+{
+    for (int i = 0; i < s->dir_count; i++)
+        log_dir_free(s->dirs[i]);
+    s->dir_count = 0;
+}
+
+// --- Formatting ---
+
+static bool is_unformatted(const struct storage *s, int index)
+{
+    return log_dir_meta(s->dirs[index]) == NULL;
+}
+
+// The metadata log's first snapshot, as Kafka 4.4 leaves it: the feature levels of the new cluster.
+static int write_bootstrap(struct storage *s, const struct feature_levels *levels, struct diag *diag)
+{
+    struct env_fs *fs = s->env->fs;
+    char path[FS_PATH_MAX];
+    int size = snprintf(path, sizeof path, "%s/%s", log_dir_path(s->dirs[s->metadata_dir]),
+                        metadata_folder);
+    int err = fs_make_dir(fs, path);
+    if (err == ERR_OK || err == ERR_EXISTS)
+        err = fs_dir_sync(fs, log_dir_path(s->dirs[s->metadata_dir]));
+    struct buf data;
+    buf_init(&data, FORMAT_SNAPSHOT_MAX);
+    if (err == ERR_OK)
+        err = metadata_format_snapshot(levels, env_wall_ms(s->env->clock), &data);
+    snprintf(path + size, sizeof path - (size_t)size, "/%s",
+             snapshot_name_format((struct snapshot_id){0, 0}).text);
+    if (err == ERR_OK)
+        err = small_file_replace(fs, path, buf_bytes(&data));
+    if (err == ERR_OK)
+        err = fs_set_read_only(fs, path);
+    buf_release(&data);
+    return err == ERR_OK ? ERR_OK : diag_set(diag, err, "cannot write %s: %s", path, err_text(err));
+}
+
+static int format_dir(struct storage *s, int index, const struct storage_format *format,
+                      struct diag *diag)
+{
+    return log_dir_write_meta(s->dirs[index], format->node_id, format->cluster_id,
+                              env_random_uuid(s->env->random), diag);
+}
+
+int storage_write(struct storage *s, const struct storage_format *format, bool ignore_formatted,
+                  struct diag *diag)
+{
+    for (int i = 0; i < s->dir_count; i++)
+        if (!is_unformatted(s, i) && !ignore_formatted)
+            return diag_set(diag, ERR_EXISTS, "Log directory %s is already formatted. Use "
+                            "--ignore-formatted to ignore this directory and format the others.",
+                            log_dir_path(s->dirs[i]));
+    int err = ERR_OK;
+    if (is_unformatted(s, s->metadata_dir)) {
+        err = write_bootstrap(s, format->levels, diag);
+        if (err == ERR_OK)
+            err = format_dir(s, s->metadata_dir, format, diag);
+    }
+    for (int i = 0; err == ERR_OK && i < s->dir_count; i++)
+        if (is_unformatted(s, i))
+            err = format_dir(s, i, format, diag);
+    return err;
+}
+
+// --- Identity ---
+
+static int check_meta(struct storage *s, const struct node_config *node, int index,
+                      struct diag *diag)
+{
+    const struct log_dir_meta *meta = log_dir_meta(s->dirs[index]);
+    const char *path = log_dir_path(s->dirs[index]);
+    if (meta->version == 0)
+        return diag_set(diag, ERR_UNSUPPORTED,
+                        "%s was written by a Kafka with ZooKeeper (meta.properties version 0). "
+                        "Migrate it to KRaft with Kafka 3.9 first", path);
+    if (meta->cluster_id.size == 0 || meta->cluster_id.size > CLUSTER_ID_MAX)
+        return diag_set(diag, ERR_CORRUPT, "%s/meta.properties has no usable cluster.id", path);
+    if (meta->node_id != node->node_id)
+        return diag_set(diag, ERR_INVALID,
+                        "%s/meta.properties belongs to node %d, but this is node %d. Set node.id=%d, "
+                        "or point log.dirs to this node's own directories", path, meta->node_id,
+                        node->node_id, meta->node_id);
+    if (s->cluster_id[0] == '\0')
+        str_copy_to(meta->cluster_id, s->cluster_id, sizeof s->cluster_id);
+    else if (!str_is(meta->cluster_id, s->cluster_id))
+        return diag_set(diag, ERR_INVALID,
+                        "%s/meta.properties belongs to cluster %.*s, the other log directories to %s. "
+                        "A wrong disk may be mounted", path, STR_ARG(meta->cluster_id), s->cluster_id);
+    return ERR_OK;
+}
+
+static int check_all(struct storage *s, const struct node_config *node, int *formatted,
+                     struct diag *diag)
+{
+    *formatted = 0;
+    for (int i = 0; i < s->dir_count; i++) {
+        if (is_unformatted(s, i)) {
+            if (!log_dir_is_empty(s->dirs[i]))
+                return diag_set(diag, ERR_INVALID,
+                                "%s is not empty and has no meta.properties, so it is not a log "
+                                "directory. Choose an empty directory or restore the file",
+                                log_dir_path(s->dirs[i]));
+            continue;
+        }
+        int err = check_meta(s, node, i, diag);
+        if (err != ERR_OK)
+            return err;
+        ++*formatted;
+    }
+    return ERR_OK;
+}
+
+static int check_may_format(const struct storage *s, const struct node_config *node, int formatted,
+                            struct diag *diag)
+{
+    if (formatted > 0 && is_unformatted(s, s->metadata_dir))
+        return diag_set(diag, ERR_INVALID,
+                        "%s, which holds the metadata log, is empty, but other log directories are "
+                        "not. A disk may be missing: mount it, or restore the directory",
+                        log_dir_path(s->dirs[s->metadata_dir]));
+    if (formatted == 0 && node->voter_count > 1)
+        return diag_set(diag, ERR_INVALID,
+                        "the log directories are empty and other controllers are configured. Format "
+                        "them with the cluster's id: chitin storage format --cluster-id ID FILE");
+    return ERR_OK;
+}
+
+// A directory id was not always there (before Kafka 3.7): it is added then.
+static int complete_ids(struct storage *s, const struct storage_format *format, struct diag *diag)
+{
+    int err = ERR_OK;
+    for (int i = 0; err == ERR_OK && i < s->dir_count; i++)
+        if (!is_unformatted(s, i) && uuid_is_zero(log_dir_meta(s->dirs[i])->directory_id))
+            err = format_dir(s, i, format, diag);
+    return err;
+}
+
+static int check_unique_ids(const struct storage *s, struct diag *diag)
+{
+    for (int i = 0; i < s->dir_count; i++)
+        for (int j = 0; j < i; j++)
+            if (uuid_equal(log_dir_meta(s->dirs[i])->directory_id,
+                           log_dir_meta(s->dirs[j])->directory_id))
+                return diag_set(diag, ERR_INVALID,
+                                "%s and %s have the same directory.id: one is a copy of the other",
+                                log_dir_path(s->dirs[j]), log_dir_path(s->dirs[i]));
+    return ERR_OK;
+}
+
+int storage_identify(struct storage *s, const struct node_config *node, struct diag *diag)
+{
+    int formatted;
+    int err = check_all(s, node, &formatted, diag);
+    if (err == ERR_OK && formatted < s->dir_count)
+        err = check_may_format(s, node, formatted, diag);
+    if (err != ERR_OK)
+        return err;
+    if (formatted == 0) {
+        struct uuid_text id = uuid_format(env_random_uuid(s->env->random));
+        snprintf(s->cluster_id, sizeof s->cluster_id, "%s", id.text);
+        s->formatted = true;
+    } else if (formatted < s->dir_count) {
+        trace_info(s->trace, area, "%d new log director%s joined cluster %s",
+                   s->dir_count - formatted, s->dir_count - formatted == 1 ? "y" : "ies",
+                   s->cluster_id);
+    }
+    struct feature_levels levels;
+    metadata_format_levels(&levels);
+    struct storage_format format = {node->node_id, str_from(s->cluster_id), &levels};
+    err = complete_ids(s, &format, diag);
+    if (err == ERR_OK)
+        err = storage_write(s, &format, true, diag);
+    return err == ERR_OK ? check_unique_ids(s, diag) : err;
+}

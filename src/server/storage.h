@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The log directories of a node and who they belong to: opens and locks them, formats empty ones,
+// and refuses those of another node or cluster, untouched. What `chitin storage format` does by hand,
+// a start does by itself where it cannot do harm: when every directory is empty and no other node is
+// configured (a controller of a larger quorum must never come up empty: it could forget what it voted
+// for and acknowledged).
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "base/uuid.h"
+#include "metadata/feature.h"
+
+struct config;
+struct env;
+struct log_dir;
+struct node_config;
+struct trace;
+
+enum { STORAGE_DIRS_MAX = 64, CLUSTER_ID_MAX = 128 };
+
+struct storage {
+    struct env *env;
+    struct trace *trace;
+    struct log_dir *dirs[STORAGE_DIRS_MAX];
+    int dir_count;
+    int metadata_dir;                    // index of metadata.log.dir
+    char cluster_id[CLUSTER_ID_MAX + 1]; // "" before it is known
+    bool formatted;                      // by this storage_open()
+    void *owner;
+    // Set by whoever wants to hear of directories that fail.
+    void (*on_offline)(void *owner, struct log_dir *dir, const char *why);
+};
+
+// Opens and locks all of log.dirs and metadata.log.dir. ERR_* with words; nothing stays open then.
+int storage_open(struct storage *s, struct env *env, struct trace *trace,
+                 const struct config *config, struct diag *diag);
+
+// Lets go of all directories without writing anything.
+void storage_close(struct storage *s);
+
+// Checks that all directories belong to this node and to one cluster. Formats them if that is safe
+// (see above); gives a new directory beside formatted ones an identity. On an error (with words)
+// nothing was written.
+int storage_identify(struct storage *s, const struct node_config *node, struct diag *diag);
+
+struct storage_format {
+    int32_t node_id;
+    struct str cluster_id;                // never empty
+    const struct feature_levels *levels;  // metadata_format_levels() for the defaults
+};
+
+// Formats every directory that is open and empty. ERR_EXISTS when one has a meta.properties already
+// and `ignore_formatted` is not set. The metadata directory is written first, and meta.properties
+// last in each: a directory that has one is complete.
+int storage_write(struct storage *s, const struct storage_format *format, bool ignore_formatted,
+                  struct diag *diag);
