@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 const struct command *const commands[] = {
+    &command_server,
     &command_topic_list,
     &command_topic_create,
     &command_topic_describe,
@@ -27,6 +28,7 @@ const struct command *const aliases[] = {
     &alias_delete_records,
     &alias_get_offsets,
     &alias_log_dirs,
+    &alias_server_start,
     &alias_topics,
     NULL,
 };

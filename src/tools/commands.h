@@ -21,8 +21,10 @@ extern const struct command command_storage_info;
 extern const struct command command_storage_random_uuid;
 extern const struct command command_log_dump;
 extern const struct command command_completion;
+extern const struct command command_server;
 extern const struct command command_version;
 
+extern const struct command alias_server_start;
 extern const struct command alias_topics;
 extern const struct command alias_configs;
 extern const struct command alias_console_producer;

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `chitin server` and kafka-server-start: the node itself (src/server).
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "server/server.h"
+#include "tools/commands.h"
+#include "tools/common.h"
+
+// kafka-server-start [-daemon] FILE [--override K=V]... has the server's own arguments.
+static int start_raw(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "-daemon") == 0) {
+        fprintf(stderr, "kafka-server-start: -daemon is not there: a service manager starts chitin in "
+                        "the background, or 'nohup chitin server FILE &'\n");
+        return EXIT_FAILED;
+    }
+    return server_main(argc, argv);
+}
+
+static int never(struct tool *t)
+{
+    return EXIT_OK; // run_raw runs instead
+}
+
+static const struct flag_def server_flags[] = {
+    {.names = "--override", .argument = "KEY=VALUE", .kind = FLAG_LIST,
+     .help = "A setting that wins over the file; repeatable."},
+};
+
+const struct command command_server = {
+    .name = "server",
+    .arguments = "[FILE]",
+    .summary = "Run a node: broker and controller.",
+    .text = "FILE is Kafka's server.properties; without it everything has a default that works: the\n"
+            "node listens on 127.0.0.1:9092. An empty data directory is formatted at the first start.\n"
+            "\n"
+            "Examples:\n"
+            "  chitin server\n"
+            "  chitin server server.properties --override log.dirs=/var/lib/chitin",
+    COMMAND_FLAGS(server_flags),
+    .run = never,
+    .run_raw = server_main,
+};
+
+const struct command alias_server_start = {
+    .name = "kafka-server-start",
+    .arguments = "[FILE]",
+    .summary = "Run a node: broker and controller.",
+    COMMAND_FLAGS(server_flags),
+    .mode = FLAGS_ABBREVIATED,
+    .run = never,
+    .run_raw = start_raw,
+};
