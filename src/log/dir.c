@@ -146,6 +146,7 @@ void log_dir_free(struct log_dir *dir)
     while ((node = list_first(&dir->logs)) != NULL)
         forget_log(dir, container_of(node, struct log, home_node));
     dir__save_release(dir);
+    dir__unclaimed_release(dir);
     dir__discards_release(dir);
     map_release(&dir->log_map);
     properties_release(&dir->properties);
@@ -354,6 +355,7 @@ int log_dir_scan(struct log_dir *dir, struct log_dir_scan *out, struct diag *dia
         log_dir_scan_release(&scan);
         return diag_set(diag, err, "%s: %s", dir->path, err_text(err));
     }
+    dir__set_unclaimed(dir, &scan);
     *out = scan;
     return 0;
 }
@@ -432,6 +434,7 @@ void log_dir_add(struct log_dir *dir, struct log *log)
     list_append(&dir->logs, &log->home_node);
     map_insert(&dir->log_map, &log->home_map_node, key_hash(dir, key));
     dir->log_count++;
+    dir__claim(dir, key.topic, key.partition);
 }
 
 int log_dir_log_count(const struct log_dir *dir)
@@ -499,6 +502,8 @@ int log_dir_set_stray(struct log_dir *dir, const struct log_dir_partition *parti
     int err = rename_partition(dir, str_from(partition->topic), partition->partition,
                                LOG_DIR_STRAY, path);
     if (err == 0)
+        dir__claim(dir, str_from(partition->topic), partition->partition);
+    if (err == 0)
         trace_warn(dir->trace, LOG_AREA, "%s-%" PRId32 " in %s belongs to nobody: renamed to %s",
                    partition->topic, partition->partition, dir->path, path);
     return err;
@@ -544,7 +549,8 @@ int log_dir_close(struct log_dir *dir, int64_t broker_epoch, struct diag *diag)
     }
     if (dir->offline)
         return ERR_OFFLINE;
-    int err = log_dir__write_checkpoints(dir);
+    int err = log_dir__write_checkpoints(dir, LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS |
+                                                  LOG_SAVE_HIGH_WATERMARKS);
     if (err == 0 && result == 0)
         err = write_marker(dir, broker_epoch);
     if (err < 0)

@@ -8,8 +8,9 @@
 
 struct log_dir;
 
-// Blocks: writes recovery points and start offsets as they are now. Not while log_dir__is_saving().
-int log_dir__write_checkpoints(struct log_dir *dir);
+// Blocks: writes the checkpoints in `what` (enum log_save) as they are now, in that order, up to the
+// first failure. Not while log_dir__is_saving().
+int log_dir__write_checkpoints(struct log_dir *dir, unsigned what);
 
 bool log_dir__is_saving(const struct log_dir *dir);
 

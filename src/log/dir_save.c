@@ -63,19 +63,80 @@ static int64_t checkpoint_offset(const struct log *log, unsigned kind)
     if (strcmp(log->topic, METADATA_TOPIC) == 0)
         return -1;
     if (kind == LOG_SAVE_RECOVERY_POINTS)
-        return log->recovery_point;
+        return log->recovery_point > 0 ? log->recovery_point : 0;
     if (kind == LOG_SAVE_HIGH_WATERMARKS)
         return log->high_watermark;
     bool said = log->segment_count > 0 && log->segments[0]->base_offset >= log->start_offset;
     return said && !log->removed_dirty ? -1 : log->start_offset;
 }
 
+void dir__set_unclaimed(struct log_dir *dir, const struct log_dir_scan *scan)
+{
+    dir__unclaimed_release(dir);
+    dir->found = mem_alloc_array((size_t)scan->count + 1, sizeof *dir->found);
+    for (int i = 0; i < scan->count; i++) {
+        const struct log_dir_partition *p = &scan->partitions[i];
+        if (p->future)
+            continue;
+        dir->found[dir->found_count++] = (struct dir_unclaimed){
+            .topic = mem_copy_text(p->topic),
+            .partition = p->partition,
+            .offsets = {p->recovery_point, p->log_start_offset, p->high_watermark},
+        };
+    }
+    dir->unclaimed_count = dir->found_count;
+}
+
+void dir__unclaimed_release(struct log_dir *dir)
+{
+    for (int i = 0; i < dir->found_count; i++)
+        mem_free(dir->found[i].topic);
+    mem_free(dir->found);
+    dir->found = NULL;
+    dir->found_count = dir->unclaimed_count = 0;
+}
+
+void dir__claim(struct log_dir *dir, struct str topic, int32_t partition)
+{
+    int low = 0, high = dir->found_count;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        struct dir_unclaimed *u = &dir->found[middle];
+        int order = str_compare(topic, str_from(u->topic));
+        if (order == 0)
+            order = (partition > u->partition) - (partition < u->partition);
+        if (order == 0) {
+            dir->unclaimed_count -= !u->claimed;
+            u->claimed = true;
+            break;
+        }
+        if (order > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (dir->unclaimed_count == 0)
+        dir__unclaimed_release(dir);
+}
+
+static bool has_unclaimed_entry(const struct dir_unclaimed *u, int index)
+{
+    return !u->claimed && u->offsets[index] >= 0;
+}
+
 void dir__format_checkpoint(const struct log_dir *dir, unsigned kind, struct buf *out)
 {
-    int count = 0;
+    int count = 0, index = __builtin_ctz(kind);
+    for (int i = 0; i < dir->found_count; i++)
+        count += has_unclaimed_entry(&dir->found[i], index);
     list_for_each(node, next, &dir->logs)
         count += checkpoint_offset(container_of(node, struct log, home_node), kind) >= 0;
     checkpoint_format_begin(out, count);
+    for (int i = 0; i < dir->found_count; i++) {
+        const struct dir_unclaimed *u = &dir->found[i];
+        if (has_unclaimed_entry(u, index))
+            checkpoint_format_entry(out, str_from(u->topic), u->partition, u->offsets[index]);
+    }
     list_for_each(node, next, &dir->logs) {
         const struct log *log = container_of(node, struct log, home_node);
         int64_t offset = checkpoint_offset(log, kind);
@@ -90,13 +151,15 @@ static int write_text(struct log_dir *dir, int index, struct bytes text, char pa
     return err < 0 ? err : small_file_replace(dir->env->fs, path, text);
 }
 
-int log_dir__write_checkpoints(struct log_dir *dir)
+int log_dir__write_checkpoints(struct log_dir *dir, unsigned what)
 {
     check(!dir->save.running);
     int err = 0;
     for (int i = 0; i < LOG_SAVE_KINDS && err == 0; i++) {
         char path[FS_PATH_MAX];
         struct buf text;
+        if ((what & checkpoints[i].kind) == 0)
+            continue;
         buf_init(&text, CHECKPOINT_TEXT_MAX);
         dir__format_checkpoint(dir, checkpoints[i].kind, &text);
         err = text.failed ? ERR_LIMIT : write_text(dir, i, buf_bytes(&text), path);

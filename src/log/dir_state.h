@@ -49,6 +49,14 @@ struct dir_discards {
     bool running;
 };
 
+// A partition that was found and whose log was not added yet: its entries stay in the checkpoints.
+struct dir_unclaimed {
+    char *topic;
+    int32_t partition;
+    bool claimed;
+    int64_t offsets[LOG_SAVE_KINDS]; // in the order of enum log_save; -1 none
+};
+
 struct log_dir {
     struct env *env;
     struct trace *trace;
@@ -62,6 +70,9 @@ struct log_dir {
     bool offline;
     bool closed;
     struct segment_pool pool;
+    struct dir_unclaimed *found; // by topic and partition; none once all are claimed
+    int found_count;
+    int unclaimed_count;         // of these
     struct list logs;
     struct map log_map;
     int log_count;
@@ -79,6 +90,12 @@ void dir__save_init(struct log_dir *dir);
 void dir__save_release(struct log_dir *dir);
 // A log goes while it may be part of a save.
 void dir__save_forget(struct log_dir *dir, struct log *log);
+
+// Remembers what a scan found.
+void dir__set_unclaimed(struct log_dir *dir, const struct log_dir_scan *scan);
+// The log was added, or nobody wants it.
+void dir__claim(struct log_dir *dir, struct str topic, int32_t partition);
+void dir__unclaimed_release(struct log_dir *dir);
 
 void dir__discards_init(struct log_dir *dir);
 void dir__discards_release(struct log_dir *dir);

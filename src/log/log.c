@@ -393,11 +393,15 @@ int log__write_snapshot(struct log *log, int64_t offset)
     char path[FS_PATH_MAX];
     if (!log_file_path(path, log->path, offset, LOG_FILE_SNAPSHOT))
         return ERR_LIMIT;
-    struct buf bytes;
+    struct buf bytes, present;
     buf_init(&bytes, SNAPSHOT_SIZE_MAX);
+    buf_init(&present, SNAPSHOT_SIZE_MAX);
     producer_state_snapshot(&log->producers, &bytes);
-    int err = bytes.failed ? ERR_LIMIT
-                           : small_file_write(log->env.fs, path, buf_bytes(&bytes), false);
+    // One that is there and on disk must not be put at risk by writing the same again.
+    int err = bytes.failed ? ERR_LIMIT : small_file_read(log->env.fs, path, &present);
+    if (err == ERR_NOT_FOUND || (err == 0 && !bytes_equal(buf_bytes(&bytes), buf_bytes(&present))))
+        err = small_file_write(log->env.fs, path, buf_bytes(&bytes), false);
     buf_release(&bytes);
+    buf_release(&present);
     return err;
 }

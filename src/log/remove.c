@@ -18,13 +18,24 @@
 
 // ---- At the end ----
 
-// Puts a recovery point and start that hold during the truncation on disk.
-static int lower_checkpoints(struct log *log, int64_t offset)
+// Puts a recovery point and a start that hold during the truncation on disk.
+static int lower_checkpoints(struct log *log, int64_t recovery_point, int64_t start_offset)
 {
-    bool lower = log->recovery_point > offset;
-    if (lower)
-        log->recovery_point = offset;
-    return lower && log->home != NULL ? log_dir__write_checkpoints(log->home) : 0;
+    int64_t old_recovery_point = log->recovery_point, old_start = log->start_offset;
+    if (old_recovery_point <= recovery_point && old_start == start_offset)
+        return 0;
+    if (log->recovery_point > recovery_point)
+        log->recovery_point = recovery_point;
+    log->start_offset = start_offset;
+    int err = log->home != NULL ? log_dir__write_checkpoints(
+                                           log->home,
+                                           LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS)
+                                     : 0;
+    if (err < 0) {
+        log->recovery_point = old_recovery_point;
+        log->start_offset = old_start;
+    }
+    return err;
 }
 
 static int drop_last_segment(struct log *log)
@@ -66,21 +77,43 @@ static int truncate_to(struct log *log, int64_t offset)
 {
     // The new end may be below `offset` (inside a batch, in a gap), but not below the segment's base.
     int64_t end = log->segments[log__segment_at(log, offset)]->base_offset;
-    int err = lower_checkpoints(log, end);
+    int err = lower_checkpoints(log, end, log->start_offset);
+    if (err < 0)
+        return err;
     while (err == 0 && log->segment_count > 1 && log__active(log)->base_offset >= offset)
         err = drop_last_segment(log);
     if (err == 0)
         err = segment_truncate(&log->env, log__active(log), offset, &end);
-    if (err < 0)
-        return err;
-    lower_offsets(log, end);
-    if (epoch_cache_truncate_end(&log->epochs, end))
+    if (err == 0)
+        lower_offsets(log, end);
+    if (err == 0 && epoch_cache_truncate_end(&log->epochs, end))
         err = write_epochs_if_room(log);
     if (err == 0)
         err = log__rebuild_producers(log, INT64_MAX);
     if (err == 0)
         err = fs_dir_sync(log->env.fs, log->path);
+    if (err < 0)
+        log__set_offline(log, "%s: a truncation to offset %" PRId64 " stopped half way: %s", log->path,
+                         offset, err_text(err));
     return err;
+}
+
+// Whether a log cut at `offset` ends at its start or above: 1, 0, or an error.
+static int has_batches_below(struct log *log, int64_t offset)
+{
+    if (log->segments[0]->base_offset == log->start_offset)
+        return 1;
+    for (int i = log__segment_at(log, log->start_offset); i < log->segment_count; i++) {
+        int64_t position;
+        struct batch_header h;
+        int found = segment_find(&log->env, log->segments[i], log->start_offset, &position, &h);
+        if (found < 0)
+            return found;
+        // The batch at the start goes as a whole; it is enough if another ends where it begins.
+        if (found == 1)
+            return batch_last_offset(&h) < offset || h.base_offset == log->start_offset;
+    }
+    return 1;
 }
 
 int log_truncate_to(struct log *log, int64_t offset)
@@ -92,17 +125,18 @@ int log_truncate_to(struct log *log, int64_t offset)
         return ERR_AGAIN;
     if (offset < log->start_offset)
         return log_truncate_fully_and_start_at(log, offset);
-    err = truncate_to(log, offset);
-    if (err == 0 && log->end_offset < log->start_offset)
+    // Nothing may be left between the start and the new end: then the log begins again at its start.
+    int left = has_batches_below(log, offset);
+    if (left == 0)
         return log_truncate_fully_and_start_at(log, log->start_offset);
+    err = left < 0 ? left : truncate_to(log, offset);
     return err < 0 ? log__failed(log, err, "truncating") : 0;
 }
 
 static int truncate_fully(struct log *log, int64_t offset)
 {
     // Old and new life share no offset that a checkpoint could speak for.
-    log->start_offset = log->segments[0]->base_offset;
-    int err = lower_checkpoints(log, -1);
+    int err = lower_checkpoints(log, -1, log->segments[0]->base_offset);
     while (err == 0 && log->segment_count > 1)
         err = drop_last_segment(log);
     if (err == 0)

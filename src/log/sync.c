@@ -137,10 +137,9 @@ static void run_files(struct log_sync *s)
 }
 
 // A device that fails is the end; a full one only leaves the small file as it was.
-static void run_small_file(struct log_sync *s, const char *path, struct bytes contents, bool replace)
+static void run_small_file(struct log_sync *s, const char *path, struct bytes contents)
 {
-    int err = replace ? small_file_replace(s->fs, path, contents)
-                      : small_file_write(s->fs, path, contents, true);
+    int err = small_file_replace(s->fs, path, contents);
     s->syncs++;
     if (err == ERR_IO)
         fail(s, err, path);
@@ -184,9 +183,9 @@ void log__sync_run(struct log_sync *s)
     run_bases(s);
     if (s->err == 0 && s->write_snapshot &&
         log_file_path(path, s->path, s->end_offset, LOG_FILE_SNAPSHOT))
-        run_small_file(s, path, buf_bytes(&s->snapshot), false);
+        run_small_file(s, path, buf_bytes(&s->snapshot));
     if (s->err == 0 && s->write_epochs && path_join(path, s->path, "leader-epoch-checkpoint"))
-        run_small_file(s, path, buf_bytes(&s->epochs), true);
+        run_small_file(s, path, buf_bytes(&s->epochs));
     if (s->err == 0 && s->sync_parent) {
         fail(s, sync_metadata(s->fs, s->path), PARTITION_METADATA_FILE);
         s->syncs++;

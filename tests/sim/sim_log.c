@@ -546,6 +546,10 @@ static void create_part(struct harness *h, struct part *p)
 // What a restarted partition has must be what it was told to keep, and at most what it was sent.
 static void check_bounds(struct harness *h, struct part *p)
 {
+    // An owner that wanted to begin again, and was interrupted, asks again.
+    if (p->resetting && log_start_offset(p->log) < log_end_offset(p->log) &&
+        !excused(h, log_truncate_fully_and_start_at(p->log, log_end_offset(p->log)), "again"))
+        return;
     int64_t start = log_start_offset(p->log), end = log_end_offset(p->log);
     // A batch around the log start was truncated away: the log begins again there, empty.
     bool begun_again = start == end && start <= p->start && p->acknowledged < start;
@@ -559,7 +563,6 @@ static void check_bounds(struct harness *h, struct part *p)
         p->resetting = false;
         return;
     }
-    p->resetting = false;
     if (end < p->acknowledged)
         fail(h, "%s: ends at %" PRId64 ", acknowledged were %" PRId64, p->topic, end,
              p->acknowledged);
