@@ -15,6 +15,7 @@ void controller_begin(struct controller *c, struct controller_command *cmd,
 {
     check(!c->in_command);
     c->in_command = true;
+    c->lost_in_command = false;
     *cmd = (struct controller_command){.atomic = true, .input = *input};
     cmd->image = c->image != NULL ? metadata_image_fork(c->image) : NULL;
     arena_init(&cmd->arena, CONTROLLER_COMMAND_MEMORY_MAX);
@@ -33,6 +34,12 @@ static void command_release(struct controller *c, struct controller_command *cmd
 
 void controller_accept(struct controller *c, struct controller_command *cmd, int64_t end_offset)
 {
+    if (c->lost_in_command) {
+        metadata_image_unref(cmd->image);
+        cmd->wait_offset = INT64_MAX; // whoever leads next decides whether it happened
+        command_release(c, cmd);
+        return;
+    }
     if (cmd->record_count > 0) {
         check(end_offset == cmd->input.next_offset + (int64_t)cmd->record_count);
         metadata_image_unref(c->image);

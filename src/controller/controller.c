@@ -30,7 +30,8 @@ void controller_free(struct controller *c)
 
 void controller_resign(struct controller *c)
 {
-    check(!c->in_command);
+    // Appending the records of the command at hand may be what ends the leadership.
+    c->lost_in_command = c->in_command;
     metadata_image_unref(c->image);
     c->image = NULL;
     c->session_count = 0;

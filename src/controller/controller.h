@@ -218,7 +218,10 @@ int controller_activate(struct controller *c, struct controller_command *cmd,
                         bool in_transaction, const struct metadata_image *bootstrap,
                         struct diag *diag);
 
-// Ends to lead. Everything uncommitted is forgotten.
+// Ends to lead. Everything uncommitted is forgotten. May be called between controller_begin and
+// accept or reject, when the append of that command is what failed; the command still has to be
+// accepted or rejected, and if accepted its wait_offset is one that never comes, so that its reply
+// is among the lost ones.
 void controller_resign(struct controller *c);
 
 bool controller_is_active(const struct controller *c);

@@ -24,6 +24,7 @@ struct controller {
     struct metadata_image *image; // newest state; NULL: not active
     int64_t end_offset;           // after the last accepted record
     bool in_command;
+    bool lost_in_command;         // leadership ended between begin and accept
     struct broker_session *sessions;
     int session_count;
     int session_capacity;

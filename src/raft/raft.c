@@ -140,7 +140,10 @@ void raft__resign(struct raft *r, struct raft_out *out)
 int raft_step(struct raft *r, const struct raft_event *event, struct raft_out *out,
               struct diag *diag)
 {
-    check(event->type == RAFT_EVENT_START ? r->phase == RAFT_NEW : r->phase != RAFT_NEW);
+    bool ends = event->type == RAFT_EVENT_RESIGN || event->type == RAFT_EVENT_FAILED;
+    if (ends && r->phase == RAFT_NEW)
+        return 0; // a node that could not start is stopped all the same
+    check((event->type == RAFT_EVENT_START) == (r->phase == RAFT_NEW));
     switch (event->type) {
     case RAFT_EVENT_START:
         return raft__start(r, event, out, diag);

@@ -154,7 +154,8 @@ int raft_load(struct raft *r, struct bytes data, struct diag *diag);
 // quorum-state and log contradict each other or the state was written by another quorum.
 // APPEND: ERR_REFUSED when this node may not write (no LEAD yet, or LOST), ERR_LIMIT when an atomic
 // batch would pass RAFT_BATCH_SIZE_MAX, ERR_INVALID for an empty value. Nothing has changed then.
-// The other events give 0; ones that come too late (DURABLE after a RESIGN) are without effect.
+// The other events give 0; ones that come too late (DURABLE after a RESIGN) are without effect, and
+// so are RESIGN and FAILED before a START or after one that was refused.
 int raft_step(struct raft *r, const struct raft_event *event, struct raft_out *out,
               struct diag *diag);
 

@@ -197,6 +197,31 @@ static void what_was_not_committed_is_forgotten(void **state)
     cluster_release(&x);
 }
 
+// The append of a command fails, and so leadership ends before the driver can say how it went.
+static void leadership_may_end_inside_a_command(void **state)
+{
+    for (int accept = 0; accept < 2; accept++) {
+        struct cluster x;
+        cluster_init(&x);
+        struct controller_waiter w = {0};
+        cluster_begin(&x);
+        create(&x, "t");
+        controller_resign(x.controller);
+        if (accept) {
+            controller_accept(x.controller, &x.cmd, x.next_offset + 2);
+            controller_wait(x.controller, &w, x.cmd.wait_offset);
+            assert_null(controller_next_committed(x.controller, x.next_offset + 1000));
+            assert_ptr_equal(controller_next_lost(x.controller), &w);
+        } else {
+            controller_reject(x.controller, &x.cmd);
+        }
+        assert_false(controller_is_active(x.controller));
+        cluster_activate(&x);
+        assert_null(metadata_image_topic(cluster_image(&x), str_from("t")));
+        cluster_release(&x);
+    }
+}
+
 static void replies_wait_for_what_they_were_computed_from(void **state)
 {
     struct cluster x;
@@ -337,6 +362,7 @@ int main(void)
         cmocka_unit_test(a_transaction_left_open_is_aborted),
         cmocka_unit_test(what_is_rejected_did_not_happen),
         cmocka_unit_test(what_was_not_committed_is_forgotten),
+        cmocka_unit_test(leadership_may_end_inside_a_command),
         cmocka_unit_test(replies_wait_for_what_they_were_computed_from),
         cmocka_unit_test(a_controller_that_does_not_lead_says_so),
     };
