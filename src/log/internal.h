@@ -32,7 +32,7 @@ struct log {
     int64_t recovery_point;
     int64_t high_watermark;
     int64_t saving_start_offset; // start offset in the checkpoint that is being written; -1
-    int64_t snapshot_offset; // of the newest producer snapshot of ours that is at no segment's base
+    int64_t snapshot_offset; // of the newest producer snapshot that is known to be on disk; -1
 
     struct epoch_cache epochs;
     struct producer_state producers;

@@ -149,19 +149,14 @@ static int tidy(const struct log *log, const struct listing *l, bool *changed)
 
 static int take_segments(struct log *log, const struct listing *l)
 {
-    int64_t newest_snapshot = -1;
     for (int i = 0; i < l->count; i++) {
         const struct log_file_name *f = &l->files[i];
         if (f->kind == LOG_FILE_LOG)
             log__push_segment(log, segment_new(f->offset));
-        else if (f->kind == LOG_FILE_SNAPSHOT)
-            newest_snapshot = f->offset;
         struct segment *s = log->segment_count > 0 ? log__active(log) : NULL;
         if (f->kind == LOG_FILE_TXN_INDEX && s != NULL && s->base_offset == f->offset)
             s->has_txn_index = true;
     }
-    if (log->segment_count > 0 && newest_snapshot > log__active(log)->base_offset)
-        log->snapshot_offset = newest_snapshot;
     return 0;
 }
 
@@ -578,6 +573,24 @@ int log__drop_snapshots(struct log *log, int64_t above)
     return err;
 }
 
+// Of the snapshots that are at no segment's base, only the newest good one is of use.
+static int drop_other_snapshots(struct log *log, const struct snapshot_list *l)
+{
+    int err = 0;
+    for (int i = 0; i < l->count && err == 0; i++) {
+        char path[FS_PATH_MAX];
+        int64_t offset = l->offsets[i];
+        const struct segment *s = log->segments[log__segment_at(log, offset)];
+        if (offset == log->snapshot_offset || s->base_offset == offset)
+            continue;
+        err = log_file_path(path, log->path, offset, LOG_FILE_SNAPSHOT)
+                  ? small_file_remove(log->env.fs, path)
+                  : ERR_LIMIT;
+        log__note_dir_change(log);
+    }
+    return err;
+}
+
 // Loads the newest good snapshot in [*from, newest] and moves *from to it.
 static int load_newest_snapshot(struct log *log, int64_t newest, int64_t *from)
 {
@@ -590,10 +603,11 @@ static int load_newest_snapshot(struct log *log, int64_t newest, int64_t *from)
             continue;
         err = load_snapshot(log, l.offsets[i]);
         if (err == 1)
-            *from = l.offsets[i];
+            *from = log->snapshot_offset = l.offsets[i];
     }
+    err = err < 0 ? err : drop_other_snapshots(log, &l);
     mem_free(l.offsets);
-    return err < 0 ? err : 0;
+    return err;
 }
 
 int log__rebuild_producers(struct log *log, int64_t recovered_from)
@@ -601,6 +615,7 @@ int log__rebuild_producers(struct log *log, int64_t recovered_from)
     int64_t from = log->segments[0]->base_offset;
     int64_t newest = recovered_from < log->end_offset ? recovered_from : log->end_offset;
     producer_state_clear(&log->producers);
+    log->snapshot_offset = -1;
     int err = log__drop_snapshots(log, log->end_offset);
     if (err == 0)
         err = load_newest_snapshot(log, newest, &from);

@@ -135,8 +135,8 @@ int log_truncate_to(struct log *log, int64_t offset)
 
 static int truncate_fully(struct log *log, int64_t offset)
 {
-    // Old and new life share no offset that a checkpoint could speak for.
-    int err = lower_checkpoints(log, -1, log->segments[0]->base_offset);
+    // Old and new life share no offset that a recovery point could speak for.
+    int err = lower_checkpoints(log, -1, log->start_offset < offset ? log->start_offset : offset);
     while (err == 0 && log->segment_count > 1)
         err = drop_last_segment(log);
     if (err == 0)

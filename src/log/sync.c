@@ -65,7 +65,7 @@ static int note_segments(struct log *log, struct log_sync *s)
 static void note_bases(const struct log *log, struct log_sync *s)
 {
     for (int i = log->segment_count - 1; i > 0; i--) {
-        if (log->segments[i]->base_offset <= log->recovery_point)
+        if (log->segments[i]->base_offset < log->recovery_point)
             return;
         mem_grow(s->bases, s->base_count, s->base_capacity);
         s->bases[s->base_count++] = log->segments[i]->base_offset;
@@ -83,6 +83,13 @@ static void release(struct log_sync *s)
     buf_release(&s->epochs);
     buf_release(&s->snapshot);
     *s = (struct log_sync){0};
+}
+
+// An empty first segment has nothing to tell, and at the base of a later one there is a snapshot.
+static bool needs_snapshot(const struct log *log)
+{
+    return log->snapshot_offset != log->end_offset &&
+           log->end_offset > log__active(log)->base_offset;
 }
 
 int log__sync_begin(struct log *log, bool full, struct log_sync *s)
@@ -106,7 +113,7 @@ int log__sync_begin(struct log *log, bool full, struct log_sync *s)
         log->epochs_writing = true;
         log->epochs_dirty = false;
     }
-    if (full && log->snapshot_offset != log->end_offset && log->end_offset > log->start_offset) {
+    if (full && needs_snapshot(log)) {
         producer_state_snapshot(&log->producers, &s->snapshot);
         s->write_snapshot = true;
     }
@@ -316,7 +323,7 @@ static bool is_settled(const struct log *log)
         if (log->segments[i]->index_unsynced ||
             log->segments[i]->synced_size < log->segments[i]->size)
             return false;
-    return log->snapshot_offset == log->end_offset || log->start_offset == log->end_offset;
+    return !needs_snapshot(log);
 }
 
 int log_close(struct log *log)

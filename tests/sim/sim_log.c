@@ -547,7 +547,7 @@ static void create_part(struct harness *h, struct part *p)
 static void check_bounds(struct harness *h, struct part *p)
 {
     // An owner that wanted to begin again, and was interrupted, asks again.
-    if (p->resetting && log_start_offset(p->log) < log_end_offset(p->log) &&
+    if (p->resetting &&
         !excused(h, log_truncate_fully_and_start_at(p->log, log_end_offset(p->log)), "again"))
         return;
     int64_t start = log_start_offset(p->log), end = log_end_offset(p->log);
