@@ -5,6 +5,7 @@
 // so far. With every round the followers step one further, so that the load of a lost broker falls
 // on all others. Kafka's own placer gives other lists that are as even; no client can tell.
 #include "base/check.h"
+#include "base/err.h"
 #include "controller/internal.h"
 #include "metadata/records.h"
 #include "wire/record/partition_record.h"
@@ -147,11 +148,8 @@ bool placement_make(const struct metadata_image *image, struct prng *prng, int32
                     struct placement *out, struct api_error *e)
 {
     struct ring r = {0};
-    size_t total = (size_t)partition_count * (size_t)replication_factor;
-    int32_t *replicas = arena_new_array(arena, total, int32_t);
-    if (replicas == NULL || !ring_init(&r, image, prng, arena))
-        return api_fail(e, KAFKA_POLICY_VIOLATION,
-                        "Unable to perform excessively large batch operation.");
+    if (!ring_init(&r, image, prng, arena))
+        return api_fail_emit(e, ERR_NOMEM, NULL);
     if (r.in_service == 0)
         return api_fail(e, KAFKA_INVALID_REPLICATION_FACTOR,
                         "Unable to replicate the partition %d time(s): All brokers are currently "
@@ -163,6 +161,10 @@ bool placement_make(const struct metadata_image *image, struct prng *prng, int32
                         "factor of %d cannot be reached because only %d broker(s) are registered or "
                         "some brokers have all their log directories cordoned.",
                         replication_factor, replication_factor, r.count);
+    int32_t *replicas = arena_alloc_array(
+        arena, (size_t)partition_count * (size_t)replication_factor, sizeof *replicas);
+    if (replicas == NULL)
+        return api_fail_emit(e, ERR_NOMEM, NULL);
     int64_t start = (int64_t)prng_below(prng, (uint64_t)r.in_service) + first_partition;
     for (int32_t i = 0; i < partition_count; i++)
         partition_place(&r, start + i, replication_factor,

@@ -24,29 +24,47 @@ static void node_init(struct metadata_node *n, int32_t id, struct uuid incarnati
     arena_init(&n->memory, NODE_MEMORY_MAX);
 }
 
-static void node_add_endpoints(struct metadata_node *n,
+// Copies into the node's memory, or says that there is no room.
+static bool node_copy_str(struct metadata_node *n, struct str from, struct str *to)
+{
+    *to = arena_copy_str(&n->memory, from);
+    return to->data != NULL;
+}
+
+static bool node_add_endpoints(struct metadata_node *n,
                                const struct register_broker_record_broker_endpoint *from, int count)
 {
     struct metadata_endpoint *to = arena_new_array(&n->memory, (size_t)count, struct metadata_endpoint);
-    for (int i = 0; to != NULL && i < count; i++)
-        to[i] = (struct metadata_endpoint){arena_copy_str(&n->memory, from[i].name),
-                                           arena_copy_str(&n->memory, from[i].host), from[i].port,
-                                           from[i].security_protocol};
+    if (to == NULL)
+        return false;
     n->endpoints = to;
-    n->endpoint_count = to != NULL ? count : 0;
+    n->endpoint_count = count;
+    for (int i = 0; i < count; i++) {
+        to[i].port = from[i].port;
+        to[i].security_protocol = from[i].security_protocol;
+        if (!node_copy_str(n, from[i].name, &to[i].name) ||
+            !node_copy_str(n, from[i].host, &to[i].host))
+            return false;
+    }
+    return true;
 }
 
-static void node_add_features(struct metadata_node *n,
+static bool node_add_features(struct metadata_node *n,
                               const struct register_broker_record_broker_feature *from, int count)
 {
     struct metadata_feature_range *to =
         arena_new_array(&n->memory, (size_t)count, struct metadata_feature_range);
-    for (int i = 0; to != NULL && i < count; i++)
-        to[i] = (struct metadata_feature_range){arena_copy_str(&n->memory, from[i].name),
-                                                from[i].min_supported_version,
-                                                from[i].max_supported_version};
+    if (to == NULL)
+        return false;
     n->features = to;
-    n->feature_count = to != NULL ? count : 0;
+    n->feature_count = count;
+    for (int i = 0; i < count; i++) {
+        to[i].min = from[i].min_supported_version;
+        to[i].max = from[i].max_supported_version;
+        if (!node_copy_str(n, from[i].name, &to[i].name))
+            return false;
+    }
+    return true;
 }
 
 static const struct uuid *uuids_copy(struct arena *memory, const struct uuid *from, int count)
@@ -61,6 +79,14 @@ static struct bytes id_key(int32_t id, uint8_t key[4])
 {
     be32_store(key, (uint32_t)id);
     return bytes_of(key, 4);
+}
+
+static int node_too_large(const struct pmap *nodes, struct metadata_node *n, struct diag *diag)
+{
+    diag_set(diag, ERR_LIMIT, "the registration of node %d takes more than %d bytes", n->id,
+             NODE_MEMORY_MAX);
+    nodes->type->unref(n);
+    return ERR_LIMIT;
 }
 
 static void node_put(struct pmap *nodes, struct metadata_node *n)
@@ -78,12 +104,13 @@ static int broker_register(struct metadata_image *image,
                         record->broker_id, (long long)record->broker_epoch);
     struct metadata_broker *b = mem_new(struct metadata_broker);
     node_init(&b->node, record->broker_id, record->incarnation_id);
-    node_add_endpoints(&b->node, record->end_points.items, record->end_points.count);
-    node_add_features(&b->node, record->features.items, record->features.count);
+    if (!node_add_endpoints(&b->node, record->end_points.items, record->end_points.count) ||
+        !node_add_features(&b->node, record->features.items, record->features.count))
+        return node_too_large(&image->brokers, &b->node, diag);
     b->epoch = record->broker_epoch;
     b->register_offset = offset;
-    if (record->rack.data != NULL)
-        b->rack = arena_copy_str(&b->node.memory, record->rack);
+    if (record->rack.data != NULL && !node_copy_str(&b->node, record->rack, &b->rack))
+        return node_too_large(&image->brokers, &b->node, diag);
     b->fenced = record->fenced;
     b->in_controlled_shutdown = record->in_controlled_shutdown;
     b->directory_count = record->log_dirs.count;
@@ -91,6 +118,8 @@ static int broker_register(struct metadata_image *image,
     b->has_cordoned = record->cordoned_log_dirs.count >= 0;
     b->cordoned_count = b->has_cordoned ? record->cordoned_log_dirs.count : 0;
     b->cordoned = uuids_copy(&b->node.memory, record->cordoned_log_dirs.items, b->cordoned_count);
+    if (b->directories == NULL || b->cordoned == NULL)
+        return node_too_large(&image->brokers, &b->node, diag);
     node_put(&image->brokers, &b->node);
     return 0;
 }
@@ -192,6 +221,8 @@ static int broker_change(struct metadata_image *image,
         b->cordoned = uuids_copy(&b->node.memory, record->cordoned_log_dirs.items,
                                  record->cordoned_log_dirs.count);
     }
+    if (b->directories == NULL || b->cordoned == NULL)
+        return node_too_large(&image->brokers, &b->node, diag);
     node_put(&image->brokers, &b->node);
     return 0;
 }
@@ -205,8 +236,10 @@ static int controller_register(struct metadata_image *image,
     struct metadata_controller *c = mem_new(struct metadata_controller);
     node_init(&c->node, record->controller_id, record->incarnation_id);
     // The two records' endpoints and features have the same members.
-    node_add_endpoints(&c->node, (const void *)record->end_points.items, record->end_points.count);
-    node_add_features(&c->node, (const void *)record->features.items, record->features.count);
+    if (!node_add_endpoints(&c->node, (const void *)record->end_points.items,
+                            record->end_points.count) ||
+        !node_add_features(&c->node, (const void *)record->features.items, record->features.count))
+        return node_too_large(&image->controllers, &c->node, diag);
     c->zk_migration_ready = record->zk_migration_ready;
     node_put(&image->controllers, &c->node);
     return 0;

@@ -353,6 +353,29 @@ static void brokers_come_change_and_go(void **state)
     metadata_image_unref(image);
 }
 
+static void a_registration_has_a_maximum(void **state)
+{
+    enum { COUNT = 500000 };
+    struct metadata_image *image = metadata_image_new();
+    struct register_broker_record r;
+    register_broker_record_init(&r);
+    r.broker_id = 1;
+    r.broker_epoch = 1;
+    r.features.items = mem_alloc_array(COUNT, sizeof *r.features.items);
+    r.features.count = COUNT;
+    for (int i = 0; i < COUNT; i++)
+        r.features.items[i].name = str_from("");
+    struct buf value;
+    struct diag diag;
+    buf_init(&value, 8 << 20);
+    assert_int_equal(metadata_record_encode(METADATA_REGISTER_BROKER_RECORD, 4, &r, &value), 0);
+    assert_int_equal(metadata_replay(image, buf_bytes(&value), 1, &diag), ERR_LIMIT);
+    assert_int_equal(metadata_image_broker_count(image), 0);
+    buf_release(&value);
+    mem_free(r.features.items);
+    metadata_image_unref(image);
+}
+
 static void records_that_cannot_be_change_nothing(void **state)
 {
     struct metadata_image *image = metadata_image_new();
@@ -585,6 +608,7 @@ int main(void)
         cmocka_unit_test(a_removed_credential_is_one),
         cmocka_unit_test(objects_kept_as_written_come_and_go),
         cmocka_unit_test(brokers_come_change_and_go),
+        cmocka_unit_test(a_registration_has_a_maximum),
         cmocka_unit_test(records_that_cannot_be_change_nothing),
         cmocka_unit_test(records_that_say_nothing_are_taken),
         cmocka_unit_test(names_that_metrics_cannot_tell_apart),
