@@ -3,6 +3,8 @@
 
 #include "base/check.h"
 #include "broker/partitions.h"
+#include "env/clock.h"
+#include "env/env.h"
 #include "log/commit.h"
 #include "log/log.h"
 #include "wire/errors.h"
@@ -66,12 +68,34 @@ static void raise_high_watermark(struct partition *p, int64_t offset)
     partition_wake_fetches(p);
 }
 
+static void flush_is_due(struct env_timer *timer)
+{
+    struct partition *p = container_of(timer, struct partition, flush_timer);
+    if (p->state == PARTITION_ONLINE)
+        log_committer_add(p->owner->committer, p->log);
+}
+
+static void consider_flush(struct partition *p)
+{
+    struct env *env = p->owner->env;
+    int64_t unsynced = log_end_offset(p->log) - log_durable_offset(p->log);
+    if (unsynced >= p->config.flush_messages) {
+        log_committer_add(p->owner->committer, p->log);
+    } else if (p->config.flush_ms < INT64_MAX / 1000000 && !env_timer_is_set(&p->flush_timer)) {
+        p->flush_timer.fire = flush_is_due;
+        env_timer_set(env->timers, &p->flush_timer,
+                      env_mono_ns(env->clock) + p->config.flush_ms * INT64_C(1000000));
+    }
+}
+
 void partition_appended(struct partition *p)
 {
-    if (p->config.write_caching)
+    if (p->config.write_caching) {
+        consider_flush(p);
         raise_high_watermark(p, log_end_offset(p->log));
-    else
+    } else {
         log_committer_add(p->owner->committer, p->log);
+    }
     partitions_touch(p->owner);
 }
 
@@ -88,6 +112,7 @@ void partition_durable(struct partition *p, int64_t offset)
 
 void partition_end_waits(struct partition *p, int kafka_error)
 {
+    env_timer_cancel(p->owner->env->timers, &p->flush_timer);
     struct list_node *node;
     while ((node = list_pop(&p->append_waits)) != NULL) {
         struct append_wait *wait = container_of(node, struct append_wait, node);

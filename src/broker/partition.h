@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/uuid.h"
 #include "config/topic_config.h"
+#include "env/timer.h"
 
 struct log;
 struct log_dir;
@@ -42,6 +43,7 @@ struct partition {
     int64_t high_watermark;            // only grows while the partition is open
     struct list append_waits;          // struct append_wait by offset
     struct list fetch_waits;           // struct fetch_wait, no order
+    struct env_timer flush_timer;      // flush.ms, while write.caching leaves something unsynced
 };
 
 // Somebody who waits until the high watermark has reached an offset.
@@ -77,8 +79,8 @@ void partition_cancel_fetch(struct fetch_wait *wait);
 // Lets everybody who waits for data look again.
 void partition_wake_fetches(struct partition *p);
 
-// After bytes were appended: moves the high watermark where caching is allowed, else hands the log to
-// the committer.
+// After bytes were appended: hands the log to the committer; where caching is allowed it moves the high
+// watermark at once instead, and leaves syncing to flush.messages and flush.ms, as Kafka does.
 void partition_appended(struct partition *p);
 
 // The log became durable up to `offset` (the committer's callback ends here).
