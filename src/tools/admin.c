@@ -408,7 +408,7 @@ int admin_topic_grow(struct driver *d, struct str name, int32_t partition_count,
     return err;
 }
 
-int admin_configs_alter(struct driver *d, enum config_resource type, struct str name, int32_t node,
+int admin_configs_alter(struct driver *d, enum admin_resource type, struct str name, int32_t node,
                         const struct admin_config_change *changes, int count,
                         struct admin_result *out)
 {

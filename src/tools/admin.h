@@ -15,7 +15,7 @@
 struct driver;
 
 // Kinds of resources that have configurations. FROZEN by the protocol.
-enum config_resource {
+enum admin_resource {
     RESOURCE_TOPIC = 2,
     RESOURCE_BROKER = 4,
     RESOURCE_BROKER_LOGGER = 8,
@@ -24,7 +24,7 @@ enum config_resource {
 };
 
 // Where the value of a configuration comes from. FROZEN by the protocol.
-enum config_source {
+enum admin_source {
     SOURCE_UNKNOWN = 0,
     SOURCE_TOPIC = 1,
     SOURCE_BROKER = 2,
@@ -118,6 +118,6 @@ struct admin_config_change {
 };
 
 // `node` is CLIENT_NODE_ANY, but for a broker's own resources its id.
-int admin_configs_alter(struct driver *d, enum config_resource type, struct str name, int32_t node,
+int admin_configs_alter(struct driver *d, enum admin_resource type, struct str name, int32_t node,
                         const struct admin_config_change *changes, int count,
                         struct admin_result *out);

@@ -13,7 +13,7 @@
 enum { CHANGES_MAX = 256 };
 
 // "topic orders", "broker 1", "broker default".
-static int find_resource(struct tool *t, enum config_resource *type, struct str *name)
+static int find_resource(struct tool *t, enum admin_resource *type, struct str *name)
 {
     const char *kind = t->flags.args[0];
     *name = str_from(t->flags.args[1]);
@@ -28,7 +28,7 @@ static int find_resource(struct tool *t, enum config_resource *type, struct str 
     return EXIT_OK;
 }
 
-static int resource_failed(struct tool *t, enum config_resource type, struct str name, int16_t code,
+static int resource_failed(struct tool *t, enum admin_resource type, struct str name, int16_t code,
                            struct str message)
 {
     char what[300];
@@ -59,7 +59,7 @@ static const struct column config_columns[] = {
 
 static int describe_run(struct tool *t)
 {
-    enum config_resource type;
+    enum admin_resource type;
     struct str name;
     int status = find_resource(t, &type, &name);
     if (status == EXIT_OK)
@@ -156,7 +156,7 @@ static int collect_changes(struct tool *t, struct admin_config_change *changes, 
 
 static int alter_run(struct tool *t)
 {
-    enum config_resource type;
+    enum admin_resource type;
     struct str name;
     struct admin_config_change changes[CHANGES_MAX];
     int count;

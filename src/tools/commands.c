@@ -15,6 +15,11 @@ const struct command *const commands[] = {
     &command_cluster_info,
     &command_config_describe,
     &command_config_alter,
+    &command_storage_format,
+    &command_storage_info,
+    &command_storage_random_uuid,
+    &command_log_dump,
+    &command_completion,
     &command_version,
     NULL,
 };
@@ -26,9 +31,11 @@ const struct command *const aliases[] = {
     &alias_console_consumer,
     &alias_console_producer,
     &alias_delete_records,
+    &alias_dump_log,
     &alias_get_offsets,
     &alias_log_dirs,
     &alias_server_start,
+    &alias_storage,
     &alias_topics,
     NULL,
 };

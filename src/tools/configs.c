@@ -8,14 +8,14 @@
 #include "tools/common.h"
 #include "wire/api_keys.h"
 
-int32_t config_node(enum config_resource type, struct str name)
+int32_t config_node(enum admin_resource type, struct str name)
 {
     int32_t id;
     bool broker = type == RESOURCE_BROKER || type == RESOURCE_BROKER_LOGGER;
     return broker && str_parse_i32(name, &id) ? id : CLIENT_NODE_ANY;
 }
 
-int configs_prepare(struct tool *t, enum config_resource type, struct str name)
+int configs_prepare(struct tool *t, enum admin_resource type, struct str name)
 {
     int32_t node = config_node(type, name);
     if (node == CLIENT_NODE_ANY)
@@ -28,7 +28,7 @@ int configs_prepare(struct tool *t, enum config_resource type, struct str name)
     return EXIT_OK;
 }
 
-int configs_read(struct driver *d, enum config_resource type, struct str name, bool synonyms,
+int configs_read(struct driver *d, enum admin_resource type, struct str name, bool synonyms,
                  struct client_answer *out)
 {
     struct describe_configs_request_describe_configs_resource resource;

@@ -11,6 +11,7 @@
 #include "env/clock.h"
 #include "env/env.h"
 #include "env/net.h"
+#include "rpc/client.h"
 #include "tools/tool.h"
 #include "wire/api_keys.h"
 #include "wire/errors.h"

@@ -258,12 +258,21 @@ static int parse_short(struct flags *f, struct reader *r, const char *word, stru
     return 0;
 }
 
+// Whether "-name" is short flags. With abbreviations it may also be a long one with one dash, which
+// then goes first, as Java's parser has it.
 static bool is_short(const struct flags *f, const struct reader *r, const char *word)
 {
+    char name[3] = {'-', word[1], '\0'};
     if (word[1] == '-')
         return false;
-    char name[3] = {'-', word[1], '\0'};
-    return r->mode == FLAGS_STRICT || find_exact(f, str_from(name)) >= 0;
+    if (r->mode == FLAGS_STRICT || word[2] == '\0')
+        return r->mode == FLAGS_STRICT || find_exact(f, str_from(name)) >= 0;
+    char long_name[NAME_MAX_SIZE + 2];
+    snprintf(long_name, sizeof long_name, "-%.*s", (int)strcspn(word, "="), word);
+    bool is_long = find_exact(f, str_from(long_name)) >= 0;
+    for (int i = 0; i < f->def_count; i++)
+        is_long = is_long || has_prefix(&f->defs[i], str_from(long_name));
+    return !is_long && find_exact(f, str_from(name)) >= 0;
 }
 
 static int parse_all(struct flags *f, struct reader *r, struct diag *diag)

@@ -90,7 +90,7 @@ static const struct flag_def configs_flags[] = {
 
 // What is described or altered.
 struct entity {
-    enum config_resource type;
+    enum admin_resource type;
     const char *plural;   // "topics"
     const char *singular; // "topic"
     int8_t source;        // of what was set for it

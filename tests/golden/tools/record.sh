@@ -46,6 +46,7 @@ run() {
     local name=$1 tool=$2
     shift 2
     [[ $name =~ $only ]] || return 0
+    [ -z "${CASE_FILE:-}" ] || echo "$name" > "$CASE_FILE"
     if [ -n "${CHITIN_BIN:-}" ]; then
         printf '%s' "$stdin" | timeout 60 "$CHITIN_BIN/$tool" "$@" > "$TMP/out" 2> "$TMP/err"
     else
@@ -59,6 +60,7 @@ run() {
         echo "-- stderr"
         cat "$TMP/err"
         echo "-- exit $status"
-    } | sed "s#$BOOTSTRAP#127.0.0.1:9092#g; s#$TMP#/tmp/x#g" > "$out/$name.txt"
+    } | sed -E "s#$BOOTSTRAP#127.0.0.1:9092#g; s#$TMP#/tmp/x#g; /^SLF4J:/d;
+        s#(TopicId: |Cluster ID: )[A-Za-z0-9_-]{22}#\\1ID#" > "$out/$name.txt"
 }
 . "$here/cases.sh"
