@@ -306,6 +306,25 @@ def test_connections_per_address(warm):
     b.stop()
 
 
+def test_an_override_for_one_address(own_broker):
+    b = own_broker(overrides=["max.connections.per.ip=0", "max.connections.per.ip.overrides="
+                              "10.0.0.1:9,127.0.0.1:2"]).start()
+    deadline = time.monotonic() + 5  # the connection that found it ready may still count
+    while time.monotonic() < deadline:
+        try:
+            ask_versions(b)
+            break
+        except (AssertionError, OSError):
+            time.sleep(0.02)
+    with many(b, 2) as peers:
+        for s in peers:
+            s.sendall(request(API_VERSIONS, 0, 1))
+            answer(s)
+        with connect(b) as s:
+            assert is_closed(s)
+    b.stop()
+
+
 def test_connection_limit_lets_others_wait(warm):
     b = warm("max.connections=3")
     with many(b, 3) as peers:
