@@ -77,10 +77,10 @@ int64_t controller_session_deadline_ms(const struct controller *c)
 void controller_fence_stale(struct controller *c, struct controller_command *cmd)
 {
     cmd->atomic = false;
-    if (cmd->image == NULL || controller_session_deadline_ms(c) > cmd->input.now_ms)
+    const struct broker_session *oldest = cmd->image != NULL ? session_oldest(c) : NULL;
+    if (oldest == NULL || oldest->contact_ms + c->session_timeout_ms > cmd->input.now_ms)
         return;
-    const struct metadata_broker *b =
-        metadata_image_broker(c->image, session_oldest(c)->broker_id);
+    const struct metadata_broker *b = metadata_image_broker(c->image, oldest->broker_id);
     struct diag diag;
     trace_warn(c->trace, "controller", "broker %d was not heard for %lld ms and is fenced",
                b->node.id, (long long)c->session_timeout_ms);

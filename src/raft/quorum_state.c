@@ -64,7 +64,7 @@ static int voters_read(const json_t *root, struct quorum_state *s, struct diag *
                         json_array_size(voters), QUORUM_VOTERS_MAX);
     for (size_t i = 0; i < json_array_size(voters); i++) {
         const json_t *voter = json_array_get(voters, i);
-        int64_t id;
+        int64_t id = 0;
         if (!json_is_object(voter) || json_object_size(voter) != 1)
             return diag_set(diag, ERR_CORRUPT, "quorum-state: a voter is not {\"voterId\": id}");
         int err = integer_read(voter, "voterId", 0, INT32_MAX, &id, diag);
@@ -87,7 +87,7 @@ static int directory_read(const json_t *root, struct quorum_state *s, struct dia
 
 static int state_read(const json_t *root, struct quorum_state *s, struct diag *diag)
 {
-    int64_t version, leader, epoch, voted, applied;
+    int64_t version = 0, leader = 0, epoch = 0, voted = 0, applied = 0;
     if (!json_is_object(root))
         return diag_set(diag, ERR_CORRUPT, "quorum-state is not a JSON object");
     int err = integer_read(root, "data_version", 0, INT16_MAX, &version, diag);

@@ -49,10 +49,11 @@ static void create_one(struct cluster *x, const char *name, int32_t partitions)
 static const struct create_topics_response_creatable_topic_configs *
 config_named(const struct create_topics_response_creatable_topic_result *r, const char *name)
 {
-    for (int32_t i = 0; i < r->configs.count; i++)
-        if (str_is(r->configs.items[i].name, name))
-            return &r->configs.items[i];
-    return NULL;
+    int32_t at = 0;
+    while (at < r->configs.count && !str_is(r->configs.items[at].name, name))
+        at++;
+    assert_true(at < r->configs.count);
+    return &r->configs.items[at];
 }
 
 static void records_are_kafkas(void **state)
