@@ -181,6 +181,9 @@ static void partition_free(struct partitions *ps, struct partition *p)
     while (list_pop(&p->fetch_waits) != NULL)
         ;
     map_remove(&ps->map, &p->map_node);
+    // Its log lives on: a last sync when it is closed, or one that is under way, must not call here.
+    if (p->log != NULL)
+        log_set_owner(p->log, NULL, NULL);
     p->magic = 0;
     mem_free(p->topic);
     mem_free(p);

@@ -199,6 +199,20 @@ def test_sigterm_leaves_a_clean_folder(own_broker, topic):
     b.stop()
 
 
+def test_sigterm_with_records_in_the_cache(own_broker, topic):
+    """The last sync of a log happens when nobody waits for it any more."""
+    b = own_broker().start()
+    clients.create_topic(b.bootstrap, topic, 4, {"write.caching": "true"})
+    for partition in range(4):
+        Confluent.produce(b.bootstrap, topic, [(None, b"x" * 1000, [])] * 100, partition=partition)
+    b.stop()
+    assert " bug: " not in b.log()
+    b.start()
+    for partition in range(4):
+        assert len(Confluent.consume(b.bootstrap, topic, 100, partition=partition)) == 100
+    b.stop()
+
+
 def test_sigterm_finishes_what_is_in_flight(own_broker, topic):
     """Every produce that the broker took before the signal is answered, or was never taken."""
     b = own_broker().start()
