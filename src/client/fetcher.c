@@ -525,9 +525,11 @@ static void no_leader(struct partition *p, int64_t now_ms)
     const struct topology_topic *topic =
         topology_topic(client_topology(p->fetcher->client), str_from(p->topic));
     int16_t code = KAFKA_LEADER_NOT_AVAILABLE;
-    if (topic != NULL && topic->error != 0)
+    if (topic == NULL)
+        return; // not answered yet
+    if (topic->error != 0)
         code = topic->error;
-    else if (topic != NULL && p->index >= topic->partition_count)
+    else if (p->index >= topic->partition_count)
         code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     if (code == KAFKA_UNKNOWN_TOPIC_OR_PARTITION || !kafka_error_is_retriable(code))
         partition_end(p, FETCH_FAILED, code, 0);
@@ -669,6 +671,7 @@ static void batch_leave(struct answer *a)
 {
     struct partition *p = a->partition;
     int64_t next = batch_last_offset(&a->iter.header) + 1;
+    next = next < p->stop_offset ? next : p->stop_offset;
     p->read_offset = next > p->read_offset ? next : p->read_offset;
     a->in_batch = false;
 }
