@@ -125,5 +125,6 @@ void checkpoint_format_begin(struct buf *out, int count)
 
 void checkpoint_format_entry(struct buf *out, struct str topic, int32_t partition, int64_t offset)
 {
-    buf_printf(out, "%.*s %" PRId32 " %" PRId64 "\n", STR_ARG(topic), partition, offset);
+    buf_append_str(out, topic);
+    buf_printf(out, " %" PRId32 " %" PRId64 "\n", partition, offset);
 }

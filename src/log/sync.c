@@ -35,8 +35,6 @@ static int note_indexes(struct log *log, struct segment *segment, struct log_syn
             err = entry_file_flush(indexes[i]);
     for (int i = 0; i < 3 && err == 0; i++)
         add_file(s, indexes[i]->ref);
-    if (err == 0)
-        segment->index_unsynced = false;
     return err;
 }
 
@@ -59,6 +57,9 @@ static int note_segments(struct log *log, struct log_sync *s)
         s->segments[s->segment_count++] = (struct log_sync_segment){
             .base_offset = segment->base_offset, .size = segment->size, .cuts = segment->cuts};
     }
+    // Only now that nothing can stand in the way: what is entered from here on is for the next sync.
+    for (int i = log__segment_at(log, from - 1); s->full && i < log->segment_count; i++)
+        log->segments[i]->index_unsynced = false;
     return 0;
 }
 

@@ -6,6 +6,8 @@
 //
 // Input: byte 0: bit 0 clean stop, bits 1-3 recovery point; then files, each a kind byte, a two-byte
 // big-endian length and the contents.
+#include <stdio.h>
+
 #include "base/check.h"
 #include "base/err.h"
 #include "fuzz.h"
@@ -25,9 +27,9 @@ static const char *const names[] = {
 
 static void write_file(struct env_fs *fs, const char *name, struct bytes contents)
 {
-    char path[FS_PATH_MAX] = "/d/t-0/";
+    char path[FS_PATH_MAX];
     struct fs_file *file;
-    strcat(path, name);
+    snprintf(path, sizeof path, "/d/t-0/%s", name);
     check(fs_open(fs, path, FS_WRITE | FS_CREATE | FS_TRUNCATE, &file) == 0);
     if (contents.size > 0)
         check(fs_file_write(file, contents.data, contents.size, 0) == 0);
