@@ -27,7 +27,8 @@ def binary():
 class Broker:
     """chitin server on a folder. start() waits until it answers; the folder survives stop()."""
 
-    def __init__(self, folder, port=None, overrides=()):
+    def __init__(self, folder, port=None, overrides=(), program=None):
+        self.program = program or binary()
         self.folder = Path(folder)
         self.port = port or free_port()
         self.overrides = list(overrides)
@@ -41,7 +42,7 @@ class Broker:
     def command(self):
         settings = [f"listeners=PLAINTEXT://127.0.0.1:{self.port}", f"log.dirs={self.folder}",
                     *self.overrides]
-        command = [binary(), "server"]
+        command = [self.program, "server"]
         for setting in settings:
             command += ["--override", setting]
         return command

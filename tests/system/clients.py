@@ -20,7 +20,8 @@ WAIT_SECONDS = 20
 @functools.lru_cache(maxsize=4)
 def admin(bootstrap):
     """Kept, since an admin client that nobody holds drops what it was asked."""
-    return AdminClient({"bootstrap.servers": bootstrap})
+    # Quiet: it would tell of every broker that a test stops.
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
 
 
 def create_topic(bootstrap, name, partitions=1, config=None):

@@ -10,6 +10,7 @@ nothing reordered, nothing doubled. Prints its seed.
 
 import argparse
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -19,7 +20,7 @@ from pathlib import Path
 import confluent_kafka
 
 import clients
-from broker import Broker
+from broker import Broker, binary
 
 TOPIC = "kill9"
 
@@ -102,7 +103,9 @@ def compare(numbers, acknowledged):
 def run(folder, rounds, partitions=50, seed=0, say=print):
     """Returns the list of what is wrong."""
     rng = random.Random(seed)
-    broker = Broker(folder).start()
+    # A copy, so that a build meanwhile takes nothing away.
+    program = shutil.copy(binary(), Path(folder).parent / "chitin")
+    broker = Broker(folder, program=str(program)).start()
     problems = []
     try:
         clients.create_topic(broker.bootstrap, TOPIC, partitions)
