@@ -668,6 +668,13 @@ static void step_truncate(struct harness *h, struct part *p)
     } else if (p->acknowledged > offset) {
         p->acknowledged = offset;
     }
+    // When the batch around the log start goes, the log begins again: a full truncation, too.
+    for (int i = 0; i < p->sent_count && !fully; i++)
+        if (p->sent[i].base_offset < start && p->sent[i].last_offset >= start &&
+            p->sent[i].last_offset >= offset) {
+            p->resetting = true;
+            p->acknowledged = 0;
+        }
     // A target inside a batch takes the whole batch.
     for (int i = 0; i < p->sent_count && !fully; i++)
         if (p->sent[i].base_offset < offset && p->sent[i].last_offset >= offset &&
