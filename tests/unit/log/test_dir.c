@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "log/commit.h"
+#include "log/dir.h"
+#include "testing.h"
+
+static struct log_dir *open_dir(struct world *w)
+{
+    struct log_dir_args args = {.env = &w->shard.env, .path = "/data/log"};
+    struct log_dir *dir = NULL;
+    struct diag diag;
+    assert_int_equal(log_dir_open(&args, &dir, &diag), 0);
+    return dir;
+}
+
+static struct log *create_log(struct world *w, struct log_dir *dir, int32_t partition)
+{
+    struct log_args args;
+    struct log *log;
+    struct diag diag;
+    log_dir_create_args(dir, str_from("t"), partition, uuid_from_halves(7, 7), &w->args.config, &args);
+    assert_int_equal(log_create(&args, &log, &diag), 0);
+    log_dir_add(dir, log);
+    return log;
+}
+
+static void acknowledged_is_what_a_commit_made_durable(void **state)
+{
+    struct world w;
+    struct group_commit_stats stats;
+    world_init(&w);
+    struct log_dir *dir = open_dir(&w);
+    struct log_committer *committer = group_commit_new(&w.shard.env);
+    for (int32_t p = 0; p < 3; p++) {
+        struct log *log = create_log(&w, dir, p);
+        append_plain(log, 2, 10, 1000);
+        log_committer_add(committer, log);
+        log_committer_add(committer, log);
+        assert_int_equal(log_durable_offset(log), 0);
+    }
+    sim_run_works(&w.sim);
+    for (int32_t p = 0; p < 3; p++)
+        assert_int_equal(log_durable_offset(log_dir_find(dir, str_from("t"), p)), 2);
+    group_commit_get_stats(committer, &stats);
+    assert_int_equal(stats.groups, 1); // one group for all that came in one turn
+    assert_int_equal(stats.logs, 3);
+    group_commit_free(committer);
+    log_dir_free(dir);
+    world_release(&w);
+}
+
+static void a_clean_stop_is_remembered_once(void **state)
+{
+    struct world w;
+    struct log_dir_scan scan;
+    struct diag diag;
+    world_init(&w);
+    struct log_dir *dir = open_dir(&w);
+    assert_true(log_dir_is_empty(dir));
+    assert_null(log_dir_meta(dir));
+    assert_int_equal(log_dir_write_meta(dir, 4, str_from("c"), uuid_from_halves(9, 9), &diag), 0);
+    append_plain(create_log(&w, dir, 0), 3, 10, 1000);
+    assert_int_equal(log_dir_close(dir, 12, &diag), 0);
+    log_dir_free(dir);
+    sim_fs_restart(w.fs, SIM_CRASH_ALL); // the power fails right after
+
+    dir = open_dir(&w);
+    assert_int_equal(log_dir_meta(dir)->node_id, 4);
+    assert_int_equal(log_dir_scan(dir, &scan, &diag), 0);
+    assert_true(scan.clean);
+    assert_int_equal(scan.broker_epoch, 12);
+    assert_int_equal(scan.count, 1);
+    assert_int_equal(scan.partitions[0].recovery_point, 3);
+    assert_true(uuid_equal(scan.partitions[0].topic_id, uuid_from_halves(7, 7)));
+    struct log_args args;
+    struct log *log;
+    log_dir_partition_args(dir, &scan, &scan.partitions[0], &w.args.config, &args);
+    assert_int_equal(log_open(&args, &log, &diag), 0);
+    assert_int_equal(sim_fs_open_count(w.fs), 1); // only .lock
+    log_dir_add(dir, log);
+    assert_int_equal(append_plain(log, 1, 10, 1000), 3);
+    log_dir_scan_release(&scan);
+    assert_int_equal(log_dir_scan(dir, &scan, &diag), 0);
+    assert_false(scan.clean);
+    log_dir_scan_release(&scan);
+    log_dir_free(dir);
+    world_release(&w);
+}
+
+static void a_directory_has_one_user(void **state)
+{
+    struct world w;
+    struct log_dir_args args;
+    struct log_dir *second;
+    struct diag diag;
+    world_init(&w);
+    struct log_dir *dir = open_dir(&w);
+    args = (struct log_dir_args){.env = &w.shard.env, .path = "/data/log"};
+    assert_int_equal(log_dir_open(&args, &second, &diag), ERR_BUSY);
+    assert_non_null(strstr(diag.text, "/data/log/.lock"));
+    log_dir_free(dir);
+    world_release(&w);
+}
+
+static int count_entry(void *context, const char *name, enum fs_kind kind)
+{
+    *(int *)context += kind == FS_KIND_DIR;
+    return 0;
+}
+
+static int count_dirs(struct world *w)
+{
+    int count = 0;
+    assert_int_equal(fs_list(w->args.fs, "/data/log", count_entry, &count), 0);
+    return count;
+}
+
+static void a_deleted_partition_goes_later(void **state)
+{
+    struct world w;
+    world_init(&w);
+    w.args.config.file_delete_delay_ms = 1000;
+    struct log_dir *dir = open_dir(&w);
+    struct log *log = create_log(&w, dir, 0);
+    append_plain(log, 1, 10, 1000);
+    assert_int_equal(log_dir_delete_log(dir, log), 0);
+    assert_null(log_dir_find(dir, str_from("t"), 0));
+    assert_int_equal(count_dirs(&w), 1);
+    create_log(&w, dir, 0); // the name is free at once
+    assert_int_equal(count_dirs(&w), 2);
+    sim_run_for(&w.sim, 900 * INT64_C(1000000));
+    assert_int_equal(count_dirs(&w), 2);
+    sim_run_for(&w.sim, 200 * INT64_C(1000000));
+    assert_int_equal(count_dirs(&w), 1);
+    log_dir_free(dir);
+    world_release(&w);
+}
+
+static void note_error(struct log_dir *dir, void *owner, int err, const char *why)
+{
+    *(int *)owner = err;
+}
+
+static void a_failed_sync_takes_the_directory_offline(void **state)
+{
+    struct world w;
+    struct log_dir *dir;
+    struct diag diag;
+    struct log_append_info info;
+    struct buf batch;
+    int err = 0;
+    world_init(&w);
+    struct log_dir_args args = {.env = &w.shard.env, .path = "/data/log", .owner = &err,
+                                .on_offline = note_error};
+    assert_int_equal(log_dir_open(&args, &dir, &diag), 0);
+    struct log_committer *committer = group_commit_new(&w.shard.env);
+    struct log *log = create_log(&w, dir, 0), *other = create_log(&w, dir, 1);
+    append_plain(log, 1, 10, 1000);
+    sim_fs_fail_at(w.fs, 1, SIM_OP_SYNC, ERR_IO, false);
+    log_committer_add(committer, log);
+    sim_run_works(&w.sim);
+    assert_int_equal(err, ERR_IO);
+    assert_int_equal(log_durable_offset(log), 0);
+    uint64_t syncs = sim_fs_count(w.fs, SIM_OP_SYNC);
+    log_committer_add(committer, log); // never tried again
+    log_committer_add(committer, other);
+    sim_run_works(&w.sim);
+    assert_int_equal(sim_fs_count(w.fs, SIM_OP_SYNC), syncs);
+    make_batch(&batch, 1, 10, 1000, -1, -1, -1, 0);
+    assert_int_equal(append_batch(other, &batch, &info), ERR_OFFLINE);
+    group_commit_free(committer);
+    log_dir_free(dir);
+    world_release(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(acknowledged_is_what_a_commit_made_durable),
+        cmocka_unit_test(a_clean_stop_is_remembered_once),
+        cmocka_unit_test(a_directory_has_one_user),
+        cmocka_unit_test(a_deleted_partition_goes_later),
+        cmocka_unit_test(a_failed_sync_takes_the_directory_offline),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
