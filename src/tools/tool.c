@@ -76,10 +76,10 @@ static void program_help(struct buf *out)
                          "Usage:\n  chitin COMMAND [FLAGS] [ARGUMENTS]\n\nCommands:\n");
     command_list(out, "");
     buf_append_text(out,
-                    "\nFirst steps, in three terminals:\n"
+                    "\nFirst steps, the server in a terminal of its own:\n"
                     "  chitin server\n"
-                    "  chitin consume greetings\n"
                     "  echo hello | chitin produce greetings\n"
+                    "  chitin consume greetings\n"
                     "\n'chitin COMMAND --help' explains a command. The broker is found by\n"
                     "-b HOST:PORT, else by CHITIN_BOOTSTRAP, else at 127.0.0.1:9092.\n");
 }
