@@ -70,6 +70,9 @@ int os__resolve(const char *host, uint16_t port, int flags, struct addrinfo **ou
     };
     snprintf(service, sizeof service, "%u", (unsigned)port);
     int result = getaddrinfo(host, service, &hints, out);
+    // A system without /etc/hosts, a small container for example, still has itself (RFC 6761).
+    if (result != 0 && strcmp(host, "localhost") == 0)
+        result = getaddrinfo("127.0.0.1", service, &hints, out);
     if (result == 0)
         return 0;
     const char *why = result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result);

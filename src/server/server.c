@@ -209,9 +209,20 @@ static int start_node(struct server *s, struct diag *diag)
     return err == ERR_OK ? node_start(s->node, diag) : err;
 }
 
+// Who the node is when nothing says so, for whoever asks for its configuration.
+static void show_identity(struct server *s)
+{
+    char id[16];
+    snprintf(id, sizeof id, "%d", s->node_config.node_id);
+    config_set_fallback(s->config, "node.id", id);
+    config_set_fallback(s->config, "process.roles", "broker,controller");
+}
+
 static int start(struct server *s, struct diag *diag)
 {
     int err = node_config_resolve(&s->node_config, s->config, diag);
+    if (err == ERR_OK)
+        show_identity(s);
     if (err == ERR_OK && (!s->node_config.is_broker || !s->node_config.is_controller))
         err = diag_set(diag, ERR_UNSUPPORTED,
                        "process.roles must be \"broker,controller\": a node that is only one of them "

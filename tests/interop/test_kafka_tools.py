@@ -109,7 +109,7 @@ def test_our_files_in_their_dump(kafka_tool, own_broker, topic):
     assert "isvalid: false" not in out and "isvalid: true" in out
     for codec in clients.CODECS:
         assert f"compresscodec: {codec}" in out
-    assert re.search(r"producerId: \d+ producerEpoch: 0 sequence: 0", out)
+    assert re.search(r"baseSequence: 0 lastSequence: 0 producerId: \d+ producerEpoch: 0", out)
     for suffix in ("index", "timeindex", "snapshot"):
         for file in sorted(folder.glob(f"*.{suffix}")):
             text = kafka_tool(DUMP, "--files", str(file), "--index-sanity-check"

@@ -12,7 +12,7 @@ import pytest
 
 import clients
 from broker import binary, free_port
-from clients import Confluent
+from clients import Confluent, Kcat
 
 
 def tree(folder):
@@ -57,7 +57,7 @@ def test_properties_file(tmp_path, own_broker):
                     "node.id=7\n"
                     "controller.quorum.voters=7@localhost:9093\n"
                     f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:0\n"
-                    f"advertised.listeners=PLAINTEXT://localhost:{port}\n"
+                    f"advertised.listeners=PLAINTEXT://127.0.0.2:{port}\n"
                     "controller.listener.names=CONTROLLER\n"
                     "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n"
                     "num.network.threads=3\nnum.io.threads=16\n"
@@ -66,10 +66,10 @@ def test_properties_file(tmp_path, own_broker):
     b = own_broker(port=port)
     b.command = lambda: [binary(), "server", str(file), "--override", "num.partitions=5"]
     b.start()
-    Confluent.produce(b.bootstrap, "auto", [(None, b"x", [])])
+    Kcat.run(b.bootstrap, "-L", "-t", "auto")  # creates it
     metadata = clients.admin(b.bootstrap).list_topics(timeout=10)
     assert len(metadata.topics["auto"].partitions) == 5
-    assert str(metadata.brokers[7]) == f"localhost:{port}/7"
+    assert str(metadata.brokers[7]) == f"127.0.0.2:{port}/7"
     assert "num.io.threads" in b.log() and "num.network.threads" not in b.log()
     assert "zookeeper.connect" in b.log()
     assert "did you mean num.partitions?" in b.log()
@@ -229,6 +229,9 @@ def test_sigterm_finishes_what_is_in_flight(own_broker, topic):
         producer.produce(topic, b"%d" % i, on_delivery=delivered)
         producer.poll(0)
         if i == 1500:
+            deadline = time.monotonic() + 10
+            while answers["good"] == 0 and time.monotonic() < deadline:
+                producer.poll(0.01)
             b.signal(signal.SIGTERM)
     producer.flush(10)
     assert b.wait() == 0
