@@ -342,7 +342,7 @@ static int open_log(struct quorum *q, struct diag *diag)
                         &args);
     // Every segment is scanned at every start: what is read here decides about everything else.
     args.clean = false;
-    args.recovery_point = 0;
+    args.recovery_point = -1;
     int err = complete_directory(q, &args);
     if (err != ERR_OK)
         return diag_set(diag, err, "cannot prepare the metadata log in %s: %s", args.dir_path,

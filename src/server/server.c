@@ -278,6 +278,9 @@ static int run(struct server *s)
 static void release(struct server *s)
 {
     node_free(s->node);
+    // Messages that are still under way belong to themselves now, and end when they arrive.
+    while (s->loop != NULL && os_loop_step(s->loop, false))
+        ;
     storage_close(&s->storage);
     if (s->signals != NULL)
         os_signals_free(s->signals);
