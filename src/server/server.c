@@ -40,25 +40,6 @@ struct server {
     int exit_status;
 };
 
-static const char usage[] =
-    "Usage: chitin server [FILE] [--override KEY=VALUE]...\n"
-    "\n"
-    "Starts a broker. FILE is a server.properties as Apache Kafka's; without one the broker keeps its\n"
-    "data in ./chitin-data and listens on 127.0.0.1:9092. An empty data directory is formatted.\n"
-    "\n"
-    "Options:\n"
-    "  --override KEY=VALUE  sets one property; wins over FILE; may be repeated\n"
-    "  -h, --help            this text\n"
-    "\n"
-    "Examples:\n"
-    "  chitin server\n"
-    "  chitin server /etc/kafka/server.properties\n"
-    "  chitin server --override listeners=PLAINTEXT://0.0.0.0:9092 --override num.partitions=4\n"
-    "\n"
-    "SIGTERM stops it in order: what is in flight is finished, and the next start needs no recovery.\n"
-    "A second SIGTERM stops it at once; nothing that was acknowledged is lost then either.\n"
-    "Exit status: 0 stopped in order, 1 failed, 2 usage.\n";
-
 // --- Configuration ---
 
 static int load_file(struct server *s, const char *path, struct diag *diag)
@@ -98,10 +79,7 @@ static int read_arguments(struct server *s, int argc, char **argv)
     const char *file = NULL;
     for (int i = 1; i < argc; i++) {
         int err = ERR_OK;
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(usage, stdout);
-            return 1 + 0;
-        } else if (strcmp(argv[i], "--override") == 0 && i + 1 < argc) {
+        if (strcmp(argv[i], "--override") == 0 && i + 1 < argc) {
             err = config_override(s->config, argv[++i], &diag);
         } else if (strncmp(argv[i], "--override=", 11) == 0) {
             err = config_override(s->config, argv[i] + 11, &diag);

@@ -5,7 +5,8 @@
 #pragma once
 
 // Runs the command; argv[0] is "server". Blocks until the node has stopped.
-// Usage: server [FILE] [--override KEY=VALUE]...
+// Usage: server [FILE] [--override KEY=VALUE]... (what it means is said by `chitin server --help`,
+// which is the command line's).
 // Returns the exit status: 0 after an orderly stop, 1 when the start or the stop failed, 2 for a
 // usage error.
 int server_main(int argc, char **argv);

@@ -34,12 +34,20 @@ const struct command command_server = {
     .name = "server",
     .arguments = "[FILE]",
     .summary = "Run a node: broker and controller.",
-    .text = "FILE is Kafka's server.properties; without it everything has a default that works: the\n"
-            "node listens on 127.0.0.1:9092. An empty data directory is formatted at the first start.\n"
+    .text = "FILE is Kafka's server.properties. Without one the node keeps its data in ./chitin-data and\n"
+            "listens on 127.0.0.1:9092. An empty data directory is formatted at the first start; one that\n"
+            "belongs to another node or cluster is refused and left as it is.\n"
+            "\n"
+            "It says on stderr when it is ready, and stays in the foreground. SIGTERM or Ctrl-C stops it\n"
+            "in order: what is in flight is finished, and the next start has nothing to recover. A second\n"
+            "signal stops it at once; what was acknowledged is on disk then too.\n"
+            "\n"
+            "Exit status: 0 stopped in order, 1 failed to start or to stop, 2 wrong arguments.\n"
             "\n"
             "Examples:\n"
             "  chitin server\n"
-            "  chitin server server.properties --override log.dirs=/var/lib/chitin",
+            "  chitin server /etc/kafka/server.properties\n"
+            "  chitin server --override listeners=PLAINTEXT://:9092 --override log.dirs=/var/lib/chitin",
     COMMAND_FLAGS(server_flags),
     .run = never,
     .run_raw = server_main,
