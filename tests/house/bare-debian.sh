@@ -6,11 +6,11 @@
 # `./dev test` passes, and both are quick the second time. Needs root, debootstrap and a Debian
 # mirror. Takes some minutes, so it is no part of `./dev test`.
 #
-# DEBIAN_MIRROR  default http://deb.debian.org/debian
+# DEBIAN_MIRROR  a mirror to use instead of the one that debootstrap knows
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${1:-$(mktemp -d /var/tmp/bare-debian.XXXXXX)}
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+mirror=${DEBIAN_MIRROR:-}
 
 [ "$(id -u)" = 0 ] || {
     echo "bare-debian.sh: needs root for chroot" >&2
@@ -26,7 +26,8 @@ trap cleanup EXIT
 trap 'exit 1' INT TERM
 
 if [ ! -e "$folder/etc/debian_version" ]; then
-    debootstrap --variant=minbase bookworm "$folder" "$mirror" >"$folder.log" 2>&1 || {
+    # shellcheck disable=SC2086 # no word when there is no mirror
+    debootstrap --variant=minbase bookworm "$folder" $mirror >"$folder.log" 2>&1 || {
         tail -n 20 "$folder.log" >&2
         exit 1
     }
