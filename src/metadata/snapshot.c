@@ -327,12 +327,17 @@ void metadata_format_levels(struct feature_levels *levels)
         levels->level[i] = feature_info((enum feature)i)->level_default;
 }
 
-int metadata_format_snapshot(const struct feature_levels *levels, int64_t now_ms, struct buf *out)
+int metadata_format_snapshot(const struct feature_levels *levels, struct bytes voters_record,
+                             int64_t now_ms, struct buf *out)
 {
     struct metadata_image *image = metadata_image_new();
     image->features = *levels;
     struct metadata_snapshot_options options = {
-        .epoch = 0, .now_ms = now_ms, .last_contained_log_time_ms = now_ms};
+        .now_ms = now_ms,
+        .last_contained_log_time_ms = now_ms,
+        .kraft_version = voters_record.data != NULL,
+        .voters_record = voters_record,
+    };
     int err = metadata_snapshot_write(image, &options, out);
     metadata_image_unref(image);
     return err;

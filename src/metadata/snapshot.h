@@ -34,4 +34,7 @@ int metadata_snapshot_write(const struct metadata_image *image,
 void metadata_format_levels(struct feature_levels *levels); // the defaults of this release
 
 // Appends the file `00000000000000000000-0000000000.checkpoint` of a freshly formatted directory.
-int metadata_format_snapshot(const struct feature_levels *levels, int64_t now_ms, struct buf *out);
+// `voters_record` is the value of a KRaftVoters record, which makes the quorum a dynamic one (KIP-853,
+// kraft.version 1), or null for the voters of the configuration.
+int metadata_format_snapshot(const struct feature_levels *levels, struct bytes voters_record,
+                             int64_t now_ms, struct buf *out);

@@ -16,6 +16,7 @@
 #include "log/small_file.h"
 #include "metadata/snapshot.h"
 #include "raft/snapshot_id.h"
+#include "wire/record/voters_record.h"
 
 enum { FORMAT_SNAPSHOT_MAX = 1 << 20 };
 
@@ -103,54 +104,95 @@ static bool is_unformatted(const struct storage *s, int index)
     return log_dir_meta(s->dirs[index]) == NULL;
 }
 
-// The metadata log's first snapshot, as Kafka 4.4 leaves it: the feature levels of the new cluster.
-static int write_bootstrap(struct storage *s, const struct feature_levels *levels, struct diag *diag)
+static const struct listener *controller_listener(const struct node_config *node)
 {
-    struct env_fs *fs = s->env->fs;
+    for (int i = 0; i < node->listeners.count; i++)
+        if (node->listeners.items[i].controller)
+            return &node->listeners.items[i];
+    return NULL;
+}
+
+// This node as the only voter: the value of a KRaftVoters record.
+static int encode_voter(const struct node_config *node, struct uuid directory_id, struct buf *out)
+{
+    struct voters_record record;
+    struct voters_record_voter voter;
+    struct voters_record_endpoint endpoint;
+    voters_record_init(&record);
+    voters_record_voter_init(&voter);
+    voters_record_endpoint_init(&endpoint);
+    const struct listener *listener = controller_listener(node);
+    if (listener != NULL) {
+        endpoint.name = str_from(listener->name);
+        endpoint.host = str_from(listener->host[0] != '\0' ? listener->host : "localhost");
+        endpoint.port = (uint16_t)listener->port;
+        voter.endpoints.items = &endpoint;
+        voter.endpoints.count = 1;
+    }
+    voter.voter_id = node->node_id;
+    voter.voter_directory_id = directory_id;
+    voter.kraft_version_feature.max_supported_version = feature_kraft_version()->level_max;
+    record.voters.items = &voter;
+    record.voters.count = 1;
+    return wire_encode_buf(&voters_record_schema, 0, &record, out);
+}
+
+static int encode_bootstrap(const struct storage_format *format, struct uuid directory_id,
+                            int64_t now_ms, struct buf *out)
+{
+    struct buf voters;
+    int err = ERR_OK;
+    buf_init(&voters, FORMAT_SNAPSHOT_MAX);
+    if (format->standalone != NULL)
+        err = encode_voter(format->standalone, directory_id, &voters);
+    if (err == ERR_OK)
+        err = metadata_format_snapshot(format->levels, buf_bytes(&voters), now_ms, out);
+    buf_release(&voters);
+    return err;
+}
+
+// The metadata log's first snapshot, as Kafka 4.4 leaves it: the feature levels of the new cluster.
+static int write_bootstrap(struct env *env, const struct log_dir *dir, struct uuid directory_id,
+                           const struct storage_format *format, struct diag *diag)
+{
     char path[FS_PATH_MAX];
-    int size = snprintf(path, sizeof path, "%s/%s", log_dir_path(s->dirs[s->metadata_dir]),
-                        metadata_folder);
-    int err = fs_make_dir(fs, path);
-    if (err == ERR_OK || err == ERR_EXISTS)
-        err = fs_dir_sync(fs, log_dir_path(s->dirs[s->metadata_dir]));
     struct buf data;
     buf_init(&data, FORMAT_SNAPSHOT_MAX);
+    int size = snprintf(path, sizeof path, "%s/%s", log_dir_path(dir), metadata_folder);
+    int err = fs_make_dir(env->fs, path);
+    if (err == ERR_OK || err == ERR_EXISTS)
+        err = fs_dir_sync(env->fs, log_dir_path(dir));
     if (err == ERR_OK)
-        err = metadata_format_snapshot(levels, env_wall_ms(s->env->clock), &data);
+        err = encode_bootstrap(format, directory_id, env_wall_ms(env->clock), &data);
     snprintf(path + size, sizeof path - (size_t)size, "/%s",
              snapshot_name_format((struct snapshot_id){0, 0}).text);
     if (err == ERR_OK)
-        err = small_file_replace(fs, path, buf_bytes(&data));
+        err = small_file_replace(env->fs, path, buf_bytes(&data));
     if (err == ERR_OK)
-        err = fs_set_read_only(fs, path);
+        err = fs_set_read_only(env->fs, path);
     buf_release(&data);
     return err == ERR_OK ? ERR_OK : diag_set(diag, err, "cannot write %s: %s", path, err_text(err));
 }
 
-static int format_dir(struct storage *s, int index, const struct storage_format *format,
-                      struct diag *diag)
+int storage_format_dir(struct env *env, struct log_dir *dir, bool is_metadata,
+                       const struct storage_format *format, struct diag *diag)
 {
-    return log_dir_write_meta(s->dirs[index], format->node_id, format->cluster_id,
-                              env_random_uuid(s->env->random), diag);
+    struct uuid directory_id = env_random_uuid(env->random);
+    int err = is_metadata ? write_bootstrap(env, dir, directory_id, format, diag) : ERR_OK;
+    return err == ERR_OK ? log_dir_write_meta(dir, format->node_id, format->cluster_id,
+                                              directory_id, diag)
+                         : err;
 }
 
-int storage_write(struct storage *s, const struct storage_format *format, bool ignore_formatted,
-                  struct diag *diag)
+// Formats what is not formatted, the metadata directory first: without it the others are of no use.
+static int format_all(struct storage *s, const struct storage_format *format, struct diag *diag)
 {
-    for (int i = 0; i < s->dir_count; i++)
-        if (!is_unformatted(s, i) && !ignore_formatted)
-            return diag_set(diag, ERR_EXISTS, "Log directory %s is already formatted. Use "
-                            "--ignore-formatted to ignore this directory and format the others.",
-                            log_dir_path(s->dirs[i]));
     int err = ERR_OK;
-    if (is_unformatted(s, s->metadata_dir)) {
-        err = write_bootstrap(s, format->levels, diag);
-        if (err == ERR_OK)
-            err = format_dir(s, s->metadata_dir, format, diag);
-    }
+    if (is_unformatted(s, s->metadata_dir))
+        err = storage_format_dir(s->env, s->dirs[s->metadata_dir], true, format, diag);
     for (int i = 0; err == ERR_OK && i < s->dir_count; i++)
         if (is_unformatted(s, i))
-            err = format_dir(s, i, format, diag);
+            err = storage_format_dir(s->env, s->dirs[i], false, format, diag);
     return err;
 }
 
@@ -223,7 +265,7 @@ static int complete_ids(struct storage *s, const struct storage_format *format, 
     int err = ERR_OK;
     for (int i = 0; err == ERR_OK && i < s->dir_count; i++)
         if (!is_unformatted(s, i) && uuid_is_zero(log_dir_meta(s->dirs[i])->directory_id))
-            err = format_dir(s, i, format, diag);
+            err = storage_format_dir(s->env, s->dirs[i], false, format, diag);
     return err;
 }
 
@@ -258,9 +300,10 @@ int storage_identify(struct storage *s, const struct node_config *node, struct d
     }
     struct feature_levels levels;
     metadata_format_levels(&levels);
-    struct storage_format format = {node->node_id, str_from(s->cluster_id), &levels};
+    struct storage_format format = {
+        .node_id = node->node_id, .cluster_id = str_from(s->cluster_id), .levels = &levels};
     err = complete_ids(s, &format, diag);
     if (err == ERR_OK)
-        err = storage_write(s, &format, true, diag);
+        err = format_all(s, &format, diag);
     return err == ERR_OK ? check_unique_ids(s, diag) : err;
 }

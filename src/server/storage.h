@@ -49,12 +49,15 @@ int storage_identify(struct storage *s, const struct node_config *node, struct d
 
 struct storage_format {
     int32_t node_id;
-    struct str cluster_id;                // never empty
-    const struct feature_levels *levels;  // metadata_format_levels() for the defaults
+    struct str cluster_id;               // never empty
+    const struct feature_levels *levels; // metadata_format_levels() for the defaults
+    // Not NULL: this node is the only voter of a dynamic quorum (KIP-853), reached at its controller
+    // listener; NULL: the configuration says who votes.
+    const struct node_config *standalone;
 };
 
-// Formats every directory that is open and empty. ERR_EXISTS when one has a meta.properties already
-// and `ignore_formatted` is not set. The metadata directory is written first, and meta.properties
-// last in each: a directory that has one is complete.
-int storage_write(struct storage *s, const struct storage_format *format, bool ignore_formatted,
-                  struct diag *diag);
+// Formats one open, unformatted directory; the metadata directory also gets the first snapshot of the
+// metadata log. meta.properties comes last: a directory that has one is complete. Blocks; durable when
+// it returns.
+int storage_format_dir(struct env *env, struct log_dir *dir, bool is_metadata,
+                       const struct storage_format *format, struct diag *diag);

@@ -5,27 +5,15 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/mem.h"
 #include "config/config.h"
-#include "env/clock.h"
 #include "env/env.h"
 #include "env/fs.h"
-#include "env/random.h"
 #include "log/dir.h"
-#include "metadata/image.h"
-#include "metadata/replay.h"
-#include "metadata/snapshot.h"
+#include "metadata/feature.h"
+#include "server/storage.h"
 #include "tools/common.h"
-#include "wire/metadata_record.h"
-#include "wire/record/feature_level_record.h"
-#include "wire/record/voters_record.h"
-#include "wire/record_types.h"
 
-enum { FILE_BYTES_MAX = 1 << 20, SNAPSHOT_BYTES_MAX = 1 << 20 };
-
-// FROZEN: topic and first snapshot of the metadata log.
-#define METADATA_LOG "__cluster_metadata-0"
-#define FIRST_SNAPSHOT "00000000000000000000-0000000000.checkpoint"
+enum { FILE_BYTES_MAX = 1 << 20 };
 
 // --- Which directories ---
 
@@ -137,113 +125,6 @@ void node_storage_look(struct tool *t, const char *path, struct node_storage_dir
 
 // --- Formatting ---
 
-static int put_level(struct metadata_image *image, enum feature feature, int16_t level,
-                     struct diag *diag)
-{
-    struct feature_level_record record;
-    feature_level_record_init(&record);
-    record.name = str_from(feature_info(feature)->name);
-    record.feature_level = level;
-    struct buf value;
-    buf_init(&value, 4096);
-    int err = metadata_record_encode(METADATA_FEATURE_LEVEL_RECORD, 0, &record, &value);
-    if (err == 0)
-        err = metadata_replay(image, buf_bytes(&value), 0, diag);
-    buf_release(&value);
-    return err;
-}
-
-// This node as the only voter, reached at its controller listener.
-static int encode_voter(const struct node_config *node, struct uuid directory_id, struct buf *out)
-{
-    struct voters_record record;
-    struct voters_record_voter voter;
-    struct voters_record_endpoint endpoint;
-    voters_record_init(&record);
-    voters_record_voter_init(&voter);
-    voters_record_endpoint_init(&endpoint);
-    const struct listener *l = NULL;
-    for (int i = 0; i < node->listeners.count && l == NULL; i++)
-        if (node->listeners.items[i].controller)
-            l = &node->listeners.items[i];
-    if (l != NULL) {
-        endpoint.name = str_from(l->name);
-        endpoint.host = str_from(l->host[0] != '\0' ? l->host : "localhost");
-        endpoint.port = (uint16_t)l->port;
-        voter.endpoints.items = &endpoint;
-        voter.endpoints.count = 1;
-    }
-    voter.voter_id = node->node_id;
-    voter.voter_directory_id = directory_id;
-    voter.kraft_version_feature.max_supported_version = 1;
-    record.voters.items = &voter;
-    record.voters.count = 1;
-    return wire_encode_buf(&voters_record_schema, 0, &record, out);
-}
-
-static int build_snapshot(const struct node_storage *s, const struct node_storage_format *f,
-                          struct uuid directory_id, int64_t now_ms, struct buf *out,
-                          struct diag *diag)
-{
-    struct metadata_image *image = metadata_image_new();
-    struct metadata_snapshot_options options = {
-        .now_ms = now_ms, .last_contained_log_time_ms = now_ms};
-    struct buf voters;
-    buf_init(&voters, 4096);
-    int err = 0;
-    for (int i = 0; i < FEATURE_COUNT && err == 0; i++)
-        if (f->levels.level[i] != 0)
-            err = put_level(image, i, f->levels.level[i], diag);
-    if (err == 0 && f->standalone) {
-        err = encode_voter(&s->node, directory_id, &voters);
-        options.kraft_version = 1;
-        options.voters_record = buf_bytes(&voters);
-    }
-    if (err == 0)
-        err = metadata_snapshot_write(image, &options, out);
-    buf_release(&voters);
-    metadata_image_unref(image);
-    return err;
-}
-
-// Writes a file so that it is there whole and durable, or not at all.
-static int write_file(struct env_fs *fs, const char *dir, const char *name, struct bytes content)
-{
-    char path[NODE_PATH_MAX + 128], temporary[NODE_PATH_MAX + 136];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    struct fs_file *file;
-    int err = fs_open(fs, temporary, FS_WRITE | FS_CREATE | FS_TRUNCATE, &file);
-    if (err < 0)
-        return err;
-    err = fs_file_write(file, content.data, content.size, 0);
-    if (err == 0)
-        err = fs_file_sync(file);
-    fs_file_close(file);
-    if (err == 0)
-        err = fs_rename(fs, temporary, path);
-    return err == 0 ? fs_dir_sync(fs, dir) : err;
-}
-
-static int write_snapshot(struct env *env, const struct node_storage *s,
-                          const struct node_storage_format *f, struct uuid directory_id,
-                          const char *path, struct diag *diag)
-{
-    char dir[NODE_PATH_MAX + 64];
-    struct buf content;
-    snprintf(dir, sizeof dir, "%s/" METADATA_LOG, path);
-    buf_init(&content, SNAPSHOT_BYTES_MAX);
-    int err = fs_make_dir(env->fs, dir);
-    if (err == ERR_EXISTS)
-        err = 0;
-    if (err == 0)
-        err = build_snapshot(s, f, directory_id, env_wall_ms(env->clock), &content, diag);
-    if (err == 0)
-        err = write_file(env->fs, dir, FIRST_SNAPSHOT, buf_bytes(&content));
-    buf_release(&content);
-    return err;
-}
-
 static int format_dir(struct tool *t, const struct node_storage *s,
                       const struct node_storage_format *f, int i)
 {
@@ -255,11 +136,13 @@ static int format_dir(struct tool *t, const struct node_storage *s,
     int err = log_dir_open(&args, &dir, &diag);
     if (err < 0)
         return tool_fail(t, EXIT_FAILED, "%s", diag.text[0] != '\0' ? diag.text : err_text(err));
-    struct uuid id = env_random_uuid(env->random);
-    if (i == s->metadata_dir)
-        err = write_snapshot(env, s, f, id, s->dirs[i], &diag);
-    if (err == 0)
-        err = log_dir_write_meta(dir, s->node.node_id, str_from(f->cluster_id), id, &diag);
+    struct storage_format format = {
+        .node_id = s->node.node_id,
+        .cluster_id = str_from(f->cluster_id),
+        .levels = &f->levels,
+        .standalone = f->standalone ? &s->node : NULL,
+    };
+    err = storage_format_dir(env, dir, i == s->metadata_dir, &format, &diag);
     log_dir_free(dir);
     if (err < 0)
         return tool_fail(t, EXIT_FAILED, "%s: %s", s->dirs[i],

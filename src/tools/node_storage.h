@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Formatting and looking at the storage of a node, for `chitin storage` and kafka-storage: which
-// directories it has, what meta.properties says there, and the first snapshot of the metadata log.
-//
-// What is written is FROZEN by Apache Kafka: meta.properties version 1 and
-// __cluster_metadata-0/00000000000000000000-0000000000.checkpoint. meta.properties comes last: a
-// directory without it is not formatted, so a crash in between leaves nothing that counts.
+// directories it has and what meta.properties says there. The formatting itself is the server's
+// (server/storage.h), which does the same at a first start.
 #pragma once
 
 #include <stdbool.h>

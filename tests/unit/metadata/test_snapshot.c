@@ -102,7 +102,7 @@ static void a_fresh_cluster_has_kafkas_features(void **state)
     metadata_format_levels(&levels);
     struct buf ours;
     buf_init(&ours, FILE_MAX);
-    assert_int_equal(metadata_format_snapshot(&levels, 1795270294551, &ours), 0);
+    assert_int_equal(metadata_format_snapshot(&levels, (struct bytes){0}, 1795270294551, &ours), 0);
     struct bytes theirs_values[VALUES_MAX], ours_values[VALUES_MAX];
     size_t theirs_count = values_of(file, theirs_values, VALUES_MAX);
     size_t ours_count = values_of(buf_bytes(&ours), ours_values, VALUES_MAX);
