@@ -5,13 +5,21 @@
 #include "wire/errors.h"
 
 enum { PRODUCE_ZSTD_VERSION = 7 }; // KIP-110
+enum { MAGIC_OFFSET = 16, MAGIC_LAST_OLD = 1 }; // FROZEN, in every format of batches
 
 // What a batch cannot be repaired of. Offsets out of order can be put right: the records are written
 // anew then, as Kafka does.
-static int problem_error(enum batch_problem problem, const struct batch_header *header)
+static int problem_error(enum batch_problem problem, struct bytes records,
+                         const struct batch_header *header)
 {
     if (problem == BATCH_BAD_OFFSETS && batch_codec(header) != CODEC_NONE)
         return KAFKA_NONE;
+    // Kafka reads as many whole batches as there are, and finds none.
+    if (problem == BATCH_TRUNCATED)
+        return KAFKA_INVALID_RECORD;
+    // Formats that there were are refused for good; what never was is damage.
+    if (problem == BATCH_BAD_MAGIC && records.data[MAGIC_OFFSET] > MAGIC_LAST_OLD)
+        return KAFKA_CORRUPT_MESSAGE;
     // Kafka's answer to a batch over max.decompressed.message.bytes.
     return problem == BATCH_TOO_LARGE ? KAFKA_INVALID_RECORD : (int)batch_problem_error(problem);
 }
@@ -126,12 +134,14 @@ int incoming_batch_prepare(const struct incoming_rules *rules, struct bytes reco
     enum batch_problem problem =
         batch_validate(records, &batch_rules, rules->scratch, &out->facts);
     const struct batch_header *header = &out->facts.header;
-    int kafka_error = problem_error(problem, header);
-    if (kafka_error != KAFKA_NONE)
-        return refuse(out, kafka_error, batch_problem_text(problem));
     if (batch_codec(header) == CODEC_ZSTD && rules->produce_version < PRODUCE_ZSTD_VERSION)
         return refuse(out, KAFKA_UNSUPPORTED_COMPRESSION_TYPE,
                       "Produce requests below version 7 may not use zstd.");
+    int kafka_error = problem_error(problem, records, header);
+    if (kafka_error != KAFKA_NONE)
+        return refuse(out, kafka_error, batch_problem_text(problem));
+    if (header->base_offset != 0)
+        return refuse(out, KAFKA_INVALID_RECORD, "The base offset of the batch is not 0.");
     if (must_rebuild(rules, &out->facts)) {
         kafka_error = rebuild(rules, records, header, out);
         if (kafka_error != KAFKA_NONE)

@@ -232,6 +232,16 @@ static enum config_source view_source(const struct config_view *v)
     return v->synonym_count > 0 ? v->synonyms[0].source : CONFIG_SOURCE_DEFAULT;
 }
 
+// Of a broker key the value of that very name is shown, so the source is the one of this value:
+// log.retention.minutes in the file does not make the default of log.retention.hours the file's.
+static enum config_source own_source(const struct config_view *v)
+{
+    for (int i = 0; i < v->synonym_count; i++)
+        if (str_is(str_from(v->synonyms[i].name), v->name))
+            return v->synonyms[i].source;
+    return CONFIG_SOURCE_DEFAULT;
+}
+
 int config_describe(const struct config *c, const char *name, struct config_view *out)
 {
     const struct config_key *key = config_key_find(CONFIG_BROKER, str_from(name));
@@ -241,7 +251,7 @@ int config_describe(const struct config *c, const char *name, struct config_view
                                 .read_only = config_key_mode(key) == CONFIG_READ_ONLY,
                                 .sensitive = config_key_is_sensitive(key)};
     view_add_broker(c, out, key, name);
-    out->source = view_source(out);
+    out->source = own_source(out);
     if (!out->sensitive)
         out->value = config_text(c, name);
     return ERR_OK;

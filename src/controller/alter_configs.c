@@ -74,8 +74,11 @@ static bool resource_check(const struct alteration *x, struct api_error *e)
         return broker_name_check(x, e);
     case CONFIG_RESOURCE_BROKER_LOGGER:
         return api_fail(e, KAFKA_INVALID_REQUEST, "Unknown resource type BROKER_LOGGER");
-    default: // as a broker that does not have this type
+    case CONFIG_RESOURCE_CLIENT_METRICS:
+    case CONFIG_RESOURCE_GROUP: // as a broker that does not have this type
         return api_fail(e, KAFKA_UNSUPPORTED_VERSION, "Unknown resource type %d.", x->type);
+    default:
+        return api_fail(e, KAFKA_INVALID_REQUEST, "Unknown resource type %d", x->type);
     }
 }
 

@@ -27,7 +27,7 @@ static bool count_check(const struct growth *x, struct api_error *e)
                         STR_ARG(x->topic->name), old, new);
     if (new - old > CONTROLLER_RECORDS_MAX)
         return api_fail(e, KAFKA_POLICY_VIOLATION,
-                        "Excessively large number of partitions per request.");
+                        "Excessively large number of additional partitions per request.");
     if (x->topic->assignments.count >= 0 && x->topic->assignments.count != new - old)
         return api_fail(e, KAFKA_INVALID_REPLICA_ASSIGNMENT,
                         "Attempted to add %d additional partition(s), but only %d assignment(s) "

@@ -31,7 +31,8 @@ static bool name_check(const struct creation *x, struct api_error *e)
     struct str name = x->topic->name;
     struct diag reason;
     if (str_is(name, "__cluster_metadata"))
-        return api_fail(e, KAFKA_TOPIC_AUTHORIZATION_FAILED, "Authorization failed.");
+        return api_fail(e, KAFKA_INVALID_REQUEST,
+                        "Creation of internal topic __cluster_metadata is prohibited.");
     if (!topic_name_check(name, &reason))
         return api_fail(e, KAFKA_INVALID_TOPIC_EXCEPTION, "Topic name is invalid: %s", reason.text);
     if (metadata_image_topic(x->cmd->image, name) != NULL)

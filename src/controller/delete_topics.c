@@ -42,10 +42,12 @@ static void by_name(struct deletion *x, struct str name)
     if (uses == 0)
         return; // answered before
     struct api_error e = x->all;
-    struct delete_topics_response_deletable_topic_result *result =
-        result_add(x, name, (struct uuid){{0}});
     const struct metadata_topic *t =
         e.code == 0 && uses == 1 ? metadata_image_topic(x->cmd->image, name) : NULL;
+    if (t != NULL && names_contain(x->ids, bytes_of(t->id.bytes, UUID_SIZE)))
+        return; // asked for by id too: refused there
+    struct delete_topics_response_deletable_topic_result *result =
+        result_add(x, name, (struct uuid){{0}});
     if (e.code == 0 && uses > 1) {
         api_fail(&e, KAFKA_INVALID_REQUEST, "Duplicate topic name.");
     } else if (e.code == 0 && t == NULL) {
@@ -76,7 +78,7 @@ static void by_id(struct deletion *x, const struct uuid *id)
         api_fail(&e, KAFKA_UNKNOWN_TOPIC_ID, "This server does not host this topic ID.");
     } else if (e.code == 0) {
         result->name = arena_copy_str(x->arena, t->name);
-        if (metadata_image_topic_by_id(x->cmd->image, *id) == NULL)
+        if (names_contain(x->names, str_bytes(t->name)))
             api_fail(&e, KAFKA_INVALID_REQUEST,
                      "The provided topic name maps to an ID that was already supplied.");
         else

@@ -5,6 +5,9 @@
 # a build. Each fetches what it needs from its registry (Maven Central, PyPI, npm, the Go proxy) into
 # INTEROP_CACHE; where that is out of reach, its tests are skipped, and the end says so loudly.
 # SYSTEM_BOOTSTRAP=host:port tests that broker instead.
+#
+# run.sh BUILD compare [WORD]: only the comparison of answers with Apache Kafka (compare/), which
+# comes last without a WORD.
 set -eu
 build=$1
 word=${2:-}
@@ -25,5 +28,16 @@ done
     exit 1
 }
 
-CHITIN=${CHITIN:-$build/chitin} exec "$python" -m pytest -q -p no:cacheprovider -rs \
-    --junitxml="$build/results/interop.xml" . ${word:+-k "$word"}
+CHITIN=${CHITIN:-$build/chitin}
+export CHITIN
+if [ "$word" = compare ]; then
+    shift 2
+    exec "$python" compare/run.py "$@"
+fi
+status=0
+"$python" -m pytest -q -p no:cacheprovider -rs \
+    --junitxml="$build/results/interop.xml" . ${word:+-k "$word"} || status=$?
+if [ -z "$word" ] && [ -z "${SYSTEM_BOOTSTRAP:-}" ]; then
+    "$python" compare/run.py || status=$?
+fi
+exit $status

@@ -25,6 +25,10 @@
 // max.decompressed.message.bytes says if that is less; a bomb stops there.
 enum { PRODUCE_EXPANSION_MAX = 64, PRODUCE_SCRATCH_MIN = 1 << 20 };
 
+// The client's timeout is about replicas. Our own disk gets at least this long, so that a timeout of 0
+// means what it means to Kafka: answer when the leader has it.
+enum { PRODUCE_WAIT_MS_MIN = 1000 };
+
 struct produce_op;
 
 // One partition of the request.
@@ -169,8 +173,8 @@ static int append(struct produce_part *part, const struct incoming_batch *batch,
         return kafka_error;
     bool duplicate = info.verdict == LOG_DUPLICATE;
     part->answer->base_offset = info.base_offset;
-    part->answer->log_append_time_ms =
-        batch->log_append_time_ms < 0 || !duplicate ? batch->log_append_time_ms : info.max_timestamp;
+    // Of a duplicate Kafka tells the time of the batch that is there, whatever kind of time it is.
+    part->answer->log_append_time_ms = duplicate ? info.max_timestamp : batch->log_append_time_ms;
     part->answer->log_start_offset = info.log_start_offset;
     part->wait.offset = info.last_offset + 1;
     part->waiting = part->op->body->acks != 0;
@@ -202,12 +206,12 @@ static void produce_part(struct produce_part *part, const struct wire_records *r
         .scratch = &op->scratch,
         .rebuilt = &op->rebuilt,
     };
-    int kafka_error = incoming_batch_prepare(&rules, records->bytes, &batch);
-    if (kafka_error != KAFKA_NONE) {
-        refuse_batch(part, &batch, kafka_error);
+    int bad_batch = incoming_batch_prepare(&rules, records->bytes, &batch);
+    int kafka_error = check_transaction(op, &batch.facts.header); // goes first, as in Kafka
+    if (kafka_error == KAFKA_NONE && bad_batch != KAFKA_NONE) {
+        refuse_batch(part, &batch, bad_batch);
         return;
     }
-    kafka_error = check_transaction(op, &batch.facts.header);
     if (kafka_error == KAFKA_NONE)
         kafka_error = append(part, &batch, now_ms);
     if (kafka_error != KAFKA_NONE)
@@ -218,10 +222,12 @@ static int find_partition(struct produce_op *op, const struct produce_request_to
                           int32_t index, struct partition **out)
 {
     bool by_id = op->request->header.api_version >= 13;
-    if (op->body->acks < -1 || op->body->acks > 1)
-        return KAFKA_INVALID_REQUIRED_ACKS;
     int kafka_error = api_find_leader(op->node, by_id ? (struct str){0} : topic->name,
                                       topic->topic_id, index, -1, out);
+    bool exists = kafka_error != KAFKA_UNKNOWN_TOPIC_OR_PARTITION &&
+                  kafka_error != KAFKA_UNKNOWN_TOPIC_ID;
+    if (exists && (op->body->acks < -1 || op->body->acks > 1))
+        return KAFKA_INVALID_REQUIRED_ACKS;
     if (kafka_error == KAFKA_NONE && topic_name_is_internal(str_from((*out)->topic)) &&
         !str_is(op->request->header.client_id, "__admin_client"))
         return KAFKA_INVALID_TOPIC_EXCEPTION;
@@ -289,7 +295,8 @@ static void wait_for_all(struct produce_op *op)
         finish(op);
         return;
     }
-    int64_t timeout_ms = op->body->timeout_ms > 0 ? op->body->timeout_ms : 0;
+    int64_t timeout_ms =
+        op->body->timeout_ms > PRODUCE_WAIT_MS_MIN ? op->body->timeout_ms : PRODUCE_WAIT_MS_MIN;
     op->timer.fire = timed_out;
     env_timer_set(op->node->env->timers, &op->timer,
                   env_mono_ns(op->node->env->clock) + timeout_ms * INT64_C(1000000));

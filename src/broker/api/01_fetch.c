@@ -121,6 +121,11 @@ static void fill_current_leader(const struct fetch_op *op, const struct fetch_it
     data->current_leader.leader_epoch = p->leader_epoch;
 }
 
+static bool is_unknown(int kafka_error)
+{
+    return kafka_error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION || kafka_error == KAFKA_UNKNOWN_TOPIC_ID;
+}
+
 static bool fill_partition(struct fetch_op *op, const struct fetch_item *item,
                            struct fetch_response_partition_data *data)
 {
@@ -138,8 +143,12 @@ static bool fill_partition(struct fetch_op *op, const struct fetch_item *item,
     if (result->kafka_error == KAFKA_NOT_LEADER_OR_FOLLOWER ||
         result->kafka_error == KAFKA_FENCED_LEADER_EPOCH)
         fill_current_leader(op, item, data);
-    if (result->kafka_error != KAFKA_NONE)
+    if (result->kafka_error != KAFKA_NONE) {
+        // Nothing was read, so nothing is known of aborted transactions; Kafka says null except where
+        // there is no such partition.
+        data->aborted_transactions.count = is_unknown(result->kafka_error) ? 0 : -1;
         return true;
+    }
     if (result->slice.size > 0) {
         data->records.source = result->slice.ref->file;
         data->records.position = result->slice.position;
@@ -512,7 +521,7 @@ static int continue_session(struct fetch_op *op, int64_t now_ms)
 static int resolve_session(struct fetch_op *op)
 {
     int64_t now_ms = env_mono_ms(op->node->env->clock);
-    if (op->body->session_epoch > 0)
+    if (op->body->session_epoch > 0 || op->body->session_epoch < -1)
         return continue_session(op, now_ms);
     close_session(op);
     if (op->body->session_epoch == 0)

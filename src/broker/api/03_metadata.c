@@ -117,8 +117,9 @@ static bool fill_asked(struct metadata_op *op, const struct metadata_request_met
                        struct metadata_response_metadata_response_topic *item)
 {
     const struct metadata_image *image = node_image(op->node);
-    bool by_name = asked->name.data != NULL;
-    const struct metadata_topic *topic = by_name ? metadata_image_topic(image, asked->name)
+    bool by_name = uuid_is_zero(asked->topic_id); // an id goes before a name
+    const struct metadata_topic *topic = by_name && asked->name.data == NULL ? NULL
+                                         : by_name ? metadata_image_topic(image, asked->name)
                                                  : metadata_image_topic_by_id(image, asked->topic_id);
     if (topic != NULL)
         return fill_topic(op->node, op->request, op->body, topic, item);

@@ -36,11 +36,12 @@ static int check_request(const struct node *n, int16_t version,
     if (version >= 3 && (!is_software_word(request->client_software_name) ||
                          !is_software_word(request->client_software_version)))
         return KAFKA_INVALID_REQUEST;
-    if (request->cluster_id.data != NULL && !str_is(request->cluster_id, n->cluster_id))
-        return KAFKA_REBOOTSTRAP_REQUIRED;
-    if (request->node_id != -1 && request->node_id != n->node_id)
-        return KAFKA_REBOOTSTRAP_REQUIRED;
-    return KAFKA_NONE;
+    if (request->cluster_id.data == NULL && request->node_id == -1)
+        return KAFKA_NONE;
+    if (request->cluster_id.data == NULL || request->node_id == -1)
+        return KAFKA_INVALID_REQUEST; // only both together say whom the client means
+    bool is_meant = str_is(request->cluster_id, n->cluster_id) && request->node_id == n->node_id;
+    return is_meant ? KAFKA_NONE : KAFKA_REBOOTSTRAP_REQUIRED;
 }
 
 static bool add_keys(const struct node *n, struct request *r, struct api_versions_response *reply)

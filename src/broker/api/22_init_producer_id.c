@@ -38,6 +38,10 @@ void api_init_producer_id(struct node *n, struct request *r, const void *body)
         answer(r, empty ? KAFKA_INVALID_REQUEST : KAFKA_COORDINATOR_NOT_AVAILABLE, -1);
         return;
     }
+    if ((request->producer_id == -1) != (request->producer_epoch == -1)) {
+        answer(r, KAFKA_INVALID_REQUEST, -1);
+        return;
+    }
     struct init_producer_id *op = arena_new(&r->arena, struct init_producer_id);
     if (op == NULL) {
         api_no_memory(r);

@@ -25,8 +25,8 @@ struct describing {
 static bool is_asked(const struct describing *d, const char *name)
 {
     const struct wire_string_array *keys = &d->asked->configuration_keys;
-    if (keys->count < 0)
-        return true;
+    if (keys->count <= 0)
+        return true; // null and empty both mean all
     for (int32_t i = 0; i < keys->count; i++)
         if (str_is(keys->items[i], name))
             return true;
@@ -66,17 +66,44 @@ static bool add_view(struct describing *d, const struct config_view *view)
     out->config_source = (int8_t)view->source;
     out->is_sensitive = view->sensitive;
     out->config_type = (int8_t)config_key_type(view->key);
-    if (d->body->include_documentation)
-        out->documentation = str_from(config_key_doc(view->key));
+    out->documentation =
+        d->body->include_documentation ? str_from(config_key_doc(view->key)) : (struct str){0};
     return out->name.data != NULL && fill_synonyms(d, view, out);
+}
+
+// broker.id is the old name of node.id, and says the same where only node.id is set.
+static int describe_broker_id(const struct describing *d, struct config_view *view)
+{
+    struct config_view node_id;
+    int err = config_describe(d->node->config, "node.id", &node_id);
+    if (err == ERR_OK && view->source == CONFIG_SOURCE_DEFAULT) {
+        view->source = node_id.source;
+        view->value = node_id.value;
+    }
+    return err;
+}
+
+// The defaults of the cluster are what was set for all brokers, and nothing below that.
+static void keep_cluster_defaults(struct config_view *view)
+{
+    int kept = 0;
+    for (int i = 0; i < view->synonym_count; i++)
+        if (view->synonyms[i].source == CONFIG_SOURCE_BROKER_DEFAULT)
+            view->synonyms[kept++] = view->synonyms[i];
+    view->synonym_count = kept;
 }
 
 static int view_of(const struct describing *d, enum config_scope scope, const char *name,
                    struct config_view *view)
 {
-    return scope == CONFIG_TOPIC
-               ? config_describe_topic(d->node->config, d->overrides, name, &d->request->arena, view)
-               : config_describe(d->node->config, name, view);
+    if (scope == CONFIG_TOPIC)
+        return config_describe_topic(d->node->config, d->overrides, name, &d->request->arena, view);
+    int err = config_describe(d->node->config, name, view);
+    if (err == ERR_OK && d->only_dynamic)
+        keep_cluster_defaults(view);
+    if (err == ERR_OK && str_is(str_from(name), "broker.id"))
+        err = describe_broker_id(d, view);
+    return err;
 }
 
 static bool add_keys(struct describing *d, enum config_scope scope)

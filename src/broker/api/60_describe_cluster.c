@@ -67,8 +67,15 @@ static bool add_controllers(struct node *n, struct request *r,
     return true;
 }
 
-static void refuse(struct request *r, struct describe_cluster_response *reply, bool on_controller)
+static void refuse(struct request *r, struct describe_cluster_response *reply, int8_t type,
+                   bool on_controller)
 {
+    if (type != ENDPOINT_BROKERS && type != ENDPOINT_CONTROLLERS) {
+        reply->error_code = KAFKA_UNSUPPORTED_ENDPOINT_TYPE;
+        reply->error_message = str_from("Unsupported endpoint type");
+        request_reply(r, reply);
+        return;
+    }
     reply->error_code = (int16_t)(r->header.api_version == 0 ? KAFKA_INVALID_REQUEST
                                                              : KAFKA_MISMATCHED_ENDPOINT_TYPE);
     reply->error_message =
@@ -87,7 +94,7 @@ void api_describe_cluster(struct node *n, struct request *r, const void *body)
     struct describe_cluster_response reply;
     describe_cluster_response_init(&reply);
     if (request->endpoint_type != (on_controller ? ENDPOINT_CONTROLLERS : ENDPOINT_BROKERS)) {
-        refuse(r, &reply, on_controller);
+        refuse(r, &reply, request->endpoint_type, on_controller);
         return;
     }
     reply.endpoint_type = request->endpoint_type;

@@ -78,8 +78,10 @@ static bool add_topic(struct page *page, const struct metadata_topic *topic)
     return shown == count || set_cursor(page, topic->name, begin + shown);
 }
 
-static void add_missing(struct page *page, struct str name)
+static bool add_missing(struct page *page, struct str name)
 {
+    if (page->left == 0)
+        return set_cursor(page, name, 0);
     struct describe_topic_partitions_response_describe_topic_partitions_response_topic *item =
         &page->reply.topics.items[page->reply.topics.count++];
     struct diag reason;
@@ -87,6 +89,7 @@ static void add_missing(struct page *page, struct str name)
     item->error_code = (int16_t)(topic_name_check(name, &reason) ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION
                                                                  : KAFKA_INVALID_TOPIC_EXCEPTION);
     item->topic_authorized_operations = API_TOPIC_OPERATIONS;
+    return true;
 }
 
 static bool new_topics(struct page *page, int32_t count)
@@ -130,10 +133,31 @@ static bool add_listed(struct page *page, const struct describe_topic_partitions
             (page->from.data != NULL && str_compare(names[i], page->from) < 0))
             continue;
         const struct metadata_topic *topic = metadata_image_topic(node_image(page->node), names[i]);
-        if (topic == NULL)
-            add_missing(page, names[i]);
-        else if (!add_topic(page, topic))
+        if (!(topic != NULL ? add_topic(page, topic) : add_missing(page, names[i])))
             return false;
+    }
+    return true;
+}
+
+// A cursor is what an earlier page ended with: a topic of the list, if there is one.
+static bool cursor_is_valid(const struct describe_topic_partitions_request *body)
+{
+    if (body->cursor == NULL)
+        return true;
+    bool found = body->topics.count == 0;
+    for (int32_t i = 0; i < body->topics.count && !found; i++)
+        found = str_equal(body->topics.items[i].name, body->cursor->topic_name);
+    return found && body->cursor->partition_index >= 0;
+}
+
+static bool refuse_all(struct page *page, const struct describe_topic_partitions_request *body)
+{
+    if (!new_topics(page, body->topics.count))
+        return false;
+    page->reply.topics.count = body->topics.count;
+    for (int32_t i = 0; i < body->topics.count; i++) {
+        page->reply.topics.items[i].name = body->topics.items[i].name;
+        page->reply.topics.items[i].error_code = KAFKA_INVALID_REQUEST;
     }
     return true;
 }
@@ -150,12 +174,11 @@ void api_describe_topic_partitions(struct node *n, struct request *r, const void
     if (request->cursor != NULL) {
         page.from = request->cursor->topic_name;
         page.from_index = request->cursor->partition_index;
-        if (page.from_index < 0) {
-            request_close_connection(r, "negative partition in the cursor");
-            return;
-        }
     }
-    if (!(request->topics.count == 0 ? add_all(&page) : add_listed(&page, request)))
+    bool done = !cursor_is_valid(request)    ? refuse_all(&page, request)
+                : request->topics.count == 0 ? add_all(&page)
+                                             : add_listed(&page, request);
+    if (!done)
         api_no_memory(r);
     else
         request_reply(r, &page.reply);

@@ -142,13 +142,17 @@ static void refuses(void **state)
         bool compacted;
         int16_t version;
         int flip_at; // a byte that is damaged; 0: none
+        uint8_t flip_with;
     } cases[] = {
-        {"too large", KAFKA_MESSAGE_TOO_LARGE, CODEC_NONE, "k", NOW_MS, 50, false, 9, 0},
-        {"no key", KAFKA_INVALID_RECORD, CODEC_NONE, NULL, NOW_MS, 100000, true, 9, 0},
-        {"future", KAFKA_INVALID_TIMESTAMP, CODEC_NONE, "k", NOW_MS + 3600001, 100000, false, 9, 0},
-        {"zstd", KAFKA_UNSUPPORTED_COMPRESSION_TYPE, CODEC_ZSTD, "k", NOW_MS, 100000, false, 6, 0},
-        {"damaged", KAFKA_CORRUPT_MESSAGE, CODEC_NONE, "k", NOW_MS, 100000, false, 9, 70},
-        {"magic", KAFKA_INVALID_RECORD, CODEC_NONE, "k", NOW_MS, 100000, false, 9, 16},
+        {"too large", KAFKA_MESSAGE_TOO_LARGE, CODEC_NONE, "k", NOW_MS, 50, false, 9, 0, 0},
+        {"no key", KAFKA_INVALID_RECORD, CODEC_NONE, NULL, NOW_MS, 100000, true, 9, 0, 0},
+        {"future", KAFKA_INVALID_TIMESTAMP, CODEC_NONE, "k", NOW_MS + 3600001, 100000, false, 9, 0, 0},
+        {"zstd", KAFKA_UNSUPPORTED_COMPRESSION_TYPE, CODEC_ZSTD, "k", NOW_MS, 100000, false, 6, 0, 0},
+        {"damaged", KAFKA_CORRUPT_MESSAGE, CODEC_NONE, "k", NOW_MS, 100000, false, 9, 70, 1},
+        {"magic 0", KAFKA_INVALID_RECORD, CODEC_NONE, "k", NOW_MS, 100000, false, 9, 16, 2},
+        {"magic 3", KAFKA_CORRUPT_MESSAGE, CODEC_NONE, "k", NOW_MS, 100000, false, 9, 16, 1},
+        {"base offset", KAFKA_INVALID_RECORD, CODEC_NONE, "k", NOW_MS, 100000, false, 9, 7, 1},
+        {"length", KAFKA_INVALID_RECORD, CODEC_NONE, "k", NOW_MS, 100000, false, 9, 10, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fixture f;
@@ -158,7 +162,7 @@ static void refuses(void **state)
         f.version = cases[i].version;
         build(&f, cases[i].codec, cases[i].key, cases[i].timestamp);
         if (cases[i].flip_at > 0)
-            f.batch.data[cases[i].flip_at] ^= 1;
+            f.batch.data[cases[i].flip_at] ^= cases[i].flip_with;
         int kafka_error = prepare(&f);
         if (kafka_error != cases[i].kafka_error)
             print_error("%s: %d\n", cases[i].what, kafka_error);

@@ -269,6 +269,11 @@ static void test_describe(void **state)
     assert_synonym(&v, 1, "log.retention.hours", "1", CONFIG_SOURCE_STATIC);
     assert_synonym(&v, 2, "log.retention.hours", "168", CONFIG_SOURCE_DEFAULT);
 
+    // What another name says is listed, and is not where this name's value comes from.
+    assert_int_equal(config_describe(c, "log.retention.minutes", &v), ERR_OK);
+    assert_null(v.value);
+    assert_int_equal(v.source, CONFIG_SOURCE_DEFAULT);
+
     assert_int_equal(config_describe(c, "ssl.key.password", &v), ERR_OK);
     assert_true(v.sensitive);
     assert_null(v.value);

@@ -121,7 +121,8 @@ static void errors_are_kafkas(void **state)
         {8, "1", "root", SET, "INFO", KAFKA_INVALID_REQUEST, "Unknown resource type BROKER_LOGGER"},
         {16, "m", "interval.ms", SET, "1000", KAFKA_UNSUPPORTED_VERSION, "Unknown resource type 16."},
         {32, "g", "x", SET, "1", KAFKA_UNSUPPORTED_VERSION, "Unknown resource type 32."},
-        {0, "t", "x", SET, "1", KAFKA_UNSUPPORTED_VERSION, "Unknown resource type 0."},
+        {0, "t", "x", SET, "1", KAFKA_INVALID_REQUEST, "Unknown resource type 0"},
+        {64, "t", "x", SET, "1", KAFKA_INVALID_REQUEST, "Unknown resource type 64"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct result r = alter(&x, cases[i].type, cases[i].resource, cases[i].name, cases[i].op,

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings: DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources."""
+
+TOPIC, BROKER, LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
+SET, DELETE, APPEND, SUBTRACT = 0, 1, 2, 3
+
+
+def asked(kind, name, keys=None):
+    return {"ResourceType": kind, "ResourceName": name, "ConfigurationKeys": keys}
+
+
+def describe_topic(t):
+    t.topic("dc", 1, {"retention.ms": "123456", "cleanup.policy": "compact"})
+    for synonyms in (False, True):
+        for documentation in (False, True):
+            t.every(f"a topic, synonyms {synonyms}, documentation {documentation}", "DescribeConfigs", {
+                "Resources": [asked(TOPIC, "dc")], "IncludeSynonyms": synonyms,
+                "IncludeDocumentation": documentation})
+
+    def every(label, *resources, synonyms=True):
+        t.every(label, "DescribeConfigs", {"Resources": list(resources), "IncludeSynonyms": synonyms})
+
+    every("two keys", asked(TOPIC, "dc", ["retention.ms", "segment.bytes"]))
+    every("no keys", asked(TOPIC, "dc", []))
+    every("an unknown key", asked(TOPIC, "dc", ["no.such", "retention.ms"]))
+    every("a key twice", asked(TOPIC, "dc", ["retention.ms", "retention.ms"]))
+    every("an unknown topic", asked(TOPIC, "dc-none"))
+    every("a bad name", asked(TOPIC, "a b"), asked(TOPIC, ""))
+    every("a topic twice", asked(TOPIC, "dc", ["retention.ms"]), asked(TOPIC, "dc", ["segment.bytes"]))
+    every("good and bad", asked(TOPIC, "dc", ["retention.ms"]), asked(TOPIC, "dc-none"))
+    for kind in (0, 1, 3, 64, -1):
+        every(f"type {kind}", asked(kind, "x"))
+    every("nothing")
+
+
+def describe_broker(t):
+    for name in ("1", ""):
+        for synonyms in (False, True):
+            t.every(f"broker '{name}', synonyms {synonyms}", "DescribeConfigs", {
+                "Resources": [asked(BROKER, name)], "IncludeSynonyms": synonyms})
+    for name in ("2", "-1", "x", "01", " 1", "9999999999"):
+        t.every(f"broker '{name}'", "DescribeConfigs", {
+            "Resources": [asked(BROKER, name, ["log.retention.ms"])]})
+    t.every("some keys", "DescribeConfigs", {"Resources": [asked(BROKER, "1", [
+        "log.retention.ms", "log.retention.hours", "num.io.threads", "no.such", "node.id"])],
+        "IncludeSynonyms": True})
+    for name in ("2", "", "x"):
+        t.every(f"loggers of '{name}'", "DescribeConfigs", {"Resources": [asked(LOGGER, name, ["x"])]})
+
+
+def describe_others(t):
+    t.every("client metrics", "DescribeConfigs", {
+        "Resources": [asked(CLIENT_METRICS, "m")], "IncludeSynonyms": True})
+    t.every("client metrics without name", "DescribeConfigs", {"Resources": [asked(CLIENT_METRICS, "")]})
+    t.every("a group", "DescribeConfigs", {"Resources": [asked(GROUP, "g")], "IncludeSynonyms": True})
+    t.every("a group without name", "DescribeConfigs", {"Resources": [asked(GROUP, "")]})
+
+
+def change(name, operation, value):
+    return {"Name": name, "ConfigOperation": operation, "Value": value}
+
+
+def look(t, label, kind, name, keys):
+    """What is set now. Kafka's broker learns it a moment after the answer."""
+    body = {"Resources": [asked(kind, name, keys)], "IncludeSynonyms": True}
+
+    def values():
+        return [{c["Name"]: c["Value"] for c in answer["Results"][0]["Configs"]}
+                for answer in t.ask("DescribeConfigs", 4, body)]
+    for _ in range(50):
+        a, b = values()
+        if a == b:
+            break
+        t.pause(0.02)
+    t.call(f"after: {label}", "DescribeConfigs", 4, body)
+
+
+def incremental_topic(t):
+    t.topic("iac", 1)
+    keys = ["retention.ms", "cleanup.policy", "compression.type", "min.insync.replicas"]
+
+    def both(label, *changes, kind=TOPIC, name="iac"):
+        for version in (0, 1):
+            for only_check in (True, False):
+                t.call(label + (", checked" if only_check else ""), "IncrementalAlterConfigs", version, {
+                    "Resources": [{"ResourceType": kind, "ResourceName": name,
+                                   "Configs": list(changes)}], "ValidateOnly": only_check})
+        if kind == TOPIC and name == "iac":
+            look(t, label, TOPIC, "iac", keys)
+
+    both("set", change("retention.ms", SET, "5000"))
+    both("delete", change("retention.ms", DELETE, None))
+    both("delete with a value", change("retention.ms", DELETE, "7"))
+    both("delete what is not set", change("segment.bytes", DELETE, None))
+    both("delete what is unknown", change("no.such", DELETE, None))
+    both("append", change("cleanup.policy", APPEND, "compact"))
+    both("append two", change("cleanup.policy", APPEND, "compact,delete"))
+    both("subtract", change("cleanup.policy", SUBTRACT, "delete"))
+    both("subtract the rest", change("cleanup.policy", SUBTRACT, "compact"))
+    both("subtract what is not there", change("cleanup.policy", SUBTRACT, "delete"))
+    both("append what is bad", change("cleanup.policy", APPEND, "shred"))
+    both("delete the list", change("cleanup.policy", DELETE, ""))
+    both("append to a number", change("retention.ms", APPEND, "5"))
+    both("subtract from a number", change("retention.ms", SUBTRACT, "5"))
+    both("append to what is unknown", change("no.such", APPEND, "5"))
+    both("set what is unknown", change("no.such", SET, "5"))
+    both("set to null", change("retention.ms", SET, None))
+    both("append null", change("cleanup.policy", APPEND, None))
+    both("set to a bad value", change("retention.ms", SET, "soon"))
+    both("unknown operation", change("retention.ms", 4, "5"))
+    both("operation -1", change("retention.ms", -1, "5"))
+    both("a name twice", change("retention.ms", SET, "5"), change("retention.ms", SET, "6"))
+    both("no changes")
+    both("good and bad", change("retention.ms", SET, "77"), change("segment.bytes", SET, "x"))
+    both("empty name", change("", SET, "5"))
+    both("throttled append", change("leader.replication.throttled.replicas", APPEND, "0:1"))
+    both("compression", change("compression.type", SET, "gzip"))
+    both("min isr", change("min.insync.replicas", SET, "2"))
+    both("unknown topic", change("retention.ms", SET, "5"), name="iac-none")
+    both("bad value for an unknown topic", change("retention.ms", SET, "x"), name="iac-none")
+    both("bad topic name", change("retention.ms", SET, "5"), name="a b")
+    both("empty topic name", change("retention.ms", SET, "5"), name="")
+    for kind in (0, 1, 3, 64, -1):
+        both(f"type {kind}", change("retention.ms", SET, "5"), kind=kind, name="x")
+    for version in (0, 1):
+        resource = {"ResourceType": TOPIC, "ResourceName": "iac",
+                    "Configs": [change("retention.ms", SET, "5")]}
+        t.call("resource twice", "IncrementalAlterConfigs", version, {"Resources": [resource, resource]})
+        t.call("good and unknown", "IncrementalAlterConfigs", version, {"Resources": [
+            resource, {**resource, "ResourceName": "iac-none"}]})
+
+
+def incremental_broker(t):
+    def both(label, *changes, name="1", clean=()):
+        for only_check in (True, False):
+            t.call(label + (", checked" if only_check else ""), "IncrementalAlterConfigs", 1, {
+                "Resources": [{"ResourceType": BROKER, "ResourceName": name,
+                               "Configs": list(changes)}], "ValidateOnly": only_check})
+        if clean:
+            look(t, label, BROKER, name, list(clean))
+            t.ask("IncrementalAlterConfigs", 1, {"Resources": [{
+                "ResourceType": BROKER, "ResourceName": name,
+                "Configs": [change(key, DELETE, None) for key in clean]}]})
+
+    for name in ("1", ""):
+        both(f"'{name}' set", change("log.retention.ms", SET, "86400000"), name=name,
+             clean=["log.retention.ms"])
+        both(f"'{name}' list", change("log.cleanup.policy", APPEND, "compact"), name=name,
+             clean=["log.cleanup.policy"])
+        both(f"'{name}' bad value", change("log.retention.ms", SET, "x"), name=name)
+        both(f"'{name}' read-only", change("broker.rack", SET, "r"), name=name)
+        both(f"'{name}' read-only list", change("log.dirs", SET, "/x"), name=name)
+        both(f"'{name}' unknown", change("no.such", SET, "1"), name=name)
+        both(f"'{name}' delete unknown", change("no.such", DELETE, None), name=name)
+        both(f"'{name}' append to a number", change("num.io.threads", APPEND, "1"), name=name)
+        both(f"'{name}' threads", change("num.io.threads", SET, "9"), name=name,
+             clean=["num.io.threads"])
+        both(f"'{name}' too many threads", change("num.io.threads", SET, "100"), name=name)
+        both(f"'{name}' no threads", change("num.io.threads", SET, "0"), name=name)
+        both(f"'{name}' per broker only", change("ssl.keystore.location", SET, "/x"), name=name)
+        both(f"'{name}' message size", change("message.max.bytes", SET, "2000000"), name=name,
+             clean=["message.max.bytes"])
+        both(f"'{name}' min isr", change("min.insync.replicas", SET, "1"), name=name)
+    both("another broker", change("log.retention.ms", SET, "5"), name="2")
+    both("no number", change("log.retention.ms", SET, "5"), name="x")
+    both("negative", change("log.retention.ms", SET, "5"), name="-1")
+    for name in ("1", ""):
+        t.call(f"logger '{name}'", "IncrementalAlterConfigs", 1, {"Resources": [{
+            "ResourceType": LOGGER, "ResourceName": name,
+            "Configs": [change("no.such.logger", SET, "DEBUG")]}]})
+
+
+def alter(t):
+    t.topic("ac", 1, {"segment.bytes": "2000000"})
+
+    def both(label, *configs, kind=TOPIC, name="ac"):
+        for version in (0, 2):
+            for only_check in (True, False):
+                t.call(label + (", checked" if only_check else ""), "AlterConfigs", version, {
+                    "Resources": [{"ResourceType": kind, "ResourceName": name, "Configs": [
+                        {"Name": key, "Value": value} for key, value in configs]}],
+                    "ValidateOnly": only_check})
+        if kind == TOPIC and name == "ac":
+            look(t, label, TOPIC, "ac", ["retention.ms", "segment.bytes"])
+
+    both("one", ("retention.ms", "6000"))
+    both("none")
+    both("null", ("retention.ms", None))
+    both("bad value", ("retention.ms", "x"))
+    both("unknown", ("no.such", "1"))
+    both("twice", ("retention.ms", "1"), ("retention.ms", "2"))
+    both("empty name", ("", "1"))
+    both("unknown topic", ("retention.ms", "1"), name="ac-none")
+    both("bad topic", ("retention.ms", "1"), name="a b")
+    both("empty topic", ("retention.ms", "1"), name="")
+    both("another broker", ("log.retention.ms", "1"), kind=BROKER, name="2")
+    both("no broker", ("log.retention.ms", "1"), kind=BROKER, name="x")
+    both("read-only", ("broker.rack", "1"), kind=BROKER, name="1")
+    both("logger", ("x", "DEBUG"), kind=LOGGER, name="1")
+    for kind in (0, 1, 64):
+        both(f"type {kind}", ("retention.ms", "5"), kind=kind, name="x")
+    resource = {"ResourceType": TOPIC, "ResourceName": "ac", "Configs": []}
+    for version in (0, 2):
+        t.call("resource twice", "AlterConfigs", version, {"Resources": [resource, resource]})
+
+
+def list_config_resources(t):
+    t.topic("lcr")
+    t.call("as it began", "ListConfigResources", 0, {})
+    for kinds in ([], [TOPIC], [BROKER], [LOGGER], [CLIENT_METRICS], [GROUP], [TOPIC, BROKER],
+                  [TOPIC, TOPIC], [0], [1], [64], [-1], [TOPIC, 77]):
+        t.call(f"types {kinds}", "ListConfigResources", 1, {"ResourceTypes": kinds})
+
+
+SCENARIOS = (describe_topic, describe_broker, describe_others, incremental_topic, incremental_broker,
+             alter, list_config_resources)
