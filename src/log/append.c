@@ -152,7 +152,7 @@ static int append_staged(struct append *a, int64_t now_ms, struct log_append_inf
     if (a->last_offset - s->base_offset > INT32_MAX)
         return ERR_CORRUPT; // batches of one append too far apart for a segment
     if (stage_has_aborted(&a->stage))
-        err = segment_prepare_txn(&log->env, s);
+        err = log__prepare_txn(log, s);
     int64_t position = s->size;
     if (err == 0)
         err = segment_write(s, a->batches.data, a->batches.size);

@@ -8,7 +8,9 @@
 void batch_scan_init(struct batch_scan *s, struct fs_file *file, int64_t position, int64_t end,
                      uint8_t *window, size_t window_max)
 {
-    check(window_max >= BATCH_HEADER_SIZE && position <= end);
+    check(window_max >= BATCH_HEADER_SIZE);
+    // Positions may come from an index on disk, which may say anything.
+    position = position < 0 ? 0 : position > end ? end : position;
     *s = (struct batch_scan){
         .file = file, .position = position, .end = end, .window = window, .window_max = window_max};
 }

@@ -19,7 +19,8 @@ struct batch_scan {
     int64_t window_at;
 };
 
-// Starts at `position`, which must be a batch boundary. The window stays the caller's.
+// Starts at `position`, which should be a batch boundary and is brought into [0, end]. The window stays
+// the caller's.
 void batch_scan_init(struct batch_scan *s, struct fs_file *file, int64_t position, int64_t end,
                      uint8_t *window, size_t window_max);
 

@@ -108,6 +108,9 @@ int log__rebuild_producers(struct log *log, int64_t recovered_from);
 // Removes producer snapshots above an offset.
 int log__drop_snapshots(struct log *log, int64_t above);
 
+// Opens the transaction index of a segment, and makes it if there is none yet.
+int log__prepare_txn(struct log *log, struct segment *s);
+
 // Enters transactions that staged markers aborted into the index of the segment that has the markers.
 int log__enter_aborted(struct log *log, struct segment *s, const struct producer_stage *stage);
 

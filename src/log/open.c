@@ -495,6 +495,15 @@ static int load_snapshot(struct log *log, int64_t offset)
     return 0;
 }
 
+int log__prepare_txn(struct log *log, struct segment *s)
+{
+    bool existed = s->has_txn_index;
+    int err = segment_prepare_txn(&log->env, s);
+    if (err == 0 && !existed)
+        log__note_dir_change(log);
+    return err;
+}
+
 // Enters the transactions that a staged marker aborted.
 int log__enter_aborted(struct log *log, struct segment *s, const struct producer_stage *stage)
 {
@@ -502,7 +511,7 @@ int log__enter_aborted(struct log *log, struct segment *s, const struct producer
         const struct completed_txn *txn = &stage->completed[i];
         if (!txn->aborted)
             continue;
-        int err = segment_prepare_txn(&log->env, s);
+        int err = log__prepare_txn(log, s);
         if (err < 0)
             return err;
         struct txn_entry entry = {

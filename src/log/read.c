@@ -200,14 +200,11 @@ static int find_time_in_segment(struct log *log, struct segment *s, int64_t targ
     // No record up to the time entry's offset is later than its timestamp, which is not above the
     // target; so the search starts at the batch that holds it.
     struct time_entry floor = {.offset = s->base_offset};
-    struct offset_entry at = {.position = 0};
+    int64_t position;
     err = time_index_find(&s->files->time_index, s->base_offset, target, &floor);
     if (err >= 0)
-        err = offset_index_find(&s->files->offset_index, s->base_offset, floor.offset, &at);
-    if (err < 0)
-        return err;
-    return find_time_from(s, at.position < s->size ? at.position : s->size, target,
-                          log->start_offset, out);
+        err = segment_lookup(s, floor.offset, &position);
+    return err < 0 ? err : find_time_from(s, position, target, log->start_offset, out);
 }
 
 static int find_timestamp(struct log *log, int64_t target, struct log_position *out)

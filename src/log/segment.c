@@ -298,6 +298,15 @@ int segment_open(const struct segment_env *e, struct segment *s)
     return 0;
 }
 
+int segment_lookup(struct segment *s, int64_t offset, int64_t *position)
+{
+    struct offset_entry at = {.position = 0};
+    int err = offset_index_find(&s->files->offset_index, s->base_offset, offset, &at);
+    // An index has no checksum: what it says is a hint, and only one that can be true is taken.
+    *position = err >= 0 && at.position > 0 && at.position < s->size ? at.position : 0;
+    return err < 0 ? err : 0;
+}
+
 // ---- Times ----
 
 static void note_time(struct segment *s, const struct batch_header *h)
@@ -312,15 +321,15 @@ static void note_time(struct segment *s, const struct batch_header *h)
 static int scan_times_from(struct segment *s, int64_t offset)
 {
     struct segment_files *f = s->files;
-    struct offset_entry at = {.position = 0};
-    int err = offset_index_find(&f->offset_index, s->base_offset, offset, &at);
+    int64_t start;
+    int err = segment_lookup(s, offset, &start);
     if (err < 0)
         return err;
     uint8_t window[BATCH_SCAN_WINDOW];
     struct batch_scan scan;
     struct batch_header h;
     int64_t position;
-    batch_scan_init(&scan, f->log->file, at.position, s->size, window, sizeof window);
+    batch_scan_init(&scan, f->log->file, start, s->size, window, sizeof window);
     while ((err = batch_scan_next(&scan, &h, &position)) == 1)
         note_time(s, &h);
     return err;
@@ -487,20 +496,18 @@ int segment_find(const struct segment_env *e, struct segment *s, int64_t offset,
     if (err < 0)
         return err;
     struct segment_files *f = s->files;
-    struct offset_entry at = {.position = -1};
+    int64_t start = -1;
     for (unsigned i = 0; i < f->recent_count; i++)
-        if (f->recent[i].offset <= offset && f->recent[i].position > at.position)
-            at.position = f->recent[i].position;
-    if (at.position < 0) {
-        at.position = 0;
-        err = offset_index_find(&f->offset_index, s->base_offset, offset, &at);
-        if (err < 0)
-            return err;
-    }
+        if (f->recent[i].offset <= offset && f->recent[i].position > start)
+            start = f->recent[i].position;
+    if (start < 0)
+        err = segment_lookup(s, offset, &start);
+    if (err < 0)
+        return err;
     uint8_t window[BATCH_SCAN_WINDOW];
     struct batch_scan scan;
-    batch_scan_init(&scan, f->log->file, at.position < s->size ? at.position : s->size, s->size,
-                    window, sizeof window);
+    batch_scan_init(&scan, f->log->file, start < s->size ? start : s->size, s->size, window,
+                    sizeof window);
     while ((err = batch_scan_next(&scan, out, position)) == 1)
         if (batch_last_offset(out) >= offset)
             return 1;

@@ -124,6 +124,10 @@ void segment_append_txn(struct segment *s, const struct txn_entry *entry);
 // Ends a segment's active life: last time entry, trimmed files. It may become active again.
 int segment_seal(const struct segment_env *e, struct segment *s);
 
+// Where the offset index puts the batch with `offset`, or before it: a batch boundary if the index can
+// be believed, the start of the segment when it says what cannot be. The files must be open.
+int segment_lookup(struct segment *s, int64_t offset, int64_t *position);
+
 // Where the first batch starts whose last offset is >= `offset`, and its header: 1; 0 when there is
 // none in this segment.
 int segment_find(const struct segment_env *e, struct segment *s, int64_t offset, int64_t *position,
