@@ -4,6 +4,7 @@
 #include "config/keys.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "config/table.h"
@@ -155,9 +156,8 @@ static int check_fraction(const struct config_key *key, struct str value, struct
     return check_number(key, value, number, diag);
 }
 
-int config_validate(const struct config_key *key, struct str value, struct diag *diag)
+static int check_by_table(const struct config_key *key, struct str value, struct diag *diag)
 {
-    value = str_trim(value);
     switch (config_key_type(key)) {
     case CONFIG_TYPE_BOOLEAN:
         if (str_equal_nocase(value, str_from("true")) || str_equal_nocase(value, str_from("false")))
@@ -173,6 +173,44 @@ int config_validate(const struct config_key *key, struct str value, struct diag 
     case CONFIG_TYPE_PASSWORD: return check_text(key, value, diag);
     }
     return ERR_OK;
+}
+
+// ADDRESS:COUNT,...; the address may be an IPv6 one.
+static bool is_ip_limits(struct str value)
+{
+    struct str rest = list_start(value), item;
+    while (config_list_next(&rest, &item)) {
+        const char *colon = item.size > 0 ? memrchr(item.data, ':', item.size) : NULL;
+        size_t address_size = colon != NULL ? (size_t)(colon - item.data) : 0;
+        int32_t count;
+        if (address_size == 0 ||
+            !str_parse_i32(str_of(colon + 1, item.size - address_size - 1), &count))
+            return false;
+    }
+    return true;
+}
+
+// What Kafka holds values to beside its table, and finds out when it reads them.
+static int check_beyond_table(const struct config_key *key, struct str value, struct diag *diag)
+{
+    struct str name = str_from(config_key_name(key));
+    int64_t number;
+    if (str_is(name, "log.roll.ms") && str_parse_i64(value, &number) && number < 1)
+        return refuse(key, value, diag, "Value must be at least 1");
+    if (str_is(name, "log.roll.jitter.ms") && str_parse_i64(value, &number) && number < 0)
+        return refuse(key, value, diag, "Value must be at least 0");
+    if (str_is(name, "log.retention.ms") && str_parse_i64(value, &number) && number == 0)
+        return refuse(key, value, diag, "Value must be -1 (for ever) or at least 1");
+    if (str_is(name, "max.connections.per.ip.overrides") && !is_ip_limits(value))
+        return refuse(key, value, diag, "Value must be a list of [address]:[count]");
+    return ERR_OK;
+}
+
+int config_validate(const struct config_key *key, struct str value, struct diag *diag)
+{
+    value = str_trim(value);
+    int err = check_by_table(key, value, diag);
+    return err != ERR_OK ? err : check_beyond_table(key, value, diag);
 }
 
 static void format_list(struct str value, struct buf *out)

@@ -72,7 +72,8 @@ def batch(values=(b"v",), *, key=b"k", timestamp=0, producer_id=-1, producer_epo
 
 
 def describe(data):
-    """Batches as dictionaries; a cut batch at the end by its size alone."""
+    """Batches as dictionaries. What is left of one that a limit cut off does not count: clients throw
+    it away, and who sends whole batches only sends none."""
     batches = []
     while len(data) >= 12:
         base_offset, size = struct.unpack(">qi", data[:12])
@@ -86,6 +87,4 @@ def describe(data):
                         "LastOffsetDelta": last, "FirstTimestamp": first_time,
                         "MaxTimestamp": max_time, "ProducerId": pid, "ProducerEpoch": epoch,
                         "BaseSequence": sequence, "Count": count, "Data": whole[61:]})
-    if data:
-        batches.append({"CutBatchBytes": len(data)})
     return batches

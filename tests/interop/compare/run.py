@@ -26,7 +26,8 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "system")]
 import pair  # noqa: E402
 from broker import Broker  # noqa: E402
 
-SCENARIOS = ("framing", "cluster", "topics", "configs", "produce", "fetch", "offsets", "late")
+SCENARIOS = ("framing", "cluster", "topics", "configs", "produce", "fetch", "offsets", "mixed",
+             "late")
 START_SECONDS = 120
 CANNOT_FETCH = 3
 LINES_MAX = 40  # of one failure

@@ -212,5 +212,59 @@ def list_config_resources(t):
         t.call(f"types {kinds}", "ListConfigResources", 1, {"ResourceTypes": kinds})
 
 
+VALUES = ("", "-3", "-2", "-1", "0", "1", "7", "14", "1000", "1048576", "2147483647", "2147483648",
+          "9223372036854775807", "9223372036854775808", "1.5", "0.3", "true", "none", "delete", "gzip",
+          "*", "0:1", "CreateTime", ",", "a b")
+
+
+def keys_of(t, kind, name):
+    """Those that both know."""
+    answers = t.ask("DescribeConfigs", 4, {"Resources": [asked(kind, name)]})
+    known = [[c["Name"] for c in answer["Results"][0]["Configs"]] for answer in answers]
+    return [key for key in known[0] if key in known[1]]
+
+
+def topic_values(t):
+    """What each topic configuration takes."""
+    t.topic("tv")
+    for key in keys_of(t, TOPIC, "tv"):
+        for value in VALUES:
+            t.call(f"{key}={value}", "IncrementalAlterConfigs", 1, {"Resources": [{
+                "ResourceType": TOPIC, "ResourceName": "tv", "Configs": [change(key, SET, value)]}],
+                "ValidateOnly": True})
+
+
+def broker_values(t):
+    """What each broker configuration takes while the broker runs."""
+    for key in keys_of(t, BROKER, "1"):
+        for name in ("1", ""):
+            for value in ("0", "1", "-7", "a b"):
+                t.call(f"'{name}' {key}={value}", "IncrementalAlterConfigs", 1, {"Resources": [{
+                    "ResourceType": BROKER, "ResourceName": name, "Configs": [change(key, SET, value)]}],
+                    "ValidateOnly": True})
+
+
+def inherited(t):
+    """A topic shows what its broker and the cluster say."""
+    t.topic("in", 1, {"retention.ms": "777777"})
+    body = {"Resources": [asked(TOPIC, "in", ["retention.ms", "segment.bytes", "cleanup.policy",
+                                              "max.message.bytes", "compression.type"])],
+            "IncludeSynonyms": True}
+    settings = (("log.segment.bytes", "3000000"), ("log.cleanup.policy", "compact"),
+                ("message.max.bytes", "555555"), ("compression.type", "lz4"))
+    for name in ("", "1"):
+        t.ask("IncrementalAlterConfigs", 1, {"Resources": [{
+            "ResourceType": BROKER, "ResourceName": name,
+            "Configs": [change(key, SET, value) for key, value in settings]}]})
+        t.pause(0.5)
+        t.call(f"a topic under '{name}'", "DescribeConfigs", 4, body)
+    for name in ("", "1"):
+        t.ask("IncrementalAlterConfigs", 1, {"Resources": [{
+            "ResourceType": BROKER, "ResourceName": name,
+            "Configs": [change(key, DELETE, None) for key, _ in settings]}]})
+        t.pause(0.5)
+        t.call(f"a topic without '{name}'", "DescribeConfigs", 4, body)
+
+
 SCENARIOS = (describe_topic, describe_broker, describe_others, incremental_topic, incremental_broker,
-             alter, list_config_resources)
+             alter, topic_values, broker_values, inherited, list_config_resources)
