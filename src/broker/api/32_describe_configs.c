@@ -83,14 +83,20 @@ static int describe_broker_id(const struct describing *d, struct config_view *vi
     return err;
 }
 
-// The defaults of the cluster are what was set for all brokers, and nothing below that.
-static void keep_cluster_defaults(struct config_view *view)
+// The defaults of the cluster are what was set for all brokers, and nothing above or below that.
+static void keep_cluster_default(struct config_view *view)
 {
     int kept = 0;
-    for (int i = 0; i < view->synonym_count; i++)
-        if (view->synonyms[i].source == CONFIG_SOURCE_BROKER_DEFAULT)
+    view->source = CONFIG_SOURCE_DEFAULT;
+    for (int i = 0; i < view->synonym_count && kept == 0; i++)
+        if (view->synonyms[i].source == CONFIG_SOURCE_BROKER_DEFAULT &&
+            str_is(str_from(view->name), view->synonyms[i].name))
             view->synonyms[kept++] = view->synonyms[i];
     view->synonym_count = kept;
+    if (kept > 0) {
+        view->source = CONFIG_SOURCE_BROKER_DEFAULT;
+        view->value = view->synonyms[0].value;
+    }
 }
 
 static int view_of(const struct describing *d, enum config_scope scope, const char *name,
@@ -100,7 +106,7 @@ static int view_of(const struct describing *d, enum config_scope scope, const ch
         return config_describe_topic(d->node->config, d->overrides, name, &d->request->arena, view);
     int err = config_describe(d->node->config, name, view);
     if (err == ERR_OK && d->only_dynamic)
-        keep_cluster_defaults(view);
+        keep_cluster_default(view);
     if (err == ERR_OK && str_is(str_from(name), "broker.id"))
         err = describe_broker_id(d, view);
     return err;
