@@ -10,7 +10,8 @@
 // ERR_NOT_FOUND, ERR_EXISTS, ERR_BUSY for a lock held elsewhere, ERR_IO for what the device does.
 //
 // What survives a power loss: bytes of a file after fs_file_sync() of that file; the existence, name
-// and removal of a directory entry after fs_dir_sync() of the directory that holds it. Nothing else.
+// and removal of a directory entry after fs_dir_sync() of the directory that holds it; both, for
+// everything in a file system, after fs_file_sync_all(). Nothing else.
 #pragma once
 
 #include <stdbool.h>
@@ -33,11 +34,13 @@ struct fs_stat {
     enum fs_kind kind;
     int64_t size;
     int64_t modified_ms; // wall time
+    uint64_t volume;     // the file system that holds it: where it differs, they differ
 };
 
 struct fs_space {
     int64_t total_bytes;
     int64_t free_bytes; // for an ordinary user
+    bool can_sync_all;  // fs_file_sync_all() is to be had
 };
 
 struct env_fs;
@@ -51,6 +54,7 @@ struct fs_file_ops {
     int64_t (*read)(struct fs_file *file, void *out, size_t size, int64_t position);
     int (*write)(struct fs_file *file, const void *data, size_t size, int64_t position);
     int (*sync)(struct fs_file *file);
+    int (*sync_all)(struct fs_file *file);
     int (*truncate)(struct fs_file *file, int64_t size);
     int64_t (*size)(struct fs_file *file);
     int (*lock)(struct fs_file *file);
@@ -141,6 +145,17 @@ static inline int fs_file_write(struct fs_file *file, const void *data, size_t s
 static inline int fs_file_sync(struct fs_file *file)
 {
     return file->ops->sync(file);
+}
+
+// Makes everything durable that was written, made, renamed, removed in the file system of this file
+// before the call, whoever did it. May block, for what other programs wrote there too. Only where
+// fs_space.can_sync_all says so; elsewhere ERR_UNSUPPORTED, and nothing was done. Tells of every
+// failure to write since the file was opened, be it of a file that nobody here knows; of a failure
+// before that nothing is promised. So whoever relies on it opens the file before the first write that
+// matters and keeps it. After a failure the same holds as for fs_file_sync(), for the whole file system.
+static inline int fs_file_sync_all(struct fs_file *file)
+{
+    return file->ops->sync_all(file);
 }
 
 // Cuts or extends with zeros.

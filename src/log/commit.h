@@ -9,7 +9,8 @@
 // written since the last commit, the leader epochs if they changed, and first-time directory entries
 // (a new segment, a new partition) before anything in them counts as durable. One group is in flight
 // while the next gathers. No timer: an idle committer starts at the end of the current event, so that
-// all appends of one turn of the event loop share a sync.
+// all appends of one turn of the event loop share a sync. A group with many files syncs the whole file
+// system instead of each (fs_file_sync_all(), log_dir_args.volume_syncs_min).
 //
 // A failed sync takes the log's directory offline (log_dir_fail()) and is never tried again: what is
 // on disk is unknown after it. The owners of the logs then hear of the directory, not of each log.

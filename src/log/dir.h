@@ -10,6 +10,12 @@
 // Order of use: log_dir_open(); log_dir_meta() or log_dir_write_meta(); log_dir_scan(); for each
 // partition log_open() (in an env_work if it may take long) and log_dir_add(); ...; log_dir_close().
 //
+// Where much is to be synced at once (a stop, a save, a large commit, the start after a crash), the
+// whole file system is, by a file that is open from log_dir_open() to the end: the system tells of a
+// failed write once to each file that was open before. A failure takes the directory offline, also when
+// what could not be written belongs to another program. Partitions that lie in another file system (by
+// a link, a mount) keep the directory from this.
+//
 // Threads: a log_dir belongs to one shard. log_dir_open(), log_dir_scan() and log_dir_close() block.
 #pragma once
 
@@ -28,6 +34,7 @@ struct log_dir_args {
     struct trace *trace; // may be NULL
     const char *path;
     int open_files_max; // segments held open by logs of this directory; 0: a default
+    int volume_syncs_min; // from so many files to sync on the whole file system is synced; 0: a default
     void *owner;
     // Called once, when the directory failed: every log in it is offline from now on. `why` names the
     // file and the error.
@@ -88,11 +95,13 @@ struct log_dir_scan {
     int count;
     bool has_metadata_log;    // `__cluster_metadata-0` is here; it is not among the partitions
     bool clean;               // the clean-stop marker was there (and is gone now)
+    bool synced;              // it was not, and what the last process wrote was made durable at once
     int64_t broker_epoch;     // from the marker; -1 unknown
 };
 
 // Blocks. Takes the clean-stop marker away, reads the checkpoints, lists the partitions, queues
-// `-delete` directories for removal and leaves `-stray` ones alone.
+// `-delete` directories for removal and leaves `-stray` ones alone. After an unclean stop with many
+// partitions syncs the file system, so that each of them need not.
 int log_dir_scan(struct log_dir *dir, struct log_dir_scan *out, struct diag *diag);
 void log_dir_scan_release(struct log_dir_scan *scan);
 

@@ -6,11 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct file_ref;
 struct log_dir;
 
 // Blocks: writes the checkpoints in `what` (enum log_save) as they are now, in that order, up to the
 // first failure. Not while log_dir__is_saving().
 int log_dir__write_checkpoints(struct log_dir *dir, unsigned what);
+
+// A reference to the file by which the whole file system of the directory can be synced, and from how
+// many syncs of single files on that is the cheaper way. NULL: not to be had here.
+struct file_ref *log_dir__volume(const struct log_dir *dir, int *syncs_min);
 
 bool log_dir__is_saving(const struct log_dir *dir);
 

@@ -247,9 +247,7 @@ static void files_submit(struct log_dir *dir)
 static void syncs_run(struct env_work *work)
 {
     struct log_dir *dir = container_of(work, struct log_dir, save.work);
-    for (int i = 0; i < dir->save.sync_count; i++)
-        log__sync_run(&dir->save.syncs[i]);
-    log__sync_run_parents(dir->save.sync_list, dir->save.sync_count);
+    log__sync_run(dir->save.sync_list, dir->save.sync_count);
 }
 
 static void syncs_done(struct env_work *work)
@@ -281,12 +279,16 @@ static void syncs_submit(struct log_dir *dir)
     struct dir_save *save = &dir->save;
     save->syncs = mem_alloc_array((size_t)dir->log_count + 1, sizeof *save->syncs);
     save->sync_list = mem_alloc_array((size_t)dir->log_count + 1, sizeof(struct log_sync *));
+    int count = 0;
+    list_for_each(node, next, &dir->logs)
+        count += needs_sync(container_of(node, struct log, home_node));
+    unsigned flags = LOG_SYNC_FULL | (dir__syncs_whole(dir, count) ? LOG_SYNC_WHOLE : 0);
     list_for_each(node, next, &dir->logs) {
         struct log *log = container_of(node, struct log, home_node);
         if (!needs_sync(log))
             continue;
         // If it cannot be now (a full disk, another sync at it), the recovery point stays.
-        int err = log__sync_begin(log, true, &save->syncs[save->sync_count]);
+        int err = log__sync_begin(log, flags, &save->syncs[save->sync_count]);
         if (err == ERR_IO)
             log__failed(log, err, "syncing");
         if (err == 0) {

@@ -64,6 +64,10 @@ struct log_dir {
     void *owner;
     void (*on_offline)(struct log_dir *dir, void *owner, int err, const char *why);
     struct fs_file *lock; // of `.lock`
+    struct file_ref *volume; // `.lock` again, for fs_file_sync_all(); open from the first moment on
+    int volume_syncs_min;
+    bool can_sync_all;       // everything of ours is in one file system, which can
+    uint64_t volume_id;      // fs_stat.volume
     struct properties properties;
     struct log_dir_meta meta;
     bool has_meta;
@@ -80,6 +84,9 @@ struct log_dir {
     struct dir_save save;
     struct dir_discards discards;
 };
+
+// True if the whole file system is to be synced when `count` logs need a full sync.
+bool dir__syncs_whole(const struct log_dir *dir, int count);
 
 int dir__path(const struct log_dir *dir, const char *name, char out[FS_PATH_MAX]);
 

@@ -43,9 +43,7 @@ static void group_post(struct group_commit *g)
 static void group_run(struct env_work *work)
 {
     struct group_commit *g = container_of(work, struct group_commit, work);
-    for (int i = 0; i < g->entry_count; i++)
-        log__sync_run(&g->entries[i].sync);
-    log__sync_run_parents(g->sync_list, g->entry_count);
+    log__sync_run(g->sync_list, g->entry_count);
 }
 
 static void group_done(struct env_work *work)
@@ -76,7 +74,7 @@ static void group_begin(struct group_commit *g, struct log *log)
     struct log_commit_entry *entry = &g->entries[g->entry_count];
     if (log_is_offline(log))
         return;
-    int err = log__sync_begin(log, false, &entry->sync);
+    int err = log__sync_begin(log, 0, &entry->sync);
     if (err < 0) {
         log__failed(log, err, "committing");
         return;

@@ -37,6 +37,7 @@ struct log {
     struct epoch_cache epochs;
     struct producer_state producers;
 
+    bool found_synced;    // log_args.synced
     bool loaded;          // sizes, epochs and producers are known
     bool offline;         // damaged: `problem` says how
     bool epochs_dirty;    // epochs differ from the file, or its last write has not ended well
@@ -61,6 +62,7 @@ struct log {
 };
 
 #define LOG_AREA "log"
+#define EPOCHS_FILE "leader-epoch-checkpoint"
 
 // 0, or ERR_OFFLINE.
 int log__check(const struct log *log);
@@ -141,6 +143,11 @@ struct log_sync {
     int64_t end_offset;         // durable when this has succeeded
     uint32_t truncations;
     bool full;                  // recovery point too
+    bool whole;                 // the whole file system is to be synced, or was: `files` does not matter
+    struct file_ref *volume;    // by which it is; NULL: that is not to be had, go file by file
+    int volume_syncs_min;       // it is the cheaper way from so many single syncs on
+    bool snapshot_staged;       // on the worker, between the two steps
+    bool epochs_staged;
     uint32_t dir_changes;       // covered
     struct file_ref **files;    // to sync
     int file_count;
@@ -168,19 +175,26 @@ struct log_sync {
     uint64_t syncs;             // made
 };
 
-// Notes on the shard what has to be synced so that everything appended so far is durable, and with
-// `full` also what a raised recovery point needs. ERR_AGAIN: full, but another sync is at it.
-int log__sync_begin(struct log *log, bool full, struct log_sync *s);
+enum log_sync_flags {
+    LOG_SYNC_FULL = 1,  // what a raised recovery point needs, too
+    LOG_SYNC_WHOLE = 2, // the caller knows that there is much to sync: the whole file system will be,
+                        // and no file is held open for it. The log's directory must have a volume.
+};
 
-// Does it, but for the parent directory; any thread. Fills err and where.
-void log__sync_run(struct log_sync *s);
+// Notes on the shard what has to be synced so that everything appended so far is durable. ERR_AGAIN:
+// full, but another sync is at it.
+int log__sync_begin(struct log *log, unsigned flags, struct log_sync *s);
 
-// Syncs the parent directories of those that ask for it, each once.
-void log__sync_run_parents(struct log_sync *const *all, int count);
+// Does it for all of them; any thread. Fills err and where.
+void log__sync_run(struct log_sync *const *all, int count);
 
 // Back on the shard: raises durable_offset and, if full, the recovery point; calls the owner. After a
 // failure it takes the directory offline. Releases `s`.
 void log__sync_end(struct log_sync *s);
+
+// log_close() in parts, with a full sync between them if the first gives 1 (0: nothing to sync).
+int log__close_begin(struct log *log);
+int log__close_end(struct log *log);
 
 // Blocks: makes partition.metadata and the entries of the partition's and the log directory durable.
 int log__sync_names(struct log *log);

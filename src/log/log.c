@@ -289,7 +289,7 @@ void log_close_idle_files(struct log *log)
 int log__load_epochs(struct log *log)
 {
     char path[FS_PATH_MAX];
-    if (!path_join(path, log->path, "leader-epoch-checkpoint"))
+    if (!path_join(path, log->path, EPOCHS_FILE))
         return ERR_LIMIT;
     struct buf text;
     struct diag diag;
@@ -311,7 +311,7 @@ int log__load_epochs(struct log *log)
 int log__write_epochs(struct log *log)
 {
     char path[FS_PATH_MAX];
-    if (!path_join(path, log->path, "leader-epoch-checkpoint"))
+    if (!path_join(path, log->path, EPOCHS_FILE))
         return ERR_LIMIT;
     struct buf text;
     buf_init(&text, EPOCH_CACHE_TEXT_MAX);

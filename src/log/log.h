@@ -60,6 +60,7 @@ struct log_args {
     int64_t log_start_offset;  // from the checkpoint; -1 when it has no entry (then the first segment says)
     int64_t high_watermark;    // from the checkpoint; -1 unknown
     bool clean;                // the directory was closed cleanly: nothing to recover
+    bool synced;               // it was not, but all that is found is on disk, not in the page cache alone
 };
 
 // Makes `<dir_path>/<topic>-<partition>` with partition.metadata and an empty first segment.

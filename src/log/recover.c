@@ -400,12 +400,18 @@ static int check_successor(struct recovery *r, int index)
 static int sync_recovered(struct recovery *r)
 {
     struct log *log = r->log;
-    log->parent_dirty = true;
+    // What recovery itself did is in the directory, in a segment that it cut, and in those that it sealed.
+    bool untouched = log->found_synced && !r->cut;
+    log->parent_dirty = !untouched;
     log__note_dir_change(log);
     if (log->end_offset == log->recovery_point && !r->cut)
         return 0;
     for (int i = r->first; i < log->segment_count; i++) {
         struct segment *s = log->segments[i];
+        if (untouched && i == log->segment_count - 1) {
+            s->synced_size = s->size;
+            return 0;
+        }
         int err = segment_open_unchecked(&log->env, s);
         if (err == 0)
             err = fs_file_sync(s->files->log->file);

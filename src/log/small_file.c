@@ -19,19 +19,45 @@ int small_file_write(struct env_fs *fs, const char *path, struct bytes contents,
     return err;
 }
 
-int small_file_replace(struct env_fs *fs, const char *path, struct bytes contents)
+static bool tmp_path(char out[FS_PATH_MAX], const char *path)
+{
+    int size = snprintf(out, FS_PATH_MAX, "%s.tmp", path);
+    return size > 0 && size < FS_PATH_MAX;
+}
+
+static int stage(struct env_fs *fs, const char *path, struct bytes contents, bool sync)
 {
     char tmp[FS_PATH_MAX];
-    int size = snprintf(tmp, sizeof tmp, "%s.tmp", path);
-    if (size < 0 || size >= FS_PATH_MAX)
+    if (!tmp_path(tmp, path))
         return ERR_LIMIT;
-    int err = small_file_write(fs, tmp, contents, true);
-    if (err >= 0)
-        err = fs_rename(fs, tmp, path);
-    if (err >= 0)
-        return small_file_sync_parent(fs, path);
-    fs_remove(fs, tmp); // best effort: the error that counts is the first
+    int err = small_file_write(fs, tmp, contents, sync);
+    if (err < 0)
+        fs_remove(fs, tmp); // best effort: the error that counts is the first
     return err;
+}
+
+int small_file_stage(struct env_fs *fs, const char *path, struct bytes contents)
+{
+    return stage(fs, path, contents, false);
+}
+
+int small_file_publish(struct env_fs *fs, const char *path)
+{
+    char tmp[FS_PATH_MAX];
+    if (!tmp_path(tmp, path))
+        return ERR_LIMIT;
+    int err = fs_rename(fs, tmp, path);
+    if (err < 0)
+        fs_remove(fs, tmp);
+    return err;
+}
+
+int small_file_replace(struct env_fs *fs, const char *path, struct bytes contents)
+{
+    int err = stage(fs, path, contents, true);
+    if (err >= 0)
+        err = small_file_publish(fs, path);
+    return err < 0 ? err : small_file_sync_parent(fs, path);
 }
 
 int small_file_read(struct env_fs *fs, const char *path, struct buf *out)

@@ -9,6 +9,11 @@
 // Replaces the file atomically and durably: `<path>.tmp`, sync, rename, sync of its directory.
 int small_file_replace(struct env_fs *fs, const char *path, struct bytes contents);
 
+// The same in two steps for whoever syncs the whole file system after each of them: `<path>.tmp`, and
+// its rename. Both take `<path>.tmp` away when they fail.
+int small_file_stage(struct env_fs *fs, const char *path, struct bytes contents);
+int small_file_publish(struct env_fs *fs, const char *path);
+
 // Writes a file of its own, over what is there, without atomicity or directory sync; synced if asked.
 int small_file_write(struct env_fs *fs, const char *path, struct bytes contents, bool sync);
 

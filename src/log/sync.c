@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What it takes to make a log's appends durable, in three steps: noted on the shard, done on a worker,
-// concluded on the shard. Commits use it for acknowledgements, saves for the recovery point.
+// What it takes to make a log's appends durable, in three steps: noted on the shard, done on a worker
+// (sync_run.c), concluded on the shard. Commits use it for acknowledgements, saves for the recovery
+// point.
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "log/dir.h"
+#include "log/dir_internal.h"
 #include "log/internal.h"
 #include "log/names.h"
-#include "log/partition_metadata.h"
 #include "log/small_file.h"
 
 static void add_file(struct log_sync *s, struct file_ref *ref)
 {
-    if (ref == NULL)
+    if (ref == NULL || s->whole)
         return;
     mem_grow(s->files, s->file_count, s->file_capacity);
     s->files[s->file_count++] = file_ref_get(ref);
@@ -79,6 +81,7 @@ static void release(struct log_sync *s)
     for (int i = 0; i < s->file_count; i++)
         file_ref_put(s->files[i]);
     mem_free(s->files);
+    file_ref_put(s->volume);
     mem_free(s->segments);
     mem_free(s->path);
     buf_release(&s->epochs);
@@ -93,9 +96,11 @@ static bool needs_snapshot(const struct log *log)
            log->end_offset > log__active(log)->base_offset;
 }
 
-int log__sync_begin(struct log *log, bool full, struct log_sync *s)
+int log__sync_begin(struct log *log, unsigned flags, struct log_sync *s)
 {
-    *s = (struct log_sync){.log = log, .fs = log->env.fs, .full = full};
+    bool full = (flags & LOG_SYNC_FULL) != 0;
+    *s = (struct log_sync){
+        .log = log, .fs = log->env.fs, .full = full, .whole = (flags & LOG_SYNC_WHOLE) != 0};
     if (full && log->epochs_dirty && log->epochs_writing)
         return ERR_AGAIN;
     buf_init(&s->epochs, EPOCH_CACHE_TEXT_MAX);
@@ -105,6 +110,9 @@ int log__sync_begin(struct log *log, bool full, struct log_sync *s)
         release(s);
         return err;
     }
+    if (log->home != NULL)
+        s->volume = log_dir__volume(log->home, &s->volume_syncs_min);
+    check(!s->whole || s->volume != NULL);
     s->path = mem_copy_text(log->path);
     s->end_offset = log->end_offset;
     s->truncations = log->truncations;
@@ -124,119 +132,6 @@ int log__sync_begin(struct log *log, bool full, struct log_sync *s)
     s->sync_parent = log->parent_dirty;
     s->dir_changes = log->dir_changes;
     return 0;
-}
-
-// ---- On a worker ----
-
-static void fail(struct log_sync *s, int err, const char *what)
-{
-    if (err >= 0 || s->err < 0)
-        return;
-    s->err = err;
-    snprintf(s->where, sizeof s->where, "%s: syncing %s", s->path, what);
-}
-
-static void run_files(struct log_sync *s)
-{
-    for (int i = 0; i < s->file_count && s->err == 0; i++) {
-        fail(s, fs_file_sync(s->files[i]->file), "segments");
-        s->syncs++;
-    }
-}
-
-// A device that fails is the end; a full one only leaves the small file as it was.
-static void run_small_file(struct log_sync *s, const char *path, struct bytes contents)
-{
-    int err = small_file_replace(s->fs, path, contents);
-    s->syncs++;
-    if (err == ERR_IO)
-        fail(s, err, path);
-    else if (err < 0)
-        s->soft_err = err;
-}
-
-// Syncs a file that is not open. One that is gone needs none: it was deleted meanwhile, or the whole
-// directory was renamed to be deleted.
-static int sync_path(struct env_fs *fs, const char *path)
-{
-    struct fs_file *file;
-    int err = fs_open(fs, path, FS_READ | FS_WRITE, &file);
-    if (err == 0) {
-        err = fs_file_sync(file);
-        fs_file_close(file);
-    }
-    return err == ERR_NOT_FOUND ? 0 : err;
-}
-
-static int sync_metadata(struct env_fs *fs, const char *dir)
-{
-    char path[FS_PATH_MAX];
-    return path_join(path, dir, PARTITION_METADATA_FILE) ? sync_path(fs, path) : ERR_LIMIT;
-}
-
-static void run_bases(struct log_sync *s)
-{
-    char path[FS_PATH_MAX];
-    for (int i = 0; i < s->base_count && s->err == 0; i++)
-        if (log_file_path(path, s->path, s->bases[i], LOG_FILE_SNAPSHOT)) {
-            fail(s, sync_path(s->fs, path), path);
-            s->syncs++;
-        }
-}
-
-void log__sync_run(struct log_sync *s)
-{
-    char path[FS_PATH_MAX];
-    run_files(s);
-    run_bases(s);
-    if (s->err == 0 && s->write_snapshot &&
-        log_file_path(path, s->path, s->end_offset, LOG_FILE_SNAPSHOT))
-        run_small_file(s, path, buf_bytes(&s->snapshot));
-    if (s->err == 0 && s->write_epochs && path_join(path, s->path, "leader-epoch-checkpoint"))
-        run_small_file(s, path, buf_bytes(&s->epochs));
-    if (s->err == 0 && s->sync_parent) {
-        fail(s, sync_metadata(s->fs, s->path), PARTITION_METADATA_FILE);
-        s->syncs++;
-    }
-    if (s->err == 0 && (s->sync_dir || s->sync_parent)) {
-        int err = fs_dir_sync(s->fs, s->path);
-        s->syncs++;
-        if (err != ERR_NOT_FOUND)
-            fail(s, err, "the directory");
-    }
-}
-
-int log__sync_names(struct log *log)
-{
-    int err = sync_metadata(log->env.fs, log->path);
-    if (err == 0)
-        err = fs_dir_sync(log->env.fs, log->path);
-    if (err == 0)
-        err = small_file_sync_parent(log->env.fs, log->path);
-    if (err == 0) {
-        log->dir_synced = log->dir_changes;
-        log->parent_dirty = log->removed_dirty = false;
-    }
-    return err;
-}
-
-void log__sync_run_parents(struct log_sync *const *all, int count)
-{
-    const struct log_sync *done = NULL;
-    for (int i = 0; i < count; i++) {
-        struct log_sync *s = all[i];
-        if (!s->sync_parent || s->err < 0)
-            continue;
-        const char *slash = strrchr(s->path, '/');
-        size_t size = slash != NULL ? (size_t)(slash - s->path) : 0;
-        if (done != NULL && strncmp(done->path, s->path, size + 1) == 0 &&
-            strrchr(done->path, '/') == done->path + size)
-            continue;
-        fail(s, small_file_sync_parent(s->fs, s->path), "the log directory");
-        s->syncs++;
-        if (s->err == 0)
-            done = s;
-    }
 }
 
 // ---- Back on the shard ----
@@ -327,26 +222,40 @@ static bool is_settled(const struct log *log)
     return !needs_snapshot(log);
 }
 
-int log_close(struct log *log)
+int log__close_begin(struct log *log)
 {
     int err = log__check(log);
     if (err < 0 || !log->loaded)
         return err;
     err = segment_seal(&log->env, log__active(log));
-    if (err == 0 && !is_settled(log)) {
-        struct log_sync s, *all[] = {&s};
-        err = log__sync_begin(log, true, &s);
-        if (err == 0) {
-            log__sync_run(&s);
-            if (s.err == 0)
-                log__sync_run_parents(all, 1);
-            err = s.soft_err;
-            log__sync_end(&s);
-        }
-    }
-    if (err == 0)
-        err = log__check(log);
+    if (err < 0)
+        return log__failed(log, err, "closing");
+    return is_settled(log) ? 0 : 1;
+}
+
+int log__close_end(struct log *log)
+{
+    int err = log__check(log);
+    if (err < 0 || !log->loaded)
+        return err;
     for (int i = 0; i < log->segment_count && err == 0; i++)
         err = segment_close(&log->env, log->segments[i]);
     return err < 0 ? log__failed(log, err, "closing") : 0;
+}
+
+int log_close(struct log *log)
+{
+    struct log_sync s, *all[] = {&s};
+    int err = log__close_begin(log);
+    if (err == 1) {
+        err = log__sync_begin(log, LOG_SYNC_FULL, &s);
+        if (err == 0) {
+            log__sync_run(all, 1);
+            err = s.soft_err;
+            log__sync_end(&s);
+        }
+        if (err < 0)
+            return log__failed(log, err, "closing");
+    }
+    return err < 0 ? err : log__close_end(log);
 }

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -85,6 +87,39 @@ static int file_sync(struct fs_file *file)
 {
     // Not repeated on EINTR or anything else: after a failure a second call proves nothing.
     return fdatasync(file_of(file)->fd) == 0 ? 0 : os_error(errno);
+}
+
+// True where syncfs() has the contract of fs_file_sync_all(). Linux tells of failed writes since 5.8.
+// The file systems are those that are known to write all they hold and to tell: overlayfs keeps to
+// itself what failed below it, FUSE and network file systems have a say of their own.
+static bool has_sync_all(long type)
+{
+    static const long types[] = {0xEF53 /* ext4 */, 0x58465342 /* XFS */, 0x9123683E /* Btrfs */,
+                                 0x01021994 /* tmpfs */};
+    struct utsname name;
+    int major, minor;
+    if (uname(&name) != 0 || sscanf(name.release, "%d.%d", &major, &minor) != 2 || major < 5 ||
+        (major == 5 && minor < 8))
+        return false;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i] == type)
+            return true;
+    return false;
+}
+
+static int file_sync_all(struct fs_file *file)
+{
+    int fd = file_of(file)->fd;
+    struct statfs st;
+    if (fstatfs(fd, &st) != 0)
+        return os_error(errno);
+    if (!has_sync_all((long)st.f_type))
+        return ERR_UNSUPPORTED;
+    if (syncfs(fd) != 0)
+        return os_error(errno);
+    // XFS leaves bytes in the cache of the device when its own log has nothing to write; the sync of a
+    // file empties that cache in any case.
+    return fsync(fd) == 0 ? 0 : os_error(errno);
 }
 
 static int file_truncate(struct fs_file *file, int64_t size)
@@ -178,6 +213,7 @@ static const struct fs_file_ops file_ops = {
     .read = file_read,
     .write = file_write,
     .sync = file_sync,
+    .sync_all = file_sync_all,
     .truncate = file_truncate,
     .size = file_size,
     .lock = file_lock,
@@ -252,6 +288,7 @@ static int dir_stat(struct env_fs *fs, const char *path, struct fs_stat *out)
         .kind = kind_of_mode(st.st_mode),
         .size = (int64_t)st.st_size,
         .modified_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000,
+        .volume = (uint64_t)st.st_dev,
     };
     return 0;
 }
@@ -323,11 +360,13 @@ static int dir_set_read_only(struct env_fs *fs, const char *path)
 static int dir_space(struct env_fs *fs, const char *path, struct fs_space *out)
 {
     struct statvfs st;
-    if (statvfs(path, &st) != 0)
+    struct statfs kind;
+    if (statvfs(path, &st) != 0 || statfs(path, &kind) != 0)
         return os_error(errno);
     *out = (struct fs_space){
         .total_bytes = (int64_t)(st.f_blocks * st.f_frsize),
         .free_bytes = (int64_t)(st.f_bavail * st.f_frsize),
+        .can_sync_all = has_sync_all((long)kind.f_type),
     };
     return 0;
 }

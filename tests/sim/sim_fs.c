@@ -83,6 +83,7 @@ struct sim_fs {
     int64_t capacity;
     int64_t used;
     int open_count;
+    uint64_t sync_alls;
 };
 
 struct handle {
@@ -372,15 +373,46 @@ static int sim_write(struct fs_file *file, const void *data, size_t size, int64_
     return 0;
 }
 
+static void sync_file(struct node *n)
+{
+    for (int i = 0; i < n->change_count; i++)
+        image_apply(&n->disk, &n->changes[i]);
+    changes_clear(n);
+}
+
+static void sync_dir(struct node *n)
+{
+    for (int i = 0; i < n->entry_change_count; i++)
+        entries_apply(&n->entries_disk, &n->entry_changes[i]);
+    entry_changes_clear(n);
+}
+
 static int sim_sync(struct fs_file *file)
 {
     struct handle *h = handle_of(file);
     int err = enter(h->fs, SIM_OP_SYNC);
     if (err < 0)
         return err;
-    for (int i = 0; i < h->node->change_count; i++)
-        image_apply(&h->node->disk, &h->node->changes[i]);
-    changes_clear(h->node);
+    sync_file(h->node);
+    return 0;
+}
+
+static void sync_below(struct node *n)
+{
+    sync_file(n);
+    sync_dir(n);
+    for (int i = 0; i < n->entries_now.count; i++)
+        sync_below(n->entries_now.items[i].node);
+}
+
+static int sim_sync_all(struct fs_file *file)
+{
+    struct sim_fs *fs = handle_of(file)->fs;
+    int err = enter(fs, SIM_OP_SYNC);
+    if (err < 0)
+        return err;
+    fs->sync_alls++;
+    sync_below(fs->root);
     return 0;
 }
 
@@ -428,8 +460,9 @@ static void sim_close(struct fs_file *file)
 }
 
 static const struct fs_file_ops file_ops = {
-    .read = sim_read, .write = sim_write, .sync = sim_sync, .truncate = sim_truncate,
-    .size = sim_size, .lock = sim_lock, .is_cached = sim_is_cached, .close = sim_close};
+    .read = sim_read, .write = sim_write, .sync = sim_sync, .sync_all = sim_sync_all,
+    .truncate = sim_truncate, .size = sim_size, .lock = sim_lock, .is_cached = sim_is_cached,
+    .close = sim_close};
 
 // ---- The file system ----
 
@@ -482,6 +515,7 @@ static int sim_stat(struct env_fs *env, const char *path, struct fs_stat *out)
     out->kind = n->is_dir ? FS_KIND_DIR : FS_KIND_FILE;
     out->size = n->now.size;
     out->modified_ms = n->modified_ms;
+    out->volume = 1;
     return 0;
 }
 
@@ -566,9 +600,7 @@ static int sim_dir_sync(struct env_fs *env, const char *path)
     struct node *n = find(fs, path);
     if (n == NULL || !n->is_dir)
         return ERR_NOT_FOUND;
-    for (int i = 0; i < n->entry_change_count; i++)
-        entries_apply(&n->entries_disk, &n->entry_changes[i]);
-    entry_changes_clear(n);
+    sync_dir(n);
     return 0;
 }
 
@@ -582,6 +614,7 @@ static int sim_space(struct env_fs *env, const char *path, struct fs_space *out)
     const struct sim_fs *fs = fs_of(env);
     out->total_bytes = fs->capacity;
     out->free_bytes = fs->capacity - fs->used;
+    out->can_sync_all = true;
     return 0;
 }
 
@@ -758,6 +791,11 @@ uint64_t sim_fs_count(const struct sim_fs *fs, unsigned ops)
         if (ops & 1u << i)
             sum += fs->counts[i];
     return sum;
+}
+
+uint64_t sim_fs_sync_alls(const struct sim_fs *fs)
+{
+    return fs->sync_alls;
 }
 
 int sim_fs_open_count(const struct sim_fs *fs)

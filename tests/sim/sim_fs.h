@@ -24,7 +24,7 @@ enum sim_op {
     SIM_OP_OPEN = 1,
     SIM_OP_READ = 2,
     SIM_OP_WRITE = 4,
-    SIM_OP_SYNC = 8,      // of files and directories
+    SIM_OP_SYNC = 8,      // of files, directories and everything
     SIM_OP_CHANGE = 16,   // truncate, rename, remove, make_dir
     SIM_OP_LOOK = 32,     // stat, list, size
     SIM_OP_ANY = 63,
@@ -57,6 +57,9 @@ void sim_fs_set_capacity(struct sim_fs *fs, int64_t bytes);
 
 // Operations so far, of those in `ops`.
 uint64_t sim_fs_count(const struct sim_fs *fs, unsigned ops);
+
+// Calls of fs_file_sync_all() that did it.
+uint64_t sim_fs_sync_alls(const struct sim_fs *fs);
 
 // Files open now.
 int sim_fs_open_count(const struct sim_fs *fs);

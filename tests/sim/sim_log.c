@@ -79,6 +79,7 @@ struct harness {
     struct log_committer *committer;
     struct log_committer early; // --broken: acknowledges and passes on
     struct log_config config;
+    int volume_syncs_min; // low in some histories, so that a few files are many
     struct part parts[PARTITIONS_MAX];
     int part_count;
     int crashes;
@@ -92,6 +93,7 @@ struct totals {
     uint64_t crashes;
     uint64_t steps;
     uint64_t appends;
+    uint64_t sync_alls;
 };
 
 static struct totals totals;
@@ -488,9 +490,33 @@ static void check_duplicate(struct harness *h, struct part *p, int64_t producer_
              info.verdict, info.base_offset, info.expected, info.found);
 }
 
+// The epochs of all batches that are there, which come from a file of their own. A crash may bring back
+// batches below a log start that was not durable; these have lost theirs.
+static void check_epochs(struct harness *h, struct part *p)
+{
+    int64_t start = log_start_offset(p->log), end = log_end_offset(p->log);
+    bool known = false;
+    for (int i = 0; i < p->sent_count; i++) {
+        const struct sent *s = &p->sent[i];
+        struct batch_header header;
+        if (s->base_offset < start || s->last_offset >= end)
+            continue;
+        batch_header_parse(bytes_of(s->bytes, s->size), &header);
+        int32_t epoch = log_epoch_at(p->log, s->base_offset);
+        if (!excused(h, epoch == -1 ? 0 : epoch, "epoch"))
+            return;
+        known |= epoch >= 0;
+        if (known && epoch != header.partition_leader_epoch)
+            fail(h, "%s: epoch %" PRId32 " at %" PRId64 ", was written in %" PRId32, p->topic, epoch,
+                 s->base_offset, header.partition_leader_epoch);
+    }
+}
+
 static void check_part(struct harness *h, struct part *p)
 {
     check_contents(h, p);
+    if (!h->failed && !is_down(h))
+        check_epochs(h, p);
     if (!h->failed && !is_down(h))
         check_time(h, p);
     if (!h->failed && !is_down(h))
@@ -613,7 +639,8 @@ static void open_all(struct harness *h)
     struct log_dir_args args = {.env = &h->shard.env, .path = "/data/log", .owner = h,
                                 .on_offline = on_offline,
                                 .trace = h->options->verbose ? &verbose_trace : NULL,
-                                .open_files_max = 1 + (int)below(h, 6)};
+                                .open_files_max = 1 + (int)below(h, 6),
+                                .volume_syncs_min = h->volume_syncs_min};
     struct log_dir_scan scan;
     struct diag diag;
     diag_clear(&diag);
@@ -859,6 +886,7 @@ static void init(struct harness *h, const struct options *options, uint64_t seed
     h->config.file_delete_delay_ms = (int64_t)below(h, 2000);
     h->config.producer_id_expiration_ms = INT64_C(1) << 40;
     h->config.preallocate = chance(h, 1, 5);
+    h->volume_syncs_min = chance(h, 1, 2) ? 1 + (int)below(h, 8) : 0;
     h->part_count = 1 + (int)below(h, PARTITIONS_MAX);
     for (int i = 0; i < h->part_count; i++) {
         h->parts[i].h = h;
@@ -898,6 +926,7 @@ static bool run_seed(const struct options *options, uint64_t seed)
         fprintf(stderr, "seed %" PRIu64 ": %s\n", seed, h.message);
     totals.crashes += (uint64_t)h.crashes;
     totals.steps += h.sim.steps;
+    totals.sync_alls += sim_fs_sync_alls(h.fs);
     release(&h);
     return good;
 }
@@ -916,8 +945,9 @@ static int run(const struct options *options)
         return 1;
     }
     printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " appends, %" PRIu64 " crashes, %" PRIu64
-           " events\n",
-           options->seeds, options->start, totals.appends, totals.crashes, totals.steps);
+           " events, %" PRIu64 " syncs of everything\n",
+           options->seeds, options->start, totals.appends, totals.crashes, totals.steps,
+           totals.sync_alls);
     if (options->broken)
         fprintf(stderr, "acknowledging before the commit was not caught\n");
     return options->broken ? 1 : 0;

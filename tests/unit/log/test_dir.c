@@ -77,13 +77,77 @@ static void a_clean_stop_is_remembered_once(void **state)
     struct log *log;
     log_dir_partition_args(dir, &scan, &scan.partitions[0], &w.args.config, &args);
     assert_int_equal(log_open(&args, &log, &diag), 0);
-    assert_int_equal(sim_fs_open_count(w.fs), 1); // only .lock
+    assert_int_equal(sim_fs_open_count(w.fs), 2); // only .lock, for the lock and for syncing all
     log_dir_add(dir, log);
     assert_int_equal(append_plain(log, 1, 10, 1000), 3);
     log_dir_scan_release(&scan);
     assert_int_equal(log_dir_scan(dir, &scan, &diag), 0);
     assert_false(scan.clean);
     log_dir_scan_release(&scan);
+    log_dir_free(dir);
+    world_release(&w);
+}
+
+enum { MANY = 40 };
+
+static void open_many(struct world *w, struct log_dir *dir, const struct log_dir_scan *scan)
+{
+    for (int i = 0; i < scan->count; i++) {
+        struct log_args args;
+        struct log *log;
+        struct diag diag;
+        log_dir_partition_args(dir, scan, &scan->partitions[i], &w->args.config, &args);
+        assert_int_equal(log_open(&args, &log, &diag), 0);
+        assert_int_equal(log_end_offset(log), 2);
+        assert_int_equal(log_durable_offset(log), 2);
+        log_dir_add(dir, log);
+    }
+}
+
+// Many logs are synced with everything else in the file system: the count of syncs is not theirs.
+static void many_logs_are_synced_at_once(void **state)
+{
+    struct world w;
+    struct log_dir_scan scan;
+    struct diag diag;
+    world_init(&w);
+    struct log_dir *dir = open_dir(&w);
+    struct log_committer *committer = group_commit_new(&w.shard.env);
+    for (int32_t p = 0; p < MANY; p++) {
+        struct log *log = create_log(&w, dir, p);
+        append_plain(log, 2, 10, 1000);
+        log_committer_add(committer, log);
+    }
+    uint64_t syncs = sim_fs_count(w.fs, SIM_OP_SYNC);
+    sim_run_works(&w.sim);
+    assert_int_equal(sim_fs_count(w.fs, SIM_OP_SYNC), syncs + 2); // epochs are files that are replaced
+    for (int32_t p = 0; p < MANY; p++)
+        assert_int_equal(log_durable_offset(log_dir_find(dir, str_from("t"), p)), 2);
+    group_commit_free(committer);
+    log_dir_free(dir);
+    sim_fs_restart(w.fs, SIM_CRASH_ALL);
+
+    dir = open_dir(&w);
+    syncs = sim_fs_count(w.fs, SIM_OP_SYNC);
+    assert_int_equal(log_dir_scan(dir, &scan, &diag), 0);
+    assert_true(scan.synced);
+    assert_int_equal(scan.count, MANY);
+    open_many(&w, dir, &scan);
+    log_dir_scan_release(&scan);
+    assert_int_equal(sim_fs_count(w.fs, SIM_OP_SYNC), syncs + 1);
+    assert_int_equal(log_dir_close(dir, 12, &diag), 0);
+    // Two for all logs, and two each for three checkpoints and the marker.
+    assert_int_equal(sim_fs_count(w.fs, SIM_OP_SYNC), syncs + 1 + 2 + 2 * 4);
+    log_dir_free(dir);
+    sim_fs_restart(w.fs, SIM_CRASH_ALL);
+
+    dir = open_dir(&w);
+    syncs = sim_fs_count(w.fs, SIM_OP_SYNC);
+    assert_int_equal(log_dir_scan(dir, &scan, &diag), 0);
+    assert_true(scan.clean);
+    open_many(&w, dir, &scan);
+    log_dir_scan_release(&scan);
+    assert_int_equal(sim_fs_count(w.fs, SIM_OP_SYNC), syncs + 1); // the marker's removal
     log_dir_free(dir);
     world_release(&w);
 }
@@ -142,7 +206,8 @@ static void note_error(struct log_dir *dir, void *owner, int err, const char *wh
     *(int *)owner = err;
 }
 
-static void a_failed_sync_takes_the_directory_offline(void **state)
+// `fill` more logs commit along; enough of them, and the whole file system is what fails to sync.
+static void fail_a_sync(int fill)
 {
     struct world w;
     struct log_dir *dir;
@@ -157,6 +222,8 @@ static void a_failed_sync_takes_the_directory_offline(void **state)
     struct log_committer *committer = group_commit_new(&w.shard.env);
     struct log *log = create_log(&w, dir, 0), *other = create_log(&w, dir, 1);
     append_plain(log, 1, 10, 1000);
+    for (int i = 0; i < fill; i++)
+        log_committer_add(committer, create_log(&w, dir, 2 + i));
     sim_fs_fail_at(w.fs, 1, SIM_OP_SYNC, ERR_IO, false);
     log_committer_add(committer, log);
     sim_run_works(&w.sim);
@@ -174,11 +241,18 @@ static void a_failed_sync_takes_the_directory_offline(void **state)
     world_release(&w);
 }
 
+static void a_failed_sync_takes_the_directory_offline(void **state)
+{
+    fail_a_sync(0);
+    fail_a_sync(MANY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(acknowledged_is_what_a_commit_made_durable),
         cmocka_unit_test(a_clean_stop_is_remembered_once),
+        cmocka_unit_test(many_logs_are_synced_at_once),
         cmocka_unit_test(a_directory_has_one_user),
         cmocka_unit_test(a_deleted_partition_goes_later),
         cmocka_unit_test(a_failed_sync_takes_the_directory_offline),

@@ -176,6 +176,11 @@ static void test_directories(void **state)
     assert_true(st.modified_ms > INT64_C(1600000000000));
     assert_int_equal(fs_stat(f->fs, sub.text, &st), 0);
     assert_int_equal(st.kind, FS_KIND_DIR);
+    uint64_t volume = st.volume;
+    assert_int_equal(fs_stat(f->fs, f->dir.path, &st), 0);
+    assert_int_equal(st.volume, volume);
+    assert_int_equal(fs_stat(f->fs, "/proc", &st), 0);
+    assert_int_not_equal(st.volume, volume);
 
     assert_int_equal(fs_remove(f->fs, f->dir.path), ERR_EXISTS); // not empty
     assert_int_equal(fs_remove(f->fs, b.text), 0);
@@ -188,6 +193,10 @@ static void test_directories(void **state)
     assert_int_equal(fs_space(f->fs, f->dir.path, &space), 0);
     assert_true(space.total_bytes > 0);
     assert_true(space.free_bytes <= space.total_bytes);
+    struct fs_file *file = open_new(f, "c");
+    assert_int_equal(fs_file_write(file, "x", 1, 0), 0);
+    assert_int_equal(fs_file_sync_all(file), space.can_sync_all ? 0 : ERR_UNSUPPORTED);
+    fs_file_close(file);
 }
 
 static void test_set_read_only(void **state)
