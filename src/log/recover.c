@@ -268,6 +268,40 @@ static int trusted_position(struct log *log, struct segment *s, int64_t *positio
     return 0;
 }
 
+// True if the log has the abort marker that the entry speaks of: 1, 0, or an error.
+static int is_confirmed(struct log *log, struct segment *s, const struct txn_entry *e)
+{
+    struct batch_header h;
+    int64_t position;
+    if (e->first_offset >= e->last_offset || e->last_offset < s->base_offset)
+        return 0;
+    int got = segment_find(&log->env, s, e->last_offset, &position, &h);
+    if (got != 1)
+        return got == ERR_IO ? got : 0;
+    return h.base_offset == e->last_offset && batch_is_control(&h) && batch_is_transactional(&h) &&
+           h.producer_id == e->producer_id;
+}
+
+// Leaves the entries of markers below the recovery point, which are on disk; the others come back with
+// their markers. What stands behind them may be torn, and then says anything, an offset that is too
+// small as well: so an entry stays only if the log confirms it.
+static int trim_txn_index(struct log *log, struct segment *s)
+{
+    struct entry_file *f = &s->files->txn_index;
+    int64_t count = f->count;
+    int confirmed = 0;
+    for (; count > 0 && confirmed == 0; count -= confirmed == 0) {
+        uint8_t bytes[TXN_ENTRY_SIZE];
+        struct txn_entry e;
+        int err = entry_file_get(f, count - 1, bytes);
+        if (err < 0)
+            return err;
+        txn_entry_decode(bytes, &e);
+        confirmed = e.last_offset < log->recovery_point ? is_confirmed(log, s, &e) : 0;
+    }
+    return confirmed < 0 ? confirmed : entry_file_truncate(f, count);
+}
+
 static int prepare_segment(struct recovery *r, struct segment *s, int64_t *position)
 {
     struct log *log = r->log;
@@ -280,8 +314,7 @@ static int prepare_segment(struct recovery *r, struct segment *s, int64_t *posit
         return err;
     struct segment_files *f = s->files;
     if (log->recovery_point > s->base_offset && f->txn_index.ref != NULL) {
-        // Its entries below the recovery point are on disk; the others come back with their markers.
-        err = txn_index_truncate(&f->txn_index, log->recovery_point);
+        err = trim_txn_index(log, s);
         struct entry_file kept = f->txn_index;
         if (*position == 0 && err == 0) {
             f->txn_index = (struct entry_file){0};

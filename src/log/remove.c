@@ -73,6 +73,28 @@ static int write_epochs_if_room(struct log *log)
     return err == ERR_NOSPC ? 0 : err;
 }
 
+// The recovery point at the new end promises that the producers below it are on disk, since what they
+// could be read from again may be deleted. Without room for that, nothing is promised: the next
+// recovery reads everything.
+static int write_producers_if_room(struct log *log)
+{
+    char path[FS_PATH_MAX];
+    struct fs_file *file;
+    if (!log_file_path(path, log->path, log->end_offset, LOG_FILE_SNAPSHOT))
+        return ERR_LIMIT;
+    int err = log__write_snapshot(log, log->end_offset);
+    if (err == 0)
+        err = fs_open(log->env.fs, path, FS_WRITE, &file);
+    if (err == 0) {
+        err = fs_file_sync(file);
+        fs_file_close(file);
+    }
+    if (err != ERR_NOSPC)
+        return err;
+    log->recovery_point = log->segments[0]->base_offset;
+    return 0;
+}
+
 static int truncate_to(struct log *log, int64_t offset)
 {
     // The new end may be below `offset` (inside a batch, in a gap), but not below the segment's base.
@@ -90,6 +112,8 @@ static int truncate_to(struct log *log, int64_t offset)
         err = write_epochs_if_room(log);
     if (err == 0)
         err = log__rebuild_producers(log, INT64_MAX);
+    if (err == 0)
+        err = write_producers_if_room(log);
     if (err == 0)
         err = fs_dir_sync(log->env.fs, log->path);
     if (err < 0)
