@@ -5,12 +5,14 @@
 // owners (log_set_owner()). This is the one replaceable part: whoever has another idea (a shared
 // journal, nothing at all in a test) fills in the three calls.
 //
-// The group commit below syncs the files of all logs it was given in one env_work: the segments
-// written since the last commit, the leader epochs if they changed, and first-time directory entries
-// (a new segment, a new partition) before anything in them counts as durable. One group is in flight
-// while the next gathers. No timer: an idle committer starts at the end of the current event, so that
-// all appends of one turn of the event loop share a sync. A group with many files syncs the whole file
-// system instead of each (fs_file_sync_all(), log_dir_args.volume_syncs_min).
+// The group commit below syncs the files of all logs it was given: the segments written since the last
+// commit, the leader epochs if they changed, and first-time directory entries (a new segment, a new
+// partition) before anything in them counts as durable. Up to four works share the logs of a group and
+// run side by side; the group is done, and its logs are durable, when all of them are. One work does all
+// where entries in the log directory are new. One group is in flight while the next gathers. No timer: an
+// idle committer starts at the end of the current event, so that all appends of one turn of the event
+// loop share a sync. A group with many files syncs the whole file system instead of each
+// (fs_file_sync_all(), log_dir_args.volume_syncs_min).
 //
 // A failed sync takes the log's directory offline (log_dir_fail()) and is never tried again: what is
 // on disk is unknown after it. The owners of the logs then hear of the directory, not of each log.

@@ -9,8 +9,19 @@
 #include "env/work.h"
 #include "log/internal.h"
 
+// A group's logs are shared out to so many works, whose syncs the device and its file system do side
+// by side; more gain little.
+enum { WORKS_MAX = 4 };
+
 struct log_commit_entry {
     struct log_sync sync;
+};
+
+struct group_work {
+    struct env_work work;
+    struct group_commit *group;
+    int from; // in the group's sync_list
+    int count;
 };
 
 struct group_commit {
@@ -19,8 +30,8 @@ struct group_commit {
     struct list waiting;        // logs that gather for the next group
     struct env_message message; // starts a group at the end of the current event
     bool posted;
-    struct env_work work;
-    bool running;
+    struct group_work works[WORKS_MAX];
+    int running_count; // of works; the group in flight is done when all of them are
     struct log_commit_entry *entries; // of the group in flight
     struct log_sync **sync_list;
     int entry_count;
@@ -34,7 +45,7 @@ static struct group_commit *self_of(struct log_committer *committer)
 
 static void group_post(struct group_commit *g)
 {
-    if (g->posted || g->running || list_empty(&g->waiting))
+    if (g->posted || g->running_count > 0 || list_empty(&g->waiting))
         return;
     g->posted = true;
     env_post(g->env->mailbox, &g->message);
@@ -42,13 +53,17 @@ static void group_post(struct group_commit *g)
 
 static void group_run(struct env_work *work)
 {
-    struct group_commit *g = container_of(work, struct group_commit, work);
-    log__sync_run(g->sync_list, g->entry_count);
+    struct group_work *w = container_of(work, struct group_work, work);
+    log__sync_run(w->group->sync_list + w->from, w->count);
 }
 
 static void group_done(struct env_work *work)
 {
-    struct group_commit *g = container_of(work, struct group_commit, work);
+    struct group_commit *g = container_of(work, struct group_work, work)->group;
+    if (g->running_count > 1) {
+        g->running_count--;
+        return;
+    }
     g->stats.groups++;
     // Owners are called below; they may append, add logs and remove others.
     for (int i = 0; i < g->entry_count; i++) {
@@ -65,7 +80,7 @@ static void group_done(struct env_work *work)
     g->entries = NULL;
     g->sync_list = NULL;
     g->entry_count = 0;
-    g->running = false;
+    g->running_count = 0;
     group_post(g);
 }
 
@@ -83,6 +98,22 @@ static void group_begin(struct group_commit *g, struct log *log)
     g->sync_list[g->entry_count++] = &entry->sync;
 }
 
+static void group_submit(struct group_commit *g)
+{
+    int works = log__sync_is_divisible(g->sync_list, g->entry_count) ? WORKS_MAX : 1;
+    if (works > g->entry_count)
+        works = g->entry_count > 0 ? g->entry_count : 1;
+    g->running_count = works;
+    for (int i = 0, from = 0; i < works; i++) {
+        int until = g->entry_count * (i + 1) / works;
+        struct group_work *w = &g->works[i];
+        *w = (struct group_work){.work = {.run = group_run, .done = group_done},
+                                 .group = g, .from = from, .count = until - from};
+        from = until;
+        env_work_submit(g->env->workers, &w->work);
+    }
+}
+
 static void group_start(struct env_message *message)
 {
     struct group_commit *g = container_of(message, struct group_commit, message);
@@ -97,9 +128,7 @@ static void group_start(struct env_message *message)
     struct list_node *node;
     while ((node = list_pop(&g->waiting)) != NULL)
         group_begin(g, container_of(node, struct log, commit_node));
-    g->running = true;
-    g->work = (struct env_work){.run = group_run, .done = group_done};
-    env_work_submit(g->env->workers, &g->work);
+    group_submit(g);
 }
 
 static void group_add(struct log_committer *committer, struct log *log)
@@ -123,7 +152,7 @@ static void group_remove(struct log_committer *committer, struct log *log)
 static bool group_is_idle(const struct log_committer *committer)
 {
     const struct group_commit *g = container_of(committer, struct group_commit, base);
-    return !g->running && !g->posted && list_empty(&g->waiting);
+    return g->running_count == 0 && !g->posted && list_empty(&g->waiting);
 }
 
 static const struct log_committer_ops group_ops = {

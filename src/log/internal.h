@@ -188,6 +188,10 @@ int log__sync_begin(struct log *log, unsigned flags, struct log_sync *s);
 // Does it for all of them; any thread. Fills err and where.
 void log__sync_run(struct log_sync *const *all, int count);
 
+// True if parts of them may be run side by side instead: no log has to wait for another's files. Not so
+// where names in the log directory or the whole file system are synced for several of them.
+bool log__sync_is_divisible(struct log_sync *const *all, int count);
+
 // Back on the shard: raises durable_offset and, if full, the recovery point; calls the owner. After a
 // failure it takes the directory offline. Releases `s`.
 void log__sync_end(struct log_sync *s);

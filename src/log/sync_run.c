@@ -215,6 +215,14 @@ static bool volume_wins(struct log_sync *const *all, int count, int index)
     return syncs >= first->volume_syncs_min;
 }
 
+bool log__sync_is_divisible(struct log_sync *const *all, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (all[i]->sync_parent || (all[i]->volume != NULL && volume_wins(all, count, i)))
+            return false;
+    return true;
+}
+
 void log__sync_run(struct log_sync *const *all, int count)
 {
     for (int i = 0; i < count; i++)

@@ -45,6 +45,26 @@ static void acknowledged_is_what_a_commit_made_durable(void **state)
     group_commit_get_stats(committer, &stats);
     assert_int_equal(stats.groups, 1); // one group for all that came in one turn
     assert_int_equal(stats.logs, 3);
+    for (int32_t p = 0; p < 3; p++) {
+        struct log *log = log_dir_find(dir, str_from("t"), p);
+        append_plain(log, 1, 10, 1000);
+        log_committer_add(committer, log);
+    }
+    // Now nothing in the log directory is new, so each log has a work of its own; none counts before all.
+    uint64_t syncs = sim_fs_count(w.fs, SIM_OP_SYNC);
+    struct log *first = log_dir_find(dir, str_from("t"), 0);
+    while (log_durable_offset(first) == 2) {
+        for (int32_t p = 1; p < 3; p++)
+            assert_int_equal(log_durable_offset(log_dir_find(dir, str_from("t"), p)), 2);
+        assert_true(sim_step(&w.sim));
+    }
+    assert_int_equal(sim_fs_count(w.fs, SIM_OP_SYNC), syncs + 3);
+    sim_run_works(&w.sim);
+    for (int32_t p = 0; p < 3; p++)
+        assert_int_equal(log_durable_offset(log_dir_find(dir, str_from("t"), p)), 3);
+    group_commit_get_stats(committer, &stats);
+    assert_int_equal(stats.groups, 2);
+    assert_int_equal(stats.logs, 6);
     group_commit_free(committer);
     log_dir_free(dir);
     world_release(&w);
