@@ -101,7 +101,8 @@ int log__sync_begin(struct log *log, unsigned flags, struct log_sync *s)
     bool full = (flags & LOG_SYNC_FULL) != 0;
     *s = (struct log_sync){
         .log = log, .fs = log->env.fs, .full = full, .whole = (flags & LOG_SYNC_WHOLE) != 0};
-    if (full && log->epochs_dirty && log->epochs_writing)
+    // A recovery point needs the epochs on disk, and whether they get there the other sync will tell.
+    if (full && log->epochs_writing)
         return ERR_AGAIN;
     buf_init(&s->epochs, EPOCH_CACHE_TEXT_MAX);
     buf_init(&s->snapshot, SNAPSHOT_SIZE_MAX);
