@@ -65,10 +65,13 @@ static void lower_offsets(struct log *log, int64_t end_offset)
     log->truncations++;
 }
 
-// On a full disk the file keeps epochs above the log end, which the next start drops.
+// On a full disk, or while a sync replaces the file with what was true before, it keeps epochs above
+// the log end, which the next start drops.
 static int write_epochs_if_room(struct log *log)
 {
     log->epochs_dirty = true;
+    if (log->epochs_writing)
+        return 0;
     int err = log__write_epochs(log);
     return err == ERR_NOSPC ? 0 : err;
 }
