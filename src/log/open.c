@@ -352,6 +352,8 @@ static int open_segments(struct log *log, const struct log_args *args)
         log->end_offset = args->recovery_point;
         return 0;
     }
+    // Before a kill -9, too, segments may have been taken away and their names not be synced.
+    log->removed_dirty |= args->log_start_offset >= 0;
     return log__recover(log);
 }
 
