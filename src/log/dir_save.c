@@ -151,6 +151,23 @@ static int write_text(struct log_dir *dir, int index, struct bytes text, char pa
     return err < 0 ? err : small_file_replace(dir->env->fs, path, text);
 }
 
+// Recovery points are about to be written, or are on disk.
+static void note_saving(struct log_dir *dir)
+{
+    list_for_each(node, next, &dir->logs) {
+        struct log *log = container_of(node, struct log, home_node);
+        log->saving_recovery_point = log->recovery_point;
+    }
+}
+
+static void note_saved(struct log_dir *dir)
+{
+    list_for_each(node, next, &dir->logs) {
+        struct log *log = container_of(node, struct log, home_node);
+        log->saved_recovery_point = log->saving_recovery_point;
+    }
+}
+
 int log_dir__write_checkpoints(struct log_dir *dir, unsigned what)
 {
     check(!dir->save.running);
@@ -164,6 +181,10 @@ int log_dir__write_checkpoints(struct log_dir *dir, unsigned what)
         dir__format_checkpoint(dir, checkpoints[i].kind, &text);
         err = text.failed ? ERR_LIMIT : write_text(dir, i, buf_bytes(&text), path);
         buf_release(&text);
+        if (err == 0 && checkpoints[i].kind == LOG_SAVE_RECOVERY_POINTS) {
+            note_saving(dir);
+            note_saved(dir);
+        }
     }
     return err;
 }
@@ -191,8 +212,11 @@ static void files_run(struct env_work *work)
     struct log_dir *dir = container_of(work, struct log_dir, save.work);
     struct dir_save *save = &dir->save;
     for (int i = 0; i < LOG_SAVE_KINDS && save->err == 0; i++)
-        if (save->what & checkpoints[i].kind)
+        if (save->what & checkpoints[i].kind) {
             save->err = write_text(dir, i, buf_bytes(&save->texts[i]), save->where);
+            if (save->err == 0)
+                save->written |= checkpoints[i].kind;
+        }
 }
 
 // Start offsets are on disk: what lies below them may go.
@@ -216,6 +240,8 @@ static void files_done(struct env_work *work)
         snprintf(why, sizeof why, "%s: %s", save->where, err_text(err));
         log_dir_fail(dir, err, why);
     }
+    if (save->written & LOG_SAVE_RECOVERY_POINTS)
+        note_saved(dir);
     if (err == 0 && dir->offline)
         err = ERR_OFFLINE;
     if (err == 0 && (save->what & LOG_SAVE_START_OFFSETS))
@@ -233,6 +259,8 @@ static void files_submit(struct log_dir *dir)
         if (save->texts[i].failed)
             save->err = ERR_LIMIT;
     }
+    save->written = 0;
+    note_saving(dir);
     if (save->what & LOG_SAVE_START_OFFSETS)
         list_for_each(node, next, &dir->logs) {
             struct log *log = container_of(node, struct log, home_node);
@@ -307,7 +335,8 @@ static bool removal_needs_snapshot(const struct log_dir *dir)
     list_for_each(node, next, &dir->logs) {
         const struct log *log = container_of(node, struct log, home_node);
         if (log->segment_count > 1 && log->segments[1]->base_offset <= log->start_offset &&
-            log->recovery_point < log->start_offset)
+            (log->recovery_point < log->start_offset ||
+             log->saved_recovery_point < log->start_offset))
             return true;
     }
     return false;

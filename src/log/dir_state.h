@@ -36,6 +36,7 @@ struct dir_save {
     struct log_sync **sync_list;
     int sync_count;
     struct buf texts[LOG_SAVE_KINDS]; // second work
+    unsigned written;                 // those of `what` that are on disk
     int err;
     char where[FS_PATH_MAX];
 };

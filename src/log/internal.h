@@ -32,6 +32,9 @@ struct log {
     int64_t recovery_point;
     int64_t high_watermark;
     int64_t saving_start_offset; // start offset in the checkpoint that is being written; -1
+    int64_t saving_recovery_point; // in the checkpoint that is being written
+    int64_t saved_recovery_point;  // in the checkpoint on disk, as far as known: a full disk may have
+                                   // kept `recovery_point` from getting there; -1
     int64_t snapshot_offset; // of the newest producer snapshot that is known to be on disk; -1
 
     struct epoch_cache epochs;

@@ -277,7 +277,7 @@ int log_set_start_offset(struct log *log, int64_t offset);
 // segment when all of it has expired. Returns the number of segments that are to go, or an error.
 int log_apply_retention(struct log *log, int64_t now_ms);
 
-// Renames segments wholly below `offset` (a durable log start offset) and the recovery point to
+// Renames segments wholly below `offset` (a durable log start offset) and a durable recovery point to
 // `.deleted`; they are removed file.delete.delay.ms later. Called by log_dir_save().
 int log_delete_segments_below(struct log *log, int64_t offset);
 

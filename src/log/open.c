@@ -204,6 +204,7 @@ static struct log *log_new(const struct log_args *args, struct diag *diag)
     log->env = (struct segment_env){.fs = args->fs, .dir = log->path};
     log_set_config(log, &args->config);
     log->snapshot_offset = log->saving_start_offset = -1;
+    log->saved_recovery_point = log->saving_recovery_point = args->recovery_point;
     epoch_cache_init(&log->epochs);
     producer_state_init(&log->producers);
     return log;

@@ -22,7 +22,8 @@
 static int lower_checkpoints(struct log *log, int64_t recovery_point, int64_t start_offset)
 {
     int64_t old_recovery_point = log->recovery_point, old_start = log->start_offset;
-    if (old_recovery_point <= recovery_point && old_start == start_offset)
+    if (old_recovery_point <= recovery_point && log->saved_recovery_point <= recovery_point &&
+        old_start == start_offset)
         return 0;
     if (log->recovery_point > recovery_point)
         log->recovery_point = recovery_point;
@@ -317,9 +318,12 @@ static void discard_files(struct log *log, int64_t base_offset)
 int log_delete_segments_below(struct log *log, int64_t offset)
 {
     int err = log__check(log), count = 0;
-    // Above the recovery point no producer snapshot is safe that could stand for the segment.
+    // Above the recovery point no producer snapshot is safe that could stand for the segment, and above
+    // the one on disk recovery does not know that it is.
     if (offset > log->recovery_point)
         offset = log->recovery_point;
+    if (offset > log->saved_recovery_point)
+        offset = log->saved_recovery_point;
     while (err == 0 && log->segment_count > 1 && log->segments[1]->base_offset <= offset) {
         struct segment *s = log->segments[0];
         char snapshot[FS_PATH_MAX];
