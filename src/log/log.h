@@ -11,9 +11,9 @@
 // was not added to a log_dir) touch nothing but their arguments and block: call them in an env_work.
 // Every other call is on the shard, and short unless it says that it blocks.
 //
-// Offsets: log_start_offset <= durable_offset <= log_end_offset, and
-// log_start_offset <= high_watermark <= log_end_offset. *Appended* is what log_append() returned for:
-// it is in the page cache, visible to this node, and may be gone after a power loss. *Durable* is
+// Offsets: durable_offset <= log_end_offset, log_start_offset <= high_watermark <= log_end_offset. A log
+// whose end is below its start after a crash begins again at its start, empty.
+// *Appended* is what log_append() returned for: it is in the page cache, visible to this node, and may be gone after a power loss. *Durable* is
 // what a commit (log/commit.h) has made safe: only this may be acknowledged or shown to consumers,
 // unless the topic says write.caching.
 //

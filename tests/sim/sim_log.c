@@ -577,11 +577,10 @@ static void check_bounds(struct harness *h, struct part *p)
         !excused(h, log_truncate_fully_and_start_at(p->log, log_end_offset(p->log)), "again"))
         return;
     int64_t start = log_start_offset(p->log), end = log_end_offset(p->log);
-    // A batch around the log start was truncated away: the log begins again there, empty.
-    bool begun_again = start == end && start <= p->start && p->acknowledged < start;
-    if (begun_again)
-        for (int i = 0; i < p->sent_count; i++)
-            begun_again &= p->sent[i].last_offset + 1 != end;
+    // A batch around the log start was truncated away, or the start was on disk before what lies below
+    // it: the log begins again there, empty.
+    bool begun_again = start == end && start <= p->start && p->acknowledged < start &&
+                       log_size_bytes(p->log) == 0;
     if (start == end && (p->resetting || begun_again)) {
         part_cut(p, 0);
         p->sent_count = 0;
