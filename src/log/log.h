@@ -13,9 +13,10 @@
 //
 // Offsets: durable_offset <= log_end_offset, log_start_offset <= high_watermark <= log_end_offset. A log
 // whose end is below its start after a crash begins again at its start, empty.
-// *Appended* is what log_append() returned for: it is in the page cache, visible to this node, and may be gone after a power loss. *Durable* is
-// what a commit (log/commit.h) has made safe: only this may be acknowledged or shown to consumers,
-// unless the topic says write.caching.
+//
+// *Appended* is what log_append() returned for: it is in the page cache, visible to this node, and may
+// be gone after a power loss. *Durable* is what a commit (log/commit.h) has made safe: only this may be
+// acknowledged or shown to consumers, unless the topic says write.caching.
 //
 // Idle costs: a log that was opened after a clean stop holds no descriptor, and neither segment sizes
 // nor producer state, until something uses it ("loads" it; log_load()).
