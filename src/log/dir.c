@@ -24,9 +24,7 @@ enum {
     // of everything, 64 take ten times as long. Higher than that, since what other programs wrote to
     // the file system is waited for, too.
     // (Between 16 and 64 a commit, which syncs four files at a time, shows no difference.)
-    // Off by default until a whole sync at a stop keeps within open_files_max: a low limit of descriptors
-    // would make a clean stop fail.
-    VOLUME_SYNCS_DEFAULT = 1 << 30,
+    VOLUME_SYNCS_DEFAULT = 16,
     SYNCS_OF_A_LOG = 4, // at least, to make a recovery point durable
 };
 
@@ -639,6 +637,10 @@ static void close_logs(struct log_dir *dir, struct closing *c)
         if (err == 1)
             c->logs[c->count++] = log;
         note_closing(c, log, err);
+        // Sealing opened them; all together may be more than descriptors allow. (The first call only
+        // forgets that they were just used.)
+        log_close_idle_files(log);
+        log_close_idle_files(log);
     }
     if (dir__syncs_whole(dir, c->count))
         sync_closing(c, 0, c->count, LOG_SYNC_FULL | LOG_SYNC_WHOLE);

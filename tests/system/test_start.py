@@ -304,7 +304,6 @@ def test_ipv6(own_broker, topic):
     b.stop()
 
 
-@pytest.mark.xfail(reason="a clean stop right after 500 creations passes a limit of 256 descriptors")
 def test_small_files_limit(own_broker, topic):
     """An idle partition holds no descriptor, so a small limit is enough for many."""
     b = own_broker()
