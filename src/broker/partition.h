@@ -25,6 +25,7 @@ struct partitions;
 enum partition_state {
     PARTITION_ONLINE,
     PARTITION_OFFLINE, // damaged or on a failed directory: requests get KAFKA_STORAGE_ERROR
+    PARTITION_WAITING, // has no log yet (create_later.h): requests get NOT_LEADER_OR_FOLLOWER
 };
 
 struct partition {
@@ -35,7 +36,7 @@ struct partition {
     char *topic;
     int32_t index;
     enum partition_state state;
-    struct log *log; // NULL while offline
+    struct log *log; // NULL while offline or waiting
     struct log_dir *dir;
     struct topic_config config;
     int32_t leader_epoch;
@@ -43,6 +44,7 @@ struct partition {
     int64_t high_watermark;            // only grows while the partition is open
     struct list append_waits;          // struct append_wait by offset
     struct list fetch_waits;           // struct fetch_wait, no order
+    struct list_node create_node;      // while it waits for its log
     struct env_timer flush_timer;      // flush.ms, while write.caching leaves something unsynced
 };
 

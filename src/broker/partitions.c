@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/trace.h"
+#include "broker/create_later.h"
 #include "broker/partition.h"
 #include "config/config.h"
 #include "env/clock.h"
@@ -80,6 +81,7 @@ static void checkpoint(struct env_timer *timer)
 {
     struct partitions *ps = container_of(timer, struct partitions, checkpoint_timer);
     save_all(ps, LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS);
+    create_later_retry(ps->later);
 }
 
 static void checkpoint_high_watermarks(struct env_timer *timer)
@@ -181,6 +183,7 @@ static void partition_free(struct partitions *ps, struct partition *p)
     while (list_pop(&p->fetch_waits) != NULL)
         ;
     map_remove(&ps->map, &p->map_node);
+    list_remove(&p->create_node);
     // Its log lives on: a last sync when it is closed, or one that is under way, must not call here.
     if (p->log != NULL)
         log_set_owner(p->log, NULL, NULL);
@@ -246,8 +249,15 @@ static void create_log(struct partitions *ps, struct partition *p, struct log_di
     struct log_args args;
     struct log *log;
     struct diag diag = {{0}};
-    log_dir_create_args(dir, str_from(p->topic), p->index, p->topic_id, &log_config, &args);
-    int err = log_create(&args, &log, &diag);
+    int err = log_dir_create_args(dir, str_from(p->topic), p->index, p->topic_id, &log_config, &args);
+    if (err == ERR_AGAIN) {
+        p->state = PARTITION_WAITING;
+        p->dir = dir;
+        create_later_add(ps->later, dir, &p->create_node);
+        return;
+    }
+    p->state = PARTITION_OFFLINE;
+    err = log_create(&args, &log, &diag);
     if (err != ERR_OK) {
         trace_error(ps->trace, area, "cannot create %s-%d in %s: %s", p->topic, p->index,
                     log_dir_path(dir), diag.text[0] != '\0' ? diag.text : err_text(err));
@@ -256,6 +266,16 @@ static void create_log(struct partitions *ps, struct partition *p, struct log_di
     partition_attach(p, dir, log);
     begin_leader_epoch(p, p->leader_epoch);
     log_committer_add(ps->committer, log);
+}
+
+static void create_waiting(void *owner, struct list_node *node, struct log_dir *dir)
+{
+    create_log(owner, container_of(node, struct partition, create_node), dir);
+}
+
+static void create_failed(void *owner)
+{
+    partitions_touch(owner); // the next checkpoint tries again
 }
 
 static void create_partition(struct partitions *ps, const struct metadata_topic *topic,
@@ -286,6 +306,8 @@ static void delete_partition(struct partitions *ps, struct partition *p)
     if (err != ERR_OK)
         trace_error(ps->trace, area, "cannot delete %s-%d in %s: %s", topic, index,
                     log_dir_path(dir), err_text(err));
+    else
+        log_dir_save(dir, LOG_SAVE_ENTRIES, NULL); // who takes the name next waits less
 }
 
 static void configure_partition(struct partitions *ps, struct partition *p,
@@ -330,6 +352,14 @@ static void topic_removed(struct partitions *ps, const struct metadata_topic *to
     trace_info(ps->trace, area, "topic %s deleted", topic->name.data);
 }
 
+static void raise_leader_epoch(struct partition *p, int32_t leader_epoch)
+{
+    if (p->state == PARTITION_ONLINE)
+        begin_leader_epoch(p, leader_epoch);
+    else if (p->state == PARTITION_WAITING)
+        p->leader_epoch = leader_epoch; // its log will begin with it
+}
+
 static void topic_changed(void *context, const struct metadata_topic *from,
                           const struct metadata_topic *to)
 {
@@ -345,9 +375,8 @@ static void topic_changed(void *context, const struct metadata_topic *from,
         struct partition *p = partitions_find(ps, to->id, i);
         if (p == NULL && is_here(ps, assigned))
             create_partition(ps, to, i, &config);
-        else if (p != NULL && p->state == PARTITION_ONLINE &&
-                 assigned->leader_epoch > p->leader_epoch)
-            begin_leader_epoch(p, assigned->leader_epoch);
+        else if (p != NULL && assigned->leader_epoch > p->leader_epoch)
+            raise_leader_epoch(p, assigned->leader_epoch);
     }
     if (from == NULL)
         trace_info(ps->trace, area, "topic %s created with %d partition%s", to->name.data,
@@ -414,6 +443,13 @@ void partitions_init(struct partitions *ps, const struct partitions_args *args)
         .retention_timer.fire = retain,
     };
     map_init(&ps->map);
+    ps->later = create_later_new(&(struct create_later_args){
+        .dirs = args->dirs,
+        .dir_count = args->dir_count,
+        .owner = ps,
+        .create = create_waiting,
+        .failed = create_failed,
+    });
 }
 
 void partitions_release(struct partitions *ps)
@@ -427,6 +463,7 @@ void partitions_release(struct partitions *ps)
     while ((node = map_next(&ps->map, NULL)) != NULL)
         partition_free(ps, container_of(node, struct partition, map_node));
     map_release(&ps->map);
+    create_later_free(ps->later);
     ps->magic = 0;
 }
 

@@ -15,6 +15,7 @@
 #include "env/timer.h"
 
 struct config;
+struct create_later;
 struct env;
 struct log_committer;
 struct log_dir;
@@ -45,6 +46,7 @@ struct partitions {
     struct log_dir *const *dirs;
     int dir_count;
     struct map map; // struct partition by topic id and index
+    struct create_later *later;
     struct env_timer checkpoint_timer; // set while something is newer than its checkpoint
     struct env_timer high_watermark_timer;
     struct env_timer retention_timer; // set while there are partitions

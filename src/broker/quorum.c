@@ -338,8 +338,8 @@ static int open_log(struct quorum *q, struct diag *diag)
     config.segment_bytes = config_i64(q->args.config, "metadata.log.segment.bytes");
     config.segment_ms = config_i64(q->args.config, "metadata.log.segment.ms");
     struct log_args args;
-    log_dir_create_args(q->args.dir, str_from(metadata_topic), 0, uuid_from_halves(0, 1), &config,
-                        &args);
+    (void)log_dir_create_args(q->args.dir, str_from(metadata_topic), 0, uuid_from_halves(0, 1), &config,
+                              &args); // ERR_AGAIN is no matter: checkpoints have no say here
     // Every segment is scanned at every start: what is read here decides about everything else.
     args.clean = false;
     args.recovery_point = -1;

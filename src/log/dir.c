@@ -149,6 +149,7 @@ int log_dir_open(const struct log_dir_args *args, struct log_dir **out, struct d
         args->volume_syncs_min > 0 ? args->volume_syncs_min : VOLUME_SYNCS_DEFAULT;
     list_init(&dir->logs);
     map_init(&dir->log_map);
+    map_init(&dir->former);
     env_random_fill(dir->env->random, &dir->seed, sizeof dir->seed);
     dir__save_init(dir);
     dir__discards_init(dir);
@@ -195,6 +196,7 @@ void log_dir_free(struct log_dir *dir)
         forget_log(dir, container_of(node, struct log, home_node));
     dir__save_release(dir);
     dir__unclaimed_release(dir);
+    dir__former_release(dir);
     dir__discards_release(dir);
     map_release(&dir->log_map);
     properties_release(&dir->properties);
@@ -348,6 +350,35 @@ static int take_marker(struct log_dir *dir, struct log_dir_scan *scan)
     return err == ERR_NOT_FOUND ? 0 : err;
 }
 
+static int compare_partitions(const void *a, const void *b)
+{
+    const struct log_dir_partition *x = a, *y = b;
+    int order = strcmp(x->topic, y->topic);
+    if (order == 0)
+        order = (x->partition > y->partition) - (x->partition < y->partition);
+    return order != 0 ? order : (int)x->future - (int)y->future;
+}
+
+// Entries without a partition; both are sorted.
+static void note_former(struct log_dir *dir, const struct checkpoint *c,
+                        const struct log_dir_scan *scan)
+{
+    for (int i = 0, at = 0; i < c->count; i++) {
+        const struct checkpoint_entry *e = &c->entries[i];
+        int order = -1;
+        for (; at < scan->count; at++) {
+            const struct log_dir_partition *p = &scan->partitions[at];
+            order = str_compare(str_from(p->topic), e->topic);
+            if (order == 0)
+                order = (p->partition > e->partition) - (p->partition < e->partition);
+            if (order >= 0)
+                break;
+        }
+        if (order != 0)
+            dir__former_add(dir, (struct partition_key){e->topic, e->partition});
+    }
+}
+
 // Fills one offset of every partition from a checkpoint. A damaged checkpoint is said and treated as
 // missing: then more is read than necessary, nothing is lost.
 static int read_checkpoint(struct log_dir *dir, const char *name, struct log_dir_scan *scan,
@@ -365,6 +396,8 @@ static int read_checkpoint(struct log_dir *dir, const char *name, struct log_dir
         trace_warn(dir->trace, LOG_AREA, "%s; going on without it", diag.text);
         err = 0;
     }
+    if (err == 0)
+        note_former(dir, &c, scan);
     for (int i = 0; i < scan->count && err == 0; i++) {
         struct log_dir_partition *p = &scan->partitions[i];
         if (p->future)
@@ -374,15 +407,6 @@ static int read_checkpoint(struct log_dir *dir, const char *name, struct log_dir
     }
     checkpoint_release(&c);
     return err;
-}
-
-static int compare_partitions(const void *a, const void *b)
-{
-    const struct log_dir_partition *x = a, *y = b;
-    int order = strcmp(x->topic, y->topic);
-    if (order == 0)
-        order = (x->partition > y->partition) - (x->partition < y->partition);
-    return order != 0 ? order : (int)x->future - (int)y->future;
 }
 
 int log_dir_scan(struct log_dir *dir, struct log_dir_scan *out, struct diag *diag)
@@ -426,17 +450,16 @@ void log_dir_scan_release(struct log_dir_scan *scan)
 
 // ---- Logs ----
 
-void log_dir_create_args(struct log_dir *dir, struct str topic, int32_t partition,
-                         struct uuid topic_id, const struct log_config *config,
-                         struct log_args *out)
+static void fill_args(const struct log_dir *dir, struct partition_key key, struct uuid topic_id,
+                      const struct log_config *config, struct log_args *out)
 {
     *out = (struct log_args){
         .fs = dir->env->fs,
         .clock = dir->env->clock,
         .trace = dir->trace,
         .dir_path = dir->path,
-        .topic = topic,
-        .partition = partition,
+        .topic = key.topic,
+        .partition = key.partition,
         .topic_id = topic_id,
         .config = *config,
         .recovery_point = -1,
@@ -445,12 +468,21 @@ void log_dir_create_args(struct log_dir *dir, struct str topic, int32_t partitio
     };
 }
 
+int log_dir_create_args(struct log_dir *dir, struct str topic, int32_t partition,
+                        struct uuid topic_id, const struct log_config *config,
+                        struct log_args *out)
+{
+    struct partition_key key = {topic, partition};
+    fill_args(dir, key, topic_id, config, out);
+    return dir__former_has(dir, key) ? ERR_AGAIN : 0;
+}
+
 void log_dir_partition_args(struct log_dir *dir, const struct log_dir_scan *scan,
                             const struct log_dir_partition *partition,
                             const struct log_config *config, struct log_args *out)
 {
-    log_dir_create_args(dir, str_from(partition->topic), partition->partition, partition->topic_id,
-                        config, out);
+    struct partition_key key = {str_from(partition->topic), partition->partition};
+    fill_args(dir, key, partition->topic_id, config, out);
     out->recovery_point = partition->recovery_point;
     out->log_start_offset = partition->log_start_offset;
     out->high_watermark = partition->high_watermark;
@@ -458,12 +490,7 @@ void log_dir_partition_args(struct log_dir *dir, const struct log_dir_scan *scan
     out->synced = scan->synced;
 }
 
-struct partition_key {
-    struct str topic;
-    int32_t partition;
-};
-
-static uint64_t key_hash(const struct log_dir *dir, struct partition_key key)
+uint64_t dir__key_hash(const struct log_dir *dir, struct partition_key key)
 {
     return hash_str(dir->seed, key.topic) + (uint64_t)(uint32_t)key.partition;
 }
@@ -478,7 +505,7 @@ static bool key_equal(const struct map_node *node, const void *key)
 struct log *log_dir_find(struct log_dir *dir, struct str topic, int32_t partition)
 {
     struct partition_key key = {topic, partition};
-    struct map_node *node = map_find(&dir->log_map, key_hash(dir, key), key_equal, &key);
+    struct map_node *node = map_find(&dir->log_map, dir__key_hash(dir, key), key_equal, &key);
     return node != NULL ? container_of(node, struct log, home_map_node) : NULL;
 }
 
@@ -489,7 +516,7 @@ void log_dir_add(struct log_dir *dir, struct log *log)
     log->home = dir;
     log->env.pool = &dir->pool;
     list_append(&dir->logs, &log->home_node);
-    map_insert(&dir->log_map, &log->home_map_node, key_hash(dir, key));
+    map_insert(&dir->log_map, &log->home_map_node, dir__key_hash(dir, key));
     dir->log_count++;
     dir__claim(dir, key.topic, key.partition);
 }
@@ -548,6 +575,7 @@ int log_dir_delete_log(struct log_dir *dir, struct log *log)
     if (err < 0)
         return log__failed(log, err, "deleting the partition");
     forget_cleaner_offset(dir, log);
+    dir__former_add(dir, (struct partition_key){log_topic(log), log->partition});
     log_dir__discard(dir, path, true, log->config.file_delete_delay_ms);
     forget_log(dir, log);
     return 0;
@@ -558,12 +586,14 @@ int log_dir_set_stray(struct log_dir *dir, const struct log_dir_partition *parti
     char path[FS_PATH_MAX];
     int err = rename_partition(dir, str_from(partition->topic), partition->partition,
                                LOG_DIR_STRAY, path);
-    if (err == 0)
-        dir__claim(dir, str_from(partition->topic), partition->partition);
-    if (err == 0)
-        trace_warn(dir->trace, LOG_AREA, "%s-%" PRId32 " in %s belongs to nobody: renamed to %s",
-                   partition->topic, partition->partition, dir->path, path);
-    return err;
+    if (err < 0)
+        return err;
+    struct partition_key key = {str_from(partition->topic), partition->partition};
+    dir__former_add(dir, key);
+    dir__claim(dir, key.topic, key.partition);
+    trace_warn(dir->trace, LOG_AREA, "%s-%" PRId32 " in %s belongs to nobody: renamed to %s",
+               partition->topic, partition->partition, dir->path, path);
+    return 0;
 }
 
 int log_dir_space(struct log_dir *dir, int64_t *total_bytes, int64_t *usable_bytes)

@@ -110,10 +110,12 @@ void log_dir_partition_args(struct log_dir *dir, const struct log_dir_scan *scan
                             const struct log_dir_partition *partition,
                             const struct log_config *config, struct log_args *out);
 
-// As above for a partition that is to be created with log_create().
-void log_dir_create_args(struct log_dir *dir, struct str topic, int32_t partition,
-                         struct uuid topic_id, const struct log_config *config,
-                         struct log_args *out);
+// As above for a partition that is to be created with log_create(). ERR_AGAIN: the checkpoints on disk
+// may still have entries of a former partition of that name; not before a LOG_SAVE_ENTRIES has ended
+// well.
+int log_dir_create_args(struct log_dir *dir, struct str topic, int32_t partition,
+                        struct uuid topic_id, const struct log_config *config,
+                        struct log_args *out);
 
 // Gives the log to the directory: its checkpoints cover it, its failure takes it offline.
 void log_dir_add(struct log_dir *dir, struct log *log);
@@ -128,7 +130,7 @@ void log_dir_each(struct log_dir *dir, void (*each)(void *context, struct log *l
 
 // Renames the partition's directory to `<topic>-<p>.<uuid>-delete`, takes the log from the directory
 // and frees it (slices stay readable). The files are removed after file.delete.delay.ms. Remove it
-// from its committer first.
+// from its committer first. Its name is free after a LOG_SAVE_ENTRIES.
 int log_dir_delete_log(struct log_dir *dir, struct log *log);
 
 // Renames the directory of a partition that nobody wants to `...-stray`; it is never touched again.
@@ -143,6 +145,7 @@ enum log_save {
     LOG_SAVE_RECOVERY_POINTS = 1, // syncs indexes, snapshots producers, raises recovery points
     LOG_SAVE_START_OFFSETS = 2,   // makes log start offsets durable, then deletes segments below
     LOG_SAVE_HIGH_WATERMARKS = 4,
+    LOG_SAVE_ENTRIES = 8,         // takes out those of partitions that are gone, syncs no log
 };
 
 // Embedded in whoever waits for a save; `done` gets 0 or an error. May be NULL.

@@ -207,12 +207,17 @@ static void save_finish(struct log_dir *dir, int err)
     }
 }
 
+static bool is_written(const struct dir_save *save, int index)
+{
+    return (save->what & (checkpoints[index].kind | LOG_SAVE_ENTRIES)) != 0;
+}
+
 static void files_run(struct env_work *work)
 {
     struct log_dir *dir = container_of(work, struct log_dir, save.work);
     struct dir_save *save = &dir->save;
     for (int i = 0; i < LOG_SAVE_KINDS && save->err == 0; i++)
-        if (save->what & checkpoints[i].kind) {
+        if (is_written(save, i)) {
             save->err = write_text(dir, i, buf_bytes(&save->texts[i]), save->where);
             if (save->err == 0)
                 save->written |= checkpoints[i].kind;
@@ -242,6 +247,8 @@ static void files_done(struct env_work *work)
     }
     if (save->written & LOG_SAVE_RECOVERY_POINTS)
         note_saved(dir);
+    if (err == 0 && (save->what & LOG_SAVE_ENTRIES))
+        dir__former_saved(dir);
     if (err == 0 && dir->offline)
         err = ERR_OFFLINE;
     if (err == 0 && (save->what & LOG_SAVE_START_OFFSETS))
@@ -254,13 +261,14 @@ static void files_submit(struct log_dir *dir)
     struct dir_save *save = &dir->save;
     for (int i = 0; i < LOG_SAVE_KINDS; i++) {
         buf_clear(&save->texts[i]);
-        if (save->what & checkpoints[i].kind)
+        if (is_written(save, i))
             dir__format_checkpoint(dir, checkpoints[i].kind, &save->texts[i]);
         if (save->texts[i].failed)
             save->err = ERR_LIMIT;
     }
     save->written = 0;
     note_saving(dir);
+    dir__former_saving(dir, (save->what & LOG_SAVE_ENTRIES) != 0);
     if (save->what & LOG_SAVE_START_OFFSETS)
         list_for_each(node, next, &dir->logs) {
             struct log *log = container_of(node, struct log, home_node);
@@ -329,14 +337,15 @@ static void syncs_submit(struct log_dir *dir)
 }
 
 // Segments below a new start take producers with them, so a snapshot of these must be on disk before:
-// the one that a higher recovery point comes with.
-static bool removal_needs_snapshot(const struct log_dir *dir)
+// the one that a higher recovery point comes with. So must the name of the segment that becomes the
+// first.
+static bool removal_needs_sync(const struct log_dir *dir)
 {
     list_for_each(node, next, &dir->logs) {
         const struct log *log = container_of(node, struct log, home_node);
         if (log->segment_count > 1 && log->segments[1]->base_offset <= log->start_offset &&
             (log->recovery_point < log->start_offset ||
-             log->saved_recovery_point < log->start_offset))
+             log->saved_recovery_point < log->start_offset || log__dir_is_dirty(log)))
             return true;
     }
     return false;
@@ -349,7 +358,7 @@ static void save_start(struct log_dir *dir)
     save->what = save->pending;
     save->pending = 0;
     save->err = 0;
-    if ((save->what & LOG_SAVE_START_OFFSETS) && removal_needs_snapshot(dir))
+    if ((save->what & LOG_SAVE_START_OFFSETS) && removal_needs_sync(dir))
         save->what |= LOG_SAVE_RECOVERY_POINTS;
     list_move_all(&save->waits, &save->pending_waits);
     if (save->what & LOG_SAVE_RECOVERY_POINTS)

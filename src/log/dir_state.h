@@ -58,6 +58,11 @@ struct dir_unclaimed {
     int64_t offsets[LOG_SAVE_KINDS]; // in the order of enum log_save; -1 none
 };
 
+struct partition_key {
+    struct str topic;
+    int32_t partition;
+};
+
 struct log_dir {
     struct env *env;
     struct trace *trace;
@@ -81,6 +86,7 @@ struct log_dir {
     struct list logs;
     struct map log_map;
     int log_count;
+    struct map former; // names of partitions that are gone, as long as checkpoints may have them
     struct hash_seed seed;
     struct dir_save save;
     struct dir_discards discards;
@@ -88,6 +94,8 @@ struct log_dir {
 
 // True if the whole file system is to be synced when `count` logs need a full sync.
 bool dir__syncs_whole(const struct log_dir *dir, int count);
+
+uint64_t dir__key_hash(const struct log_dir *dir, struct partition_key key);
 
 int dir__path(const struct log_dir *dir, const char *name, char out[FS_PATH_MAX]);
 
@@ -104,6 +112,14 @@ void dir__set_unclaimed(struct log_dir *dir, const struct log_dir_scan *scan);
 // The log was added, or nobody wants it.
 void dir__claim(struct log_dir *dir, struct str topic, int32_t partition);
 void dir__unclaimed_release(struct log_dir *dir);
+
+void dir__former_release(struct log_dir *dir);
+// A partition is gone, or a checkpoint has an entry without one.
+void dir__former_add(struct log_dir *dir, struct partition_key key);
+bool dir__former_has(const struct log_dir *dir, struct partition_key key);
+// A save begins to write, every checkpoint or not; it has written every one.
+void dir__former_saving(struct log_dir *dir, bool every);
+void dir__former_saved(struct log_dir *dir);
 
 void dir__discards_init(struct log_dir *dir);
 void dir__discards_release(struct log_dir *dir);

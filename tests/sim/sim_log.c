@@ -83,6 +83,7 @@ struct harness {
     struct part parts[PARTITIONS_MAX];
     int part_count;
     int crashes;
+    bool recreates; // partitions are deleted, and others of their name created
     bool offline;   // the directory said so
     bool disturbed; // a fault was injected since the last restart
     bool failed;
@@ -564,8 +565,15 @@ static void create_part(struct harness *h, struct part *p)
     part_cut(p, 0);
     p->sent_count = 0;
     p->acknowledged = p->start = p->start_durable = 0;
-    log_dir_create_args(h->dir, str_from(p->topic), 0, p->topic_id, &h->config, &args);
-    if (excused(h, log_create(&args, &log, &diag), "create"))
+    int err = log_dir_create_args(h->dir, str_from(p->topic), 0, p->topic_id, &h->config, &args);
+    if (err == ERR_AGAIN) {
+        log_dir_save(h->dir, LOG_SAVE_ENTRIES, NULL);
+        sim_run_works(&h->sim);
+        err = log_dir_create_args(h->dir, str_from(p->topic), 0, p->topic_id, &h->config, &args);
+    }
+    if (err == 0)
+        err = log_create(&args, &log, &diag);
+    if (excused(h, err, "create"))
         adopt(h, p, log);
 }
 
@@ -805,6 +813,20 @@ static void step_fault(struct harness *h)
     }
 }
 
+// Its name goes to another at once, as when a topic is deleted and created again.
+static void step_recreate(struct harness *h, struct part *p)
+{
+    if (h->disturbed)
+        return;
+    say(h, "%s: delete and create", p->topic);
+    log_committer_remove(h->committer, p->log);
+    if (!excused(h, log_dir_delete_log(h->dir, p->log), "delete"))
+        return;
+    p->log = NULL;
+    p->existed = false;
+    create_part(h, p);
+}
+
 static void step_stop(struct harness *h)
 {
     struct diag diag;
@@ -860,6 +882,8 @@ static void step(struct harness *h)
         sim_run_for(&h->sim, 3000000000); // long enough for delayed deletions
     else if (what < 98)
         sim_fs_crash_at(h->fs, 1 + below(h, 30));
+    else if (what < 99 && h->recreates)
+        step_recreate(h, p);
     else
         commit(h, p);
 }
@@ -886,6 +910,7 @@ static void init(struct harness *h, const struct options *options, uint64_t seed
     h->config.producer_id_expiration_ms = INT64_C(1) << 40;
     h->config.preallocate = chance(h, 1, 5);
     h->volume_syncs_min = chance(h, 1, 2) ? 1 + (int)below(h, 8) : 0;
+    h->recreates = seed % 4 == 2;
     h->part_count = 1 + (int)below(h, PARTITIONS_MAX);
     for (int i = 0; i < h->part_count; i++) {
         h->parts[i].h = h;

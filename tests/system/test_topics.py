@@ -78,6 +78,25 @@ def test_delete_and_recreate(bootstrap, topic):
     assert error_of(future).code() == confluent_kafka.KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
+@pytest.mark.parametrize("caching", ["false", "true"])
+def test_a_recreated_topic_survives_a_kill(own_broker, topic, caching):
+    """What the checkpoints say of the first topic must not be taken for the second's."""
+    b = own_broker(overrides=["num.partitions=3", f"log.write.caching={caching}"]).start()
+    records = [(None, b"old %d" % i, []) for i in range(50)]
+    Confluent.produce(b.bootstrap, topic, records, partition=1)
+    b.stop()
+    b.start()
+    clients.delete_topic(b.bootstrap, topic)
+    clients.create_topic(b.bootstrap, topic, partitions=3)
+    record = (None, b"new", [])
+    Confluent.produce(b.bootstrap, topic, [record], partition=1)
+    b.kill()
+    b.start()
+    assert Confluent.consume(b.bootstrap, topic, 1, partition=1) == [record]
+    assert "offline" not in b.log()
+    b.stop()
+
+
 def test_files_of_a_deleted_topic_go_away(own_broker, topic):
     b = own_broker(overrides=["log.segment.delete.delay.ms=100"]).start()
     clients.create_topic(b.bootstrap, topic)

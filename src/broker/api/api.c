@@ -28,6 +28,8 @@ int api_find_leader(struct node *n, struct str topic, struct uuid topic_id, int3
     struct partition *p = partitions_find(&n->partitions, t->id, index);
     if (p == NULL || assigned->leader != n->node_id)
         return KAFKA_NOT_LEADER_OR_FOLLOWER;
+    if (p->state == PARTITION_WAITING)
+        return KAFKA_NOT_LEADER_OR_FOLLOWER;
     if (p->state != PARTITION_ONLINE)
         return KAFKA_KAFKA_STORAGE_ERROR;
     if (current_leader_epoch >= 0 && current_leader_epoch < p->leader_epoch)

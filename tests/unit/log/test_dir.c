@@ -14,12 +14,18 @@ static struct log_dir *open_dir(struct world *w)
     return dir;
 }
 
+static int create_args(struct world *w, struct log_dir *dir, int32_t partition, struct log_args *args)
+{
+    return log_dir_create_args(dir, str_from("t"), partition, uuid_from_halves(7, 7), &w->args.config,
+                               args);
+}
+
 static struct log *create_log(struct world *w, struct log_dir *dir, int32_t partition)
 {
     struct log_args args;
     struct log *log;
     struct diag diag;
-    log_dir_create_args(dir, str_from("t"), partition, uuid_from_halves(7, 7), &w->args.config, &args);
+    assert_int_equal(create_args(w, dir, partition, &args), 0);
     assert_int_equal(log_create(&args, &log, &diag), 0);
     log_dir_add(dir, log);
     return log;
@@ -200,6 +206,79 @@ static int count_dirs(struct world *w)
     return count;
 }
 
+static void free_name(struct world *w, struct log_dir *dir, int32_t partition)
+{
+    struct log_args args;
+    assert_int_equal(create_args(w, dir, partition, &args), ERR_AGAIN);
+    log_dir_save(dir, LOG_SAVE_ENTRIES, NULL);
+    assert_int_equal(create_args(w, dir, partition, &args), ERR_AGAIN); // not before it is on disk
+    sim_run_works(&w->sim);
+}
+
+// A crash right after a partition was deleted and another of its name created and written to: the
+// entries of the first must not be taken for those of the second.
+static void checkpoints_do_not_outlive_a_partition(void **state)
+{
+    struct world w;
+    struct log_dir_scan scan;
+    struct diag diag;
+    world_init(&w);
+    struct log_dir *dir = open_dir(&w);
+    struct log_committer *committer = group_commit_new(&w.shard.env);
+    struct log *log = create_log(&w, dir, 0);
+    append_plain(log, 50, 10, 1000);
+    log_set_high_watermark(log, 50);
+    assert_int_equal(log_set_start_offset(log, 20), 0);
+    log_dir_save(dir, LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS | LOG_SAVE_HIGH_WATERMARKS,
+                 NULL);
+    sim_run_works(&w.sim);
+    assert_int_equal(log_dir_delete_log(dir, log), 0);
+    free_name(&w, dir, 0);
+    log = create_log(&w, dir, 0);
+    append_plain(log, 1, 10, 1000);
+    log_committer_add(committer, log);
+    sim_run_works(&w.sim);
+    assert_int_equal(log_durable_offset(log), 1);
+    group_commit_free(committer);
+    log_dir_free(dir);
+    sim_fs_restart(w.fs, SIM_CRASH_ALL);
+    dir = open_dir(&w);
+    assert_int_equal(log_dir_scan(dir, &scan, &diag), 0);
+    assert_int_equal(scan.count, 1);
+    assert_int_equal(scan.partitions[0].recovery_point, -1);
+    assert_int_equal(scan.partitions[0].log_start_offset, -1);
+    assert_int_equal(scan.partitions[0].high_watermark, -1);
+    log_dir_scan_release(&scan);
+    log_dir_free(dir);
+    world_release(&w);
+}
+
+// As after a crash between the deletion and the save: an entry without a directory holds the name, too.
+static void an_entry_without_partition_holds_its_name(void **state)
+{
+    struct world w;
+    struct log_dir_scan scan;
+    struct diag diag;
+    world_init(&w);
+    struct log_dir *dir = open_dir(&w);
+    create_log(&w, dir, 0);
+    struct log *log = create_log(&w, dir, 1);
+    append_plain(log, 5, 10, 1000);
+    log_dir_save(dir, LOG_SAVE_RECOVERY_POINTS, NULL);
+    sim_run_works(&w.sim);
+    assert_int_equal(log_dir_delete_log(dir, log), 0);
+    log_dir_free(dir);
+    dir = open_dir(&w);
+    assert_int_equal(log_dir_scan(dir, &scan, &diag), 0);
+    assert_int_equal(scan.count, 1);
+    log_dir_scan_release(&scan);
+    free_name(&w, dir, 1);
+    create_log(&w, dir, 1);
+    create_log(&w, dir, 2);
+    log_dir_free(dir);
+    world_release(&w);
+}
+
 static void a_deleted_partition_goes_later(void **state)
 {
     struct world w;
@@ -211,7 +290,8 @@ static void a_deleted_partition_goes_later(void **state)
     assert_int_equal(log_dir_delete_log(dir, log), 0);
     assert_null(log_dir_find(dir, str_from("t"), 0));
     assert_int_equal(count_dirs(&w), 1);
-    create_log(&w, dir, 0); // the name is free at once
+    free_name(&w, dir, 0);
+    create_log(&w, dir, 0); // the name is free, the files are still there
     assert_int_equal(count_dirs(&w), 2);
     sim_run_for(&w.sim, 900 * INT64_C(1000000));
     assert_int_equal(count_dirs(&w), 2);
@@ -275,6 +355,8 @@ int main(void)
         cmocka_unit_test(many_logs_are_synced_at_once),
         cmocka_unit_test(a_directory_has_one_user),
         cmocka_unit_test(a_deleted_partition_goes_later),
+        cmocka_unit_test(checkpoints_do_not_outlive_a_partition),
+        cmocka_unit_test(an_entry_without_partition_holds_its_name),
         cmocka_unit_test(a_failed_sync_takes_the_directory_offline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
