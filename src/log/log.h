@@ -279,7 +279,8 @@ int log_set_start_offset(struct log *log, int64_t offset);
 int log_apply_retention(struct log *log, int64_t now_ms);
 
 // Renames segments wholly below `offset` (a durable log start offset) and a durable recovery point to
-// `.deleted`; they are removed file.delete.delay.ms later. Called by log_dir_save().
+// `.deleted`; they are removed file.delete.delay.ms later. Called by log_dir_save(). None goes while
+// names in the partition's directory are not synced.
 int log_delete_segments_below(struct log *log, int64_t offset);
 
 // Closes the files of this log that nobody uses; they open again by themselves.

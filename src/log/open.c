@@ -346,8 +346,11 @@ static int open_segments(struct log *log, const struct log_args *args)
     }
     for (int i = 0; i < log->segment_count; i++)
         log->segments[i]->created_ms = now_ms;
-    log->recovery_point = args->recovery_point >= 0 ? args->recovery_point
-                                                    : log->segments[0]->base_offset;
+    // What lay below the first segment went when a snapshot of its producers was on disk, so that holds
+    // also where a truncation that did not get far took the recovery point back.
+    log->recovery_point = log->segments[0]->base_offset;
+    if (args->recovery_point > log->recovery_point)
+        log->recovery_point = args->recovery_point;
     // After a clean stop the checkpoint says where each log ends; log_load() holds it to that.
     if (args->clean && args->recovery_point >= log__active(log)->base_offset) {
         log->end_offset = args->recovery_point;

@@ -302,6 +302,22 @@ static int trim_txn_index(struct log *log, struct segment *s)
     return confirmed < 0 ? confirmed : entry_file_truncate(f, count);
 }
 
+// Entries of what lies below the recovery point stay: they are on disk, and were they entered again,
+// another crash could leave them in one index and not in the other. The time index may already lack
+// some for such a reason, so it is not believed to cover all that the offset index does.
+static int keep_indexes(struct log *log, struct segment *s, int64_t position)
+{
+    struct segment_files *f = s->files;
+    int err = offset_index_truncate(&f->offset_index, s->base_offset, log->recovery_point);
+    if (err == 0)
+        err = time_index_truncate(&f->time_index, s->base_offset, log->recovery_point);
+    if (err == 0)
+        err = segment_load_times_below(s, position);
+    f->bytes_since_index = 0;
+    s->index_unsynced = true;
+    return err;
+}
+
 static int prepare_segment(struct recovery *r, struct segment *s, int64_t *position)
 {
     struct log *log = r->log;
@@ -324,22 +340,8 @@ static int prepare_segment(struct recovery *r, struct segment *s, int64_t *posit
     } else if (*position == 0) {
         err = segment_reset_indexes(s);
     }
-    if (err == 0 && *position > 0) {
-        // The entry of the batch at `position` itself stays: nothing is entered twice for it.
-        struct offset_entry at;
-        err = offset_index_find_position(&f->offset_index, s->base_offset, *position, &at);
-        if (err == 1)
-            err = offset_index_truncate(&f->offset_index, s->base_offset, at.offset + 1);
-        if (err == 0)
-            err = time_index_truncate(&f->time_index, s->base_offset, at.offset + 1);
-        struct time_entry last = {.timestamp = -1, .offset = -1};
-        if (err == 0)
-            err = time_index_last(&f->time_index, s->base_offset, &last);
-        s->max_timestamp = last.timestamp;
-        s->max_timestamp_offset = last.offset;
-        f->bytes_since_index = 0;
-        s->index_unsynced = true;
-    }
+    if (err == 0 && *position > 0)
+        err = keep_indexes(log, s, *position);
     r->next = offset;
     return err < 0 ? err : 0;
 }
@@ -429,7 +431,7 @@ static int check_successor(struct recovery *r, int index)
 }
 
 // What was found above the recovery point may be in the page cache alone (after a kill -9), and so may
-// the names of the files and of the directory itself.
+// the names of the files and of the directory itself, and that a truncation took something away.
 static int sync_recovered(struct recovery *r)
 {
     struct log *log = r->log;
@@ -437,8 +439,6 @@ static int sync_recovered(struct recovery *r)
     bool untouched = log->found_synced && !r->cut;
     log->parent_dirty = !untouched;
     log__note_dir_change(log);
-    if (log->end_offset == log->recovery_point && !r->cut)
-        return 0;
     for (int i = r->first; i < log->segment_count; i++) {
         struct segment *s = log->segments[i];
         if (untouched && i == log->segment_count - 1) {

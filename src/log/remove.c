@@ -318,6 +318,10 @@ static void discard_files(struct log *log, int64_t base_offset)
 int log_delete_segments_below(struct log *log, int64_t offset)
 {
     int err = log__check(log), count = 0;
+    // The name of the segment that is to be the first may not be on disk yet: without it, a crash leaves
+    // a log that ends below its recovery point.
+    if (log__dir_is_dirty(log))
+        return err;
     // Above the recovery point no producer snapshot is safe that could stand for the segment, and above
     // the one on disk recovery does not know that it is.
     if (offset > log->recovery_point)

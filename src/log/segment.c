@@ -317,8 +317,8 @@ static void note_time(struct segment *s, const struct batch_header *h)
     }
 }
 
-// Looks at the headers from where the offset index puts `offset`.
-static int scan_times_from(struct segment *s, int64_t offset)
+// Looks at the headers from where the offset index puts `offset` up to position `end`.
+static int scan_times_from(struct segment *s, int64_t offset, int64_t end)
 {
     struct segment_files *f = s->files;
     int64_t start;
@@ -329,14 +329,15 @@ static int scan_times_from(struct segment *s, int64_t offset)
     struct batch_scan scan;
     struct batch_header h;
     int64_t position;
-    batch_scan_init(&scan, f->log->file, start, s->size, window, sizeof window);
+    batch_scan_init(&scan, f->log->file, start, end, window, sizeof window);
     while ((err = batch_scan_next(&scan, &h, &position)) == 1)
         note_time(s, &h);
     return err;
 }
 
-// From the time index and, where `tail`, also from the batches that it does not cover.
-static int load_times(struct segment *s, bool tail)
+// From the time index and, where `tail`, also from the batches up to position `end` that it does not
+// cover.
+static int load_times(struct segment *s, bool tail, int64_t end)
 {
     struct time_entry last = {.timestamp = -1, .offset = s->base_offset};
     int found = time_index_last(&s->files->time_index, s->base_offset, &last);
@@ -344,7 +345,7 @@ static int load_times(struct segment *s, bool tail)
         return found;
     s->max_timestamp = last.timestamp;
     s->max_timestamp_offset = found == 1 ? last.offset : -1;
-    int err = tail || found == 0 ? scan_times_from(s, last.offset) : 0;
+    int err = tail || found == 0 ? scan_times_from(s, last.offset, end) : 0;
     if (err < 0)
         s->max_timestamp = SEGMENT_UNKNOWN;
     return err;
@@ -355,7 +356,12 @@ int segment_load_times(const struct segment_env *e, struct segment *s)
     if (s->max_timestamp != SEGMENT_UNKNOWN)
         return 0;
     int err = segment_open(e, s);
-    return err < 0 ? err : load_times(s, false);
+    return err < 0 ? err : load_times(s, false, s->size);
+}
+
+int segment_load_times_below(struct segment *s, int64_t end)
+{
+    return load_times(s, true, end);
 }
 
 int segment_load_first_timestamp(const struct segment_env *e, struct segment *s)
@@ -407,7 +413,7 @@ int segment_note_batch(const struct segment_env *e, struct segment *s, const str
     if (position == 0)
         s->first_timestamp = h->max_timestamp;
     if (s->max_timestamp == SEGMENT_UNKNOWN) {
-        int err = load_times(s, true);
+        int err = load_times(s, true, s->size);
         if (err < 0)
             return err;
     }
@@ -566,7 +572,7 @@ int segment_cut(const struct segment_env *e, struct segment *s, int64_t position
     f->bytes_since_index = position - last.position;
     if (position == 0)
         s->first_timestamp = SEGMENT_UNKNOWN;
-    return err < 0 ? err : load_times(s, true);
+    return err < 0 ? err : load_times(s, true, s->size);
 }
 
 int segment_truncate(const struct segment_env *e, struct segment *s, int64_t offset,

@@ -100,6 +100,10 @@ void segment_close_if_idle(const struct segment_env *e, struct segment *s);
 // Makes max_timestamp known.
 int segment_load_times(const struct segment_env *e, struct segment *s);
 
+// As above for an open segment of which only what lies below position `end` is trusted; the time index
+// must say nothing of the rest, but need not cover all of that part.
+int segment_load_times_below(struct segment *s, int64_t end);
+
 // Makes first_timestamp known (it stays unknown in an empty segment).
 int segment_load_first_timestamp(const struct segment_env *e, struct segment *s);
 
