@@ -289,7 +289,7 @@ int node_start(struct node *n, struct diag *diag)
 
 static bool writes_are_done(const struct node *n)
 {
-    if (!log_committer_is_idle(n->committer) || !quorum_is_idle(n->quorum))
+    if (!log_committer_is_idle(n->committer) || !quorum_is_idle(n->quorum) || n->cold_reads > 0)
         return false;
     for (int i = 0; i < n->args.dir_count; i++)
         if (!log_dir_is_idle(n->args.dirs[i]))

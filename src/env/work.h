@@ -9,9 +9,13 @@
 // go away waits for `done`.
 #pragma once
 
+#include <stdbool.h>
+
 struct env_work {
     void (*run)(struct env_work *work);  // on a worker thread
     void (*done)(struct env_work *work); // on the submitting shard
+    bool bulk;                           // may take seconds and can wait: reads from a slow device,
+                                         // deletions. Some workers are kept free of these, for syncs.
     struct env_work *next;               // the implementation's
     void *home;                          // the implementation's
 };

@@ -92,7 +92,7 @@ static void fire(struct env_timer *timer)
         return;
     }
     d->running = true;
-    d->work = (struct env_work){.run = remove_run, .done = remove_done};
+    d->work = (struct env_work){.run = remove_run, .done = remove_done, .bulk = true};
     env_work_submit(dir->env->workers, &d->work);
 }
 

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// env/fs.h on Linux. Stateless but for what it learned about the kernel, so any number of shards
-// may share one. The lock is an open-file-description lock: it excludes the POSIX lock that other
+// env/fs.h on Linux. Stateless, so any number of shards may share one. The lock is an open-file-description lock: it excludes the POSIX lock that other
 // programs (Apache Kafka on the same directory) take, and does not vanish when another descriptor
 // of the file is closed.
 #pragma once
-
-#include <stdatomic.h>
 
 #include "env/fs.h"
 
 struct os_fs {
     struct env_fs fs;
-    atomic_bool cachestat_missing; // kernels before 6.5, or a filter that forbids it
 };
 
 void os_fs_init(struct os_fs *fs);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Threads for what may block. Works are taken in the order of their submission; a thread is started
-// when a work is submitted and none is idle, until the maximum is reached, and then waits for more:
-// an idle one costs a few pages. The only lock of the program is here.
+// Threads for what may block. Works are taken in the order of their submission, but bulk works by no
+// more than half of the threads, so that a commit never waits behind somebody's cold reads. A thread is
+// started when a work is submitted and none is idle, until the maximum is reached, and then waits for
+// more: an idle one costs a few pages. The only lock of the program is here.
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -27,6 +28,8 @@ struct os_workers {
     pthread_mutex_t lock; // over everything below
     pthread_cond_t work_came;
     struct work_queue submitted;
+    struct work_queue submitted_bulk;
+    int bulk_running_count;
     struct work_queue done;
     pthread_t threads[THREADS_MAX];
     int thread_count;
@@ -55,12 +58,29 @@ static struct env_work *queue_pop(struct work_queue *q)
     return work;
 }
 
+// With one thread it does everything.
+static int bulk_max(const struct os_workers *w)
+{
+    return (w->thread_count_max + 1) / 2;
+}
+
+// Under the lock.
+static struct env_work *take(struct os_workers *w)
+{
+    struct env_work *work = queue_pop(&w->submitted);
+    if (work == NULL && w->bulk_running_count < bulk_max(w)) {
+        work = queue_pop(&w->submitted_bulk);
+        w->bulk_running_count += work != NULL;
+    }
+    return work;
+}
+
 static void *worker_main(void *argument)
 {
     struct os_workers *w = argument;
     pthread_mutex_lock(&w->lock);
     for (;;) {
-        struct env_work *work = queue_pop(&w->submitted);
+        struct env_work *work = take(w);
         if (work == NULL && w->ending)
             break;
         if (work == NULL) {
@@ -73,6 +93,7 @@ static void *worker_main(void *argument)
         pthread_mutex_unlock(&w->lock);
         work->run(work);
         pthread_mutex_lock(&w->lock);
+        w->bulk_running_count -= work->bulk;
         queue_push(&w->done, work);
         atomic_store(&w->has_done, true);
         pthread_mutex_unlock(&w->lock);
@@ -104,7 +125,7 @@ static void workers_submit(struct env_workers *workers, struct env_work *work)
     struct os_workers *w = container_of(workers, struct os_workers, workers);
     w->unfinished_count++;
     pthread_mutex_lock(&w->lock);
-    queue_push(&w->submitted, work);
+    queue_push(work->bulk ? &w->submitted_bulk : &w->submitted, work);
     w->submitted_count++;
     if (w->submitted_count > w->idle_count && w->thread_count < w->thread_count_max)
         start_thread(w);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where readers start, how they wait, and what slow ones may cost."""
 
+import os
 import socket
 import struct
 import threading
@@ -165,6 +166,34 @@ def fetch_request(topic, correlation):
     body = struct.pack(">iiiibi", -1, 100, 1, 50 << 20, 0, 1)
     body += struct.pack(">h", len(name)) + name + struct.pack(">iiqi", 1, 0, 0, 50 << 20)
     return request(1, 4, correlation, body)
+
+
+def drop_from_cache(folder):
+    """Asks the kernel to forget the segments: the next reader finds them on the disk alone."""
+    for path in folder.glob("*/*.log"):
+        with open(path, "rb") as segment:
+            os.fsync(segment.fileno())
+            os.posix_fadvise(segment.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def test_cold_data(own_broker, topic):
+    """Data that must come from the disk is read elsewhere first; readers see no difference."""
+    b = own_broker().start()
+    clients.create_topic(b.bootstrap, topic, partitions=4)
+    records = [(None, os.urandom(50000), []) for _ in range(100)]
+    for partition in range(4):
+        Confluent.produce(b.bootstrap, topic, records, partition=partition)
+    for _ in range(3):
+        drop_from_cache(b.folder)
+        for partition in range(4):
+            assert Confluent.consume(b.bootstrap, topic, 100, partition=partition) == records
+    # Somebody who goes away in the middle, and a stop just then.
+    drop_from_cache(b.folder)
+    consumer = Confluent.consumer(b.bootstrap, topic)
+    Confluent.messages(consumer, 1)
+    drop_from_cache(b.folder)
+    b.stop()
+    consumer.close()
 
 
 def test_a_slow_reader_is_bounded(broker, bootstrap, topic):

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "broker/api/api.h"
+#include "broker/cold_read.h"
 #include "broker/fetch_read.h"
 #include "broker/fetch_session.h"
 #include "broker/node.h"
@@ -52,7 +53,10 @@ struct fetch_op {
     struct env_timer timer;
     struct env_message message; // look again after the present event
     bool message_posted;
-    bool ended;                 // while the message is still under way
+    bool ended;                 // while the message or a cold read is still under way
+    struct fetch_response reply;
+    struct cold_read cold;      // before the answer goes out
+    bool reading_cold;
     struct request_cleanup cleanup;
 };
 
@@ -241,27 +245,83 @@ static void end_session_use(struct fetch_op *op)
     op->session = NULL;
 }
 
-static void answer(struct fetch_op *op)
+static void abandoned(struct request *r)
+{
+    struct fetch_op *op = r->user;
+    stop_waiting(op);
+    end_session_use(op);
+    op->ended = true;
+    if (!op->message_posted && !op->reading_cold)
+        request_drop(r);
+}
+
+// The answer is complete, and the data that it names can be sent without waiting.
+static void send_answer(struct fetch_op *op)
 {
     struct request *r = op->request;
     struct fetch_sessions *cache = &op->node->fetch_sessions;
     struct fetch_session *session = op->session;
-    struct fetch_response reply;
-    stop_waiting(op);
-    fetch_response_init(&reply);
-    reply.session_id = session != NULL && !session->closed ? session->id : 0;
-    if (!fill_answer(op, &reply)) {
-        api_no_memory(r);
-        return;
-    }
     if (session != NULL)
         remember_told(op);
     // The answer is encoded in there and the op may be gone after it; a request that was sent behind
     // this one may already want the session.
     op->session = NULL;
-    request_reply(r, &reply);
+    request_reply(r, &op->reply);
     if (session != NULL)
         fetch_session_end_use(cache, session);
+}
+
+static void cold_done(struct cold_read *read)
+{
+    struct fetch_op *op = container_of(read, struct fetch_op, cold);
+    op->reading_cold = false;
+    op->node->cold_reads--;
+    if (op->ended)
+        request_drop(op->request);
+    else
+        send_answer(op);
+}
+
+// False if there is no memory for it.
+static bool find_cold(struct fetch_op *op)
+{
+    op->cold.count = 0;
+    op->cold.ranges = arena_alloc_array(&op->request->arena, (size_t)op->item_count,
+                                        sizeof *op->cold.ranges);
+    if (op->cold.ranges == NULL)
+        return op->item_count == 0;
+    for (int32_t i = 0; i < op->item_count; i++) {
+        const struct log_slice *slice = &op->items[i].result.slice;
+        if (slice->size == 0)
+            continue;
+        struct cold_range range = {slice->ref->file, slice->position, (int64_t)slice->size};
+        if (cold_range_is_cold(&range))
+            op->cold.ranges[op->cold.count++] = range;
+    }
+    return true;
+}
+
+static void answer(struct fetch_op *op)
+{
+    struct request *r = op->request;
+    struct fetch_session *session = op->session;
+    stop_waiting(op);
+    fetch_response_init(&op->reply);
+    op->reply.session_id = session != NULL && !session->closed ? session->id : 0;
+    if (!fill_answer(op, &op->reply) || !find_cold(op)) {
+        api_no_memory(r);
+        return;
+    }
+    if (op->cold.count == 0) {
+        send_answer(op);
+        return;
+    }
+    op->reading_cold = true;
+    op->node->cold_reads++;
+    op->cold.done = cold_done;
+    r->user = op;
+    r->abandoned = abandoned;
+    cold_read_start(op->node->env, &op->cold);
 }
 
 static void answer_error(struct request *r, int kafka_error)
@@ -346,16 +406,6 @@ static void timed_out(struct env_timer *timer)
         return;
     }
     answer(op);
-}
-
-static void abandoned(struct request *r)
-{
-    struct fetch_op *op = r->user;
-    stop_waiting(op);
-    end_session_use(op);
-    op->ended = true;
-    if (!op->message_posted)
-        request_drop(r);
 }
 
 static void wait_for_more(struct fetch_op *op)

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -303,6 +304,49 @@ static void test_works_run_side_by_side(void **state)
     pthread_barrier_destroy(&barrier);
 }
 
+struct favour {
+    struct env_work work;
+    sem_t *done;
+    struct os_loop *loop;
+    int *left;
+};
+
+static void favour_run(struct env_work *work)
+{
+    struct favour *f = container_of(work, struct favour, work);
+    if (work->bulk)
+        sem_wait(f->done);
+    else
+        sem_post(f->done);
+}
+
+static void favour_done(struct env_work *work)
+{
+    struct favour *f = container_of(work, struct favour, work);
+    if (--*f->left == 0)
+        os_loop_stop(f->loop);
+}
+
+// Bulk works that all wait for plain ones, which come later, end only if they leave a thread to these.
+static void test_bulk_works_leave_threads_free(void **state)
+{
+    struct os_loop_options options = {.worker_count_max = 4};
+    struct os_loop *loop = make_loop(&options);
+    sem_t done;
+    int left = 8;
+    struct favour favours[8];
+    sem_init(&done, 0, 0);
+    for (int i = 0; i < 8; i++) {
+        favours[i] = (struct favour){.work = {.run = favour_run, .done = favour_done, .bulk = i < 4},
+                                     .done = &done, .loop = loop, .left = &left};
+        env_work_submit(os_loop_env(loop)->workers, &favours[i].work);
+    }
+    os_loop_run(loop);
+    assert_int_equal(left, 0);
+    os_loop_free(loop);
+    sem_destroy(&done);
+}
+
 // --- clock, random, process
 
 static void test_clock_and_random(void **state)
@@ -416,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_post_to_oneself_runs_later),
         cmocka_unit_test(test_works_run_elsewhere_and_end_here),
         cmocka_unit_test(test_works_run_side_by_side),
+        cmocka_unit_test(test_bulk_works_leave_threads_free),
         cmocka_unit_test(test_clock_and_random),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_file_limit),
