@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// env/fs.h on Linux. Stateless, so any number of shards may share one. The lock is an open-file-description lock: it excludes the POSIX lock that other
-// programs (Apache Kafka on the same directory) take, and does not vanish when another descriptor
-// of the file is closed.
+// env/fs.h on Linux. Stateless, so any number of shards may share one. The lock is an
+// open-file-description lock: it excludes the POSIX lock that other programs (Apache Kafka on the same
+// directory) take, and does not vanish when another descriptor of the file is closed.
 #pragma once
 
 #include "env/fs.h"
