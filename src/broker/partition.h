@@ -40,7 +40,6 @@ struct partition {
     struct log_dir *dir;
     struct topic_config config;
     int32_t leader_epoch;
-    int64_t leader_epoch_start_offset; // log end when this epoch began
     int64_t high_watermark;            // only grows while the partition is open
     struct list append_waits;          // struct append_wait by offset
     struct list fetch_waits;           // struct fetch_wait, no order

@@ -192,14 +192,11 @@ static void partition_free(struct partitions *ps, struct partition *p)
     mem_free(p);
 }
 
+// Also without an append: followers and consumers ask where an epoch began (KIP-279).
 static void begin_leader_epoch(struct partition *p, int32_t leader_epoch)
 {
     p->leader_epoch = leader_epoch;
-    p->leader_epoch_start_offset = log_end_offset(p->log);
-    // Written even without an append: followers and consumers ask where an epoch began (KIP-279).
-    if (log_assign_epoch(p->log, leader_epoch, log_end_offset(p->log)) != ERR_OK)
-        trace_error(p->owner->trace, area, "%s-%d: cannot note leader epoch %d: %s", p->topic,
-                    p->index, leader_epoch, log_problem(p->log));
+    log_begin_epoch(p->log, leader_epoch);
 }
 
 // Puts a log behind the partition and opens it for business.
@@ -493,7 +490,7 @@ static int open_found(struct partitions *ps, const struct metadata_topic *topic,
         return ERR_OK;
     }
     partition_attach(p, dir, log);
-    if (p->state == PARTITION_ONLINE && log_latest_epoch(log) < p->leader_epoch)
+    if (p->state == PARTITION_ONLINE)
         begin_leader_epoch(p, p->leader_epoch);
     return ERR_OK;
 }

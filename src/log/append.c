@@ -129,6 +129,8 @@ static int take_in(struct append *a, struct segment *s, int64_t position)
         log->epochs_dirty |=
             epoch_cache_assign(&log->epochs, h.partition_leader_epoch, h.base_offset);
     }
+    log->epochs_dirty |= log->epochs_ahead;
+    log->epochs_ahead = false;
     if (err >= 0)
         err = log__enter_aborted(log, s, &a->stage);
     producer_stage_commit(&a->stage);

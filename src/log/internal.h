@@ -43,6 +43,8 @@ struct log {
     bool found_synced;    // log_args.synced
     bool loaded;          // sizes, epochs and producers are known
     bool offline;         // damaged: `problem` says how
+    int32_t begun_epoch;  // the last log_begin_epoch(), which `epochs` knows once loaded; -1 none
+    bool epochs_ahead;    // epochs differ from the file only by what waits for an append
     bool epochs_dirty;    // epochs differ from the file, or its last write has not ended well
     bool epochs_writing;  // a sync has a version of them under way
     bool removed_dirty;   // segments were taken away since our directory's last sync: until then the
@@ -131,6 +133,9 @@ int log__recover(struct log *log);
 
 // Reads leader-epoch-checkpoint. ERR_NOT_FOUND if it is missing or damaged.
 int log__load_epochs(struct log *log);
+
+// Enters what log_begin_epoch() left until the log was loaded.
+void log__enter_begun_epoch(struct log *log);
 
 // Reads the headers of the whole log for its epochs.
 int log__rebuild_epochs(struct log *log);

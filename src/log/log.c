@@ -323,13 +323,17 @@ int log__write_epochs(struct log *log)
     return err;
 }
 
-int log_assign_epoch(struct log *log, int32_t leader_epoch, int64_t start_offset)
+void log__enter_begun_epoch(struct log *log)
 {
-    int err = log_load(log);
-    if (err < 0)
-        return err;
-    log->epochs_dirty |= epoch_cache_assign(&log->epochs, leader_epoch, start_offset);
-    return 0;
+    if (log->begun_epoch > epoch_cache_latest(&log->epochs))
+        log->epochs_ahead |= epoch_cache_assign(&log->epochs, log->begun_epoch, log->end_offset);
+}
+
+void log_begin_epoch(struct log *log, int32_t leader_epoch)
+{
+    log->begun_epoch = leader_epoch;
+    if (log->loaded)
+        log__enter_begun_epoch(log);
 }
 
 int32_t log_epoch_at(struct log *log, int64_t offset)

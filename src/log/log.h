@@ -171,9 +171,11 @@ int log_append(struct log *log, uint8_t *batches, size_t size, int32_t leader_ep
 int log_append_follower(struct log *log, const uint8_t *batches, size_t size, int64_t now_ms,
                         struct log_append_info *out);
 
-// Notes that `leader_epoch` starts at `start_offset`, with or without an append (KIP-279). Becomes
-// durable with the next commit of this log.
-int log_assign_epoch(struct log *log, int32_t leader_epoch, int64_t start_offset);
+// Notes that `leader_epoch` starts at the log end, with or without an append (KIP-279), unless one as
+// late has started already. Loads nothing and writes nothing: an epoch without an append leaves no trace
+// on disk, since whoever opens the log again begins another, which takes its place and gives the same
+// answers. With its first append it becomes durable.
+void log_begin_epoch(struct log *log, int32_t leader_epoch);
 
 // Starts a new segment at log_end_offset, unless the active one is empty.
 int log_roll(struct log *log, int64_t now_ms);

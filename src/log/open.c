@@ -204,6 +204,7 @@ static struct log *log_new(const struct log_args *args, struct diag *diag)
     log->env = (struct segment_env){.fs = args->fs, .dir = log->path};
     log_set_config(log, &args->config);
     log->snapshot_offset = log->saving_start_offset = -1;
+    log->begun_epoch = -1;
     log->saved_recovery_point = log->saving_recovery_point = args->recovery_point;
     epoch_cache_init(&log->epochs);
     producer_state_init(&log->producers);
@@ -451,6 +452,8 @@ int log_load(struct log *log)
     if (err < 0)
         return log__failed(log, err, "loading");
     log->loaded = !log->offline;
+    if (log->loaded)
+        log__enter_begun_epoch(log);
     return log__check(log);
 }
 

@@ -250,6 +250,53 @@ static void retention_takes_the_oldest_first(void **state)
     world_release(&w);
 }
 
+static bool has_epochs_file(struct world *w)
+{
+    struct fs_stat stat;
+    return fs_stat(w->shard.env.fs, "/d/t-0/leader-epoch-checkpoint", &stat) == 0;
+}
+
+// An epoch without an append costs nothing, neither at once nor at a stop.
+static void a_begun_epoch_waits_for_its_first_append(void **state)
+{
+    struct world w;
+    struct log_epoch_end end;
+    world_init(&w);
+    struct log *log = world_create(&w);
+    log_begin_epoch(log, 2);
+    assert_int_equal(log_latest_epoch(log), 2);
+    assert_int_equal(log_close(log), 0);
+    assert_false(has_epochs_file(&w));
+    log_free(log);
+
+    w.args.clean = true;
+    w.args.recovery_point = 0;
+    log = world_open(&w);
+    int open_files = sim_fs_open_count(w.fs);
+    log_begin_epoch(log, 3);
+    assert_int_equal(sim_fs_open_count(w.fs), open_files);
+    append_plain(log, 2, 10, 1000); // in epoch 3
+    log_begin_epoch(log, 4);
+    log_begin_epoch(log, 5);
+    assert_int_equal(log_close(log), 0);
+    assert_true(has_epochs_file(&w));
+    log_free(log);
+
+    w.args.recovery_point = 2;
+    log = world_open(&w);
+    log_begin_epoch(log, 7);
+    static const int64_t ends[][3] = {{3, 3, 2}, {5, 3, 2}, {7, 7, 2}, {8, -1, -1}};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        assert_int_equal(log_epoch_end(log, (int32_t)ends[i][0], &end), 0);
+        assert_int_equal(end.leader_epoch, ends[i][1]);
+        assert_int_equal(end.end_offset, ends[i][2]);
+    }
+    log_begin_epoch(log, 6); // older than the one that has begun
+    assert_int_equal(log_latest_epoch(log), 7);
+    log_free(log);
+    world_release(&w);
+}
+
 // ---- Every operation failing once ----
 
 // A short life; true when nothing failed any more.
@@ -317,6 +364,7 @@ int main(void)
         cmocka_unit_test(reads_give_whole_batches_below_the_bound),
         cmocka_unit_test(slices_outlive_their_segment),
         cmocka_unit_test(records_are_found_by_time),
+        cmocka_unit_test(a_begun_epoch_waits_for_its_first_append),
         cmocka_unit_test(retention_takes_the_oldest_first),
         cmocka_unit_test(any_operation_may_fail),
     };
