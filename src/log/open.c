@@ -201,7 +201,7 @@ static struct log *log_new(const struct log_args *args, struct diag *diag)
     log->clock = args->clock;
     log->trace = args->trace;
     log->found_synced = args->synced;
-    log->env = (struct segment_env){.fs = args->fs, .dir = log->path};
+    log->env = (struct segment_env){.fs = args->fs, .trace = args->trace, .dir = log->path};
     log_set_config(log, &args->config);
     log->snapshot_offset = log->saving_start_offset = -1;
     log->begun_epoch = -1;

@@ -197,13 +197,10 @@ static int find_time_in_segment(struct log *log, struct segment *s, int64_t targ
     err = segment_open(&log->env, s);
     if (err < 0)
         return err;
-    // No record up to the time entry's offset is later than its timestamp, which is not above the
+    // No record up to a time entry's offset is later than its timestamp, which is not above the
     // target; so the search starts at the batch that holds it.
-    struct time_entry floor = {.offset = s->base_offset};
     int64_t position;
-    err = time_index_find(&s->files->time_index, s->base_offset, target, &floor);
-    if (err >= 0)
-        err = segment_lookup(s, floor.offset, &position);
+    err = segment_lookup_time(&log->env, s, target, &position);
     return err < 0 ? err : find_time_from(s, position, target, log->start_offset, out);
 }
 

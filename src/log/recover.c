@@ -312,7 +312,7 @@ static int keep_indexes(struct log *log, struct segment *s, int64_t position)
     if (err == 0)
         err = time_index_truncate(&f->time_index, s->base_offset, log->recovery_point);
     if (err == 0)
-        err = segment_load_times_below(s, position);
+        err = segment_load_times_below(&log->env, s, position);
     f->bytes_since_index = 0;
     s->index_unsynced = true;
     return err;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/segment.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "log/names.h"
 #include "log/small_file.h"
 
@@ -194,30 +196,63 @@ int segment_load_size(const struct segment_env *e, struct segment *s)
     return 0;
 }
 
-// True if the last entries of the indexes can be true of the log beside them: 1, 0, or an error.
-static int indexes_fit(const struct segment_env *e, struct segment *s)
+// True if a batch begins where the entry says and can have its offset: 1, 0, or an error. (Old Kafka
+// entered the last offset of several batches that were appended together.)
+static int entry_is_true(const struct segment *s, const struct offset_entry *at)
 {
-    struct segment_files *f = s->files;
-    struct offset_entry last;
-    struct time_entry last_time;
-    int found = offset_index_last(&f->offset_index, s->base_offset, &last);
-    if (found <= 0)
-        return found < 0 ? found : s->size <= e->index_interval_bytes;
-    if (last.offset < s->base_offset || last.position <= 0 || last.position >= s->size)
+    if (at->offset < s->base_offset || at->position <= 0 || at->position >= s->size)
         return 0;
     uint8_t window[BATCH_HEADER_SIZE];
     struct batch_scan scan;
     struct batch_header h;
     int64_t position;
-    batch_scan_init(&scan, f->log->file, last.position, s->size, window, sizeof window);
+    batch_scan_init(&scan, s->files->log->file, at->position, s->size, window, sizeof window);
     int got = batch_scan_next(&scan, &h, &position);
     if (got != 1)
         return got == ERR_IO ? got : 0;
-    // (Old Kafka entered the last offset of several batches that were appended together.)
-    if (h.base_offset > last.offset)
+    return h.base_offset <= at->offset && h.base_offset >= s->base_offset;
+}
+
+// True if some batch is so far from the start that it must have an entry: 1, 0, or an error.
+static int needs_entries(const struct segment_env *e, const struct segment *s)
+{
+    if (s->size <= e->index_interval_bytes)
         return 0;
+    uint8_t window[BATCH_SCAN_WINDOW];
+    struct batch_scan scan;
+    struct batch_header h;
+    int64_t position = 0;
+    int got;
+    batch_scan_init(&scan, s->files->log->file, 0, s->size, window, sizeof window);
+    while ((got = batch_scan_next(&scan, &h, &position)) == 1)
+        if (position > e->index_interval_bytes)
+            return 1;
+    return got == ERR_IO ? got : 0;
+}
+
+// What the ends of the indexes say that cannot be true of the log beside them: NULL, or *problem set;
+// an error otherwise. What lies between is judged when it is used.
+static int find_misfit(const struct segment_env *e, struct segment *s, const char **problem)
+{
+    struct segment_files *f = s->files;
+    struct offset_entry last;
+    struct time_entry last_time;
+    int found = offset_index_last(&f->offset_index, s->base_offset, &last);
+    if (found < 0)
+        return found;
+    int good = found == 0 ? needs_entries(e, s) : entry_is_true(s, &last);
+    if (good < 0)
+        return good;
+    if (found == 0 && good == 1)
+        *problem = "the offset index is missing or empty";
+    else if (found == 1 && good == 0)
+        *problem = "the last entry of the offset index does not fit the log";
     found = time_index_last(&f->time_index, s->base_offset, &last_time);
-    return found < 0 ? found : found == 0 || last_time.offset >= s->base_offset;
+    if (found < 0)
+        return found;
+    if (found == 1 && last_time.offset < s->base_offset)
+        *problem = "the last entry of the time index does not fit the log";
+    return 0;
 }
 
 int segment_reset_indexes(struct segment *s)
@@ -236,39 +271,102 @@ int segment_reset_indexes(struct segment *s)
     return err;
 }
 
-// Rebuilds offset and time index from the headers. The transaction index stays: what it says cannot
-// be had from headers alone, and recovery sees to it where it matters.
-static int rebuild_indexes(const struct segment_env *e, struct segment *s)
+// An index that is being made: beside the one that it replaces, under a name that a start removes.
+static int open_new_index(const struct segment_env *e, struct entry_file *f, int64_t base_offset,
+                          enum log_file_kind kind, int32_t entry_size, char live[FS_PATH_MAX],
+                          char fresh[FS_PATH_MAX])
 {
-    struct segment_files *f = s->files;
-    struct entry_file txn_index = f->txn_index;
-    f->txn_index = (struct entry_file){0};
-    int err = segment_reset_indexes(s);
-    f->txn_index = txn_index;
-    if (err < 0)
-        return err;
+    if (!log_file_path(live, e->dir, base_offset, kind))
+        return ERR_LIMIT;
+    int size = snprintf(fresh, FS_PATH_MAX, "%s.cleaned", live);
+    if (size < 0 || size >= FS_PATH_MAX)
+        return ERR_LIMIT;
+    int err = small_file_remove(e->fs, fresh);
+    return err < 0 ? err : entry_file_open(f, e->fs, fresh, entry_size, true);
+}
+
+// Enters all batches of the segment.
+static int note_all(const struct segment_env *e, struct segment *s)
+{
     uint8_t window[BATCH_SCAN_WINDOW];
     struct batch_scan scan;
     struct batch_header h;
     int64_t position;
-    batch_scan_init(&scan, f->log->file, 0, s->size, window, sizeof window);
+    int err;
+    batch_scan_init(&scan, s->files->log->file, 0, s->size, window, sizeof window);
     while ((err = batch_scan_next(&scan, &h, &position)) == 1) {
         err = segment_note_batch(e, s, &h, position);
         if (err < 0)
             return err;
     }
-    return err == 0 && s->max_timestamp >= 0
-               ? time_index_append_if_later(&f->time_index, s->base_offset,
+    // (What cannot be read is the reader's trouble: the index leads up to there.)
+    if (err == ERR_IO)
+        return err;
+    return s->max_timestamp >= 0
+               ? time_index_append_if_later(&s->files->time_index, s->base_offset,
                                             (struct time_entry){.timestamp = s->max_timestamp,
                                                                 .offset = s->max_timestamp_offset})
-               : err;
+               : 0;
+}
+
+// The time index comes first: what a crash leaves must not be an offset index that fits beside a time
+// index that does not, since the offset index is what an open looks at.
+static int publish_indexes(const struct segment_env *e, struct segment *s, char paths[4][FS_PATH_MAX])
+{
+    struct entry_file *indexes[] = {&s->files->time_index, &s->files->offset_index};
+    int err = 0;
+    for (int i = 0; i < 2 && err == 0; i++) {
+        err = entry_file_flush(indexes[i]);
+        if (err == 0)
+            err = fs_file_sync(indexes[i]->ref->file);
+        if (err == 0)
+            err = fs_rename(e->fs, paths[2 * i + 1], paths[2 * i]);
+        if (err == 0)
+            err = fs_dir_sync(e->fs, e->dir);
+    }
+    // Without room the entries serve from memory.
+    return err == ERR_NOSPC ? 0 : err;
+}
+
+// Rebuilds offset and time index from the headers, durably. The transaction index stays: what it says
+// cannot be had from headers alone. Blocks; it is rare.
+static int rebuild_indexes(const struct segment_env *e, struct segment *s, const char *why)
+{
+    struct segment_files *f = s->files;
+    struct entry_file times = {0}, offsets = {0};
+    char paths[4][FS_PATH_MAX];
+    trace_warn(e->trace, "log",
+               "%s/%020" PRId64 ".index, .timeindex: %s; made again from the log, nothing is lost",
+               e->dir, s->base_offset, why);
+    int err = open_new_index(e, &times, s->base_offset, LOG_FILE_TIME_INDEX, TIME_ENTRY_SIZE,
+                             paths[0], paths[1]);
+    if (err == 0)
+        err = open_new_index(e, &offsets, s->base_offset, LOG_FILE_INDEX, OFFSET_ENTRY_SIZE, paths[2],
+                             paths[3]);
+    if (err < 0) {
+        entry_file_close(&times);
+        return err;
+    }
+    entry_file_close(&f->time_index);
+    entry_file_close(&f->offset_index);
+    f->time_index = times;
+    f->offset_index = offsets;
+    f->rebuilt = true;
+    f->bytes_since_index = 0;
+    s->max_timestamp = s->max_timestamp_offset = -1;
+    s->first_timestamp = SEGMENT_UNKNOWN;
+    err = note_all(e, s);
+    return err < 0 ? err : publish_indexes(e, s, paths);
 }
 
 int segment_open_unchecked(const struct segment_env *e, struct segment *s)
 {
     int err = segment_load_size(e, s);
-    if (err == 0 && s->files == NULL)
+    if (err == 0 && s->files == NULL) {
         err = open_files(e, s, 0);
+        if (err == 0)
+            s->files->rebuilt = true; // or rather: will be, batch by batch
+    }
     if (err == 0)
         pool_touch(e, s);
     return err;
@@ -283,28 +381,50 @@ int segment_open(const struct segment_env *e, struct segment *s)
     int err = segment_open_unchecked(e, s);
     if (err < 0)
         return err;
-    int fit = indexes_fit(e, s);
-    if (fit == 0)
-        fit = rebuild_indexes(e, s);
+    const char *problem = NULL;
+    s->files->rebuilt = false;
+    err = find_misfit(e, s, &problem);
+    if (err == 0 && problem != NULL)
+        err = rebuild_indexes(e, s, problem);
     struct offset_entry last = {.position = 0};
-    if (fit >= 0)
-        fit = offset_index_last(&s->files->offset_index, s->base_offset, &last);
-    if (fit < 0) {
+    if (err >= 0)
+        err = offset_index_last(&s->files->offset_index, s->base_offset, &last);
+    if (err < 0) {
         files_free(e, s->files);
-        return fit;
+        return err;
     }
     s->files->bytes_since_index = s->size - last.position;
     pool_evict(e, s);
     return 0;
 }
 
-int segment_lookup(struct segment *s, int64_t offset, int64_t *position)
+// An index has no checksum: what it says is a hint, and the batch there decides. An entry that is not
+// true has the indexes rebuilt: 1 with the entry, 0 if there is none that helps, or an error.
+static int find_entry(const struct segment_env *e, struct segment *s,
+                      int (*find)(struct entry_file *f, int64_t base_offset, int64_t target,
+                                  struct offset_entry *out),
+                      int64_t target, struct offset_entry *out)
 {
-    struct offset_entry at = {.position = 0};
-    int err = offset_index_find(&s->files->offset_index, s->base_offset, offset, &at);
-    // An index has no checksum: what it says is a hint, and only one that can be true is taken.
-    *position = err >= 0 && at.position > 0 && at.position < s->size ? at.position : 0;
-    return err < 0 ? err : 0;
+    for (;;) {
+        struct segment_files *f = s->files;
+        int found = find(&f->offset_index, s->base_offset, target, out);
+        if (found != 1)
+            return found;
+        int good = entry_is_true(s, out);
+        if (good != 0 || f->rebuilt)
+            return good;
+        int err = rebuild_indexes(e, s, "an entry of the offset index does not fit the log");
+        if (err < 0)
+            return err;
+    }
+}
+
+int segment_lookup(const struct segment_env *e, struct segment *s, int64_t offset, int64_t *position)
+{
+    struct offset_entry at;
+    int found = find_entry(e, s, offset_index_find, offset, &at);
+    *position = found == 1 ? at.position : 0;
+    return found < 0 ? found : 0;
 }
 
 // ---- Times ----
@@ -318,26 +438,24 @@ static void note_time(struct segment *s, const struct batch_header *h)
 }
 
 // Looks at the headers from where the offset index puts `offset` up to position `end`.
-static int scan_times_from(struct segment *s, int64_t offset, int64_t end)
+static int scan_times_from(const struct segment_env *e, struct segment *s, int64_t offset, int64_t end)
 {
-    struct segment_files *f = s->files;
     int64_t start;
-    int err = segment_lookup(s, offset, &start);
+    int err = segment_lookup(e, s, offset, &start);
     if (err < 0)
         return err;
     uint8_t window[BATCH_SCAN_WINDOW];
     struct batch_scan scan;
     struct batch_header h;
     int64_t position;
-    batch_scan_init(&scan, f->log->file, start, end, window, sizeof window);
+    batch_scan_init(&scan, s->files->log->file, start, end, window, sizeof window);
     while ((err = batch_scan_next(&scan, &h, &position)) == 1)
         note_time(s, &h);
     return err;
 }
 
-// From the time index and, where `tail`, also from the batches up to position `end` that it does not
-// cover.
-static int load_times(struct segment *s, bool tail, int64_t end)
+// From the time index and from the batches up to position `end` that it does not cover.
+static int load_times(const struct segment_env *e, struct segment *s, int64_t end)
 {
     struct time_entry last = {.timestamp = -1, .offset = s->base_offset};
     int found = time_index_last(&s->files->time_index, s->base_offset, &last);
@@ -345,10 +463,44 @@ static int load_times(struct segment *s, bool tail, int64_t end)
         return found;
     s->max_timestamp = last.timestamp;
     s->max_timestamp_offset = found == 1 ? last.offset : -1;
-    int err = tail || found == 0 ? scan_times_from(s, last.offset, end) : 0;
+    int err = scan_times_from(e, s, last.offset, end);
     if (err < 0)
         s->max_timestamp = SEGMENT_UNKNOWN;
     return err;
+}
+
+// True if the batch with the entry's offset has its timestamp: 1, 0, or an error.
+static int time_entry_is_true(const struct segment_env *e, struct segment *s,
+                              const struct time_entry *entry)
+{
+    struct batch_header h;
+    int64_t position;
+    int got = segment_find(e, s, entry->offset, &position, &h);
+    if (got != 1)
+        return got == ERR_IO ? got : 0;
+    return h.base_offset <= entry->offset && h.max_timestamp == entry->timestamp;
+}
+
+// The last time entry of a segment that is not written to stands for all of it: it must be true, and
+// no later batch may be younger.
+static int load_sealed_times(const struct segment_env *e, struct segment *s)
+{
+    struct time_entry last;
+    int found = time_index_last(&s->files->time_index, s->base_offset, &last);
+    int good = found == 1 ? time_entry_is_true(e, s, &last) : found;
+    if (good < 0)
+        return good;
+    int err = good == 1 || found == 0 ? load_times(e, s, s->size) : 0;
+    if (err < 0 || (good == 1 && s->max_timestamp == last.timestamp))
+        return err;
+    if (found == 0 && s->max_timestamp < 0)
+        return 0; // no record has a time
+    if (s->files->rebuilt)
+        return load_times(e, s, s->size);
+    return rebuild_indexes(e, s, found == 0 ? "the time index is missing or empty"
+                                 : good == 0
+                                     ? "the last entry of the time index does not fit the log"
+                                     : "the time index ends too early");
 }
 
 int segment_load_times(const struct segment_env *e, struct segment *s)
@@ -356,12 +508,35 @@ int segment_load_times(const struct segment_env *e, struct segment *s)
     if (s->max_timestamp != SEGMENT_UNKNOWN)
         return 0;
     int err = segment_open(e, s);
-    return err < 0 ? err : load_times(s, false, s->size);
+    // (Opening may have rebuilt the indexes and seen every batch.)
+    if (err == 0 && s->max_timestamp == SEGMENT_UNKNOWN)
+        err = load_sealed_times(e, s);
+    return err;
 }
 
-int segment_load_times_below(struct segment *s, int64_t end)
+int segment_load_times_below(const struct segment_env *e, struct segment *s, int64_t end)
 {
-    return load_times(s, true, end);
+    return load_times(e, s, end);
+}
+
+int segment_lookup_time(const struct segment_env *e, struct segment *s, int64_t target,
+                        int64_t *position)
+{
+    for (;;) {
+        struct time_entry floor;
+        *position = 0;
+        int found = time_index_find(&s->files->time_index, s->base_offset, target, &floor);
+        if (found != 1)
+            return found;
+        int good = time_entry_is_true(e, s, &floor);
+        if (good == 1)
+            return segment_lookup(e, s, floor.offset, position);
+        if (good < 0 || s->files->rebuilt)
+            return good;
+        int err = rebuild_indexes(e, s, "an entry of the time index does not fit the log");
+        if (err < 0)
+            return err;
+    }
 }
 
 int segment_load_first_timestamp(const struct segment_env *e, struct segment *s)
@@ -413,7 +588,7 @@ int segment_note_batch(const struct segment_env *e, struct segment *s, const str
     if (position == 0)
         s->first_timestamp = h->max_timestamp;
     if (s->max_timestamp == SEGMENT_UNKNOWN) {
-        int err = load_times(s, true, s->size);
+        int err = load_times(e, s, s->size);
         if (err < 0)
             return err;
     }
@@ -507,12 +682,12 @@ int segment_find(const struct segment_env *e, struct segment *s, int64_t offset,
         if (f->recent[i].offset <= offset && f->recent[i].position > start)
             start = f->recent[i].position;
     if (start < 0)
-        err = segment_lookup(s, offset, &start);
+        err = segment_lookup(e, s, offset, &start);
     if (err < 0)
         return err;
     uint8_t window[BATCH_SCAN_WINDOW];
     struct batch_scan scan;
-    batch_scan_init(&scan, f->log->file, start < s->size ? start : s->size, s->size, window,
+    batch_scan_init(&scan, s->files->log->file, start < s->size ? start : s->size, s->size, window,
                     sizeof window);
     while ((err = batch_scan_next(&scan, out, position)) == 1)
         if (batch_last_offset(out) >= offset)
@@ -526,10 +701,10 @@ int segment_find_cut(const struct segment_env *e, struct segment *s, int64_t fro
     int err = segment_open(e, s);
     if (err < 0)
         return err;
-    struct segment_files *f = s->files;
     *position = from;
     struct offset_entry at;
-    int found = offset_index_find_position(&f->offset_index, s->base_offset, limit, &at);
+    int found = find_entry(e, s, offset_index_find_position, limit, &at);
+    struct segment_files *f = s->files;
     if (found < 0)
         return found;
     if (found == 1 && at.position > from) {
@@ -572,7 +747,7 @@ int segment_cut(const struct segment_env *e, struct segment *s, int64_t position
     f->bytes_since_index = position - last.position;
     if (position == 0)
         s->first_timestamp = SEGMENT_UNKNOWN;
-    return err < 0 ? err : load_times(s, true, s->size);
+    return err < 0 ? err : load_times(e, s, s->size);
 }
 
 int segment_truncate(const struct segment_env *e, struct segment *s, int64_t offset,
@@ -589,12 +764,11 @@ int segment_truncate(const struct segment_env *e, struct segment *s, int64_t off
     uint8_t window[BATCH_SCAN_WINDOW];
     struct batch_scan scan;
     int64_t at;
-    struct offset_entry entry = {.position = 0};
-    int err = offset_index_find(&s->files->offset_index, s->base_offset, offset - 1, &entry);
+    int64_t start;
+    int err = segment_lookup(e, s, offset - 1, &start);
     if (err < 0)
         return err;
-    batch_scan_init(&scan, s->files->log->file,
-                    entry.position < position ? entry.position : 0, position, window,
+    batch_scan_init(&scan, s->files->log->file, start < position ? start : 0, position, window,
                     sizeof window);
     while ((err = batch_scan_next(&scan, &h, &at)) == 1)
         last = batch_last_offset(&h) + 1;

@@ -12,6 +12,8 @@
 #include "log/entry_file.h"
 #include "log/index.h"
 
+struct trace;
+
 enum { SEGMENT_RECENT_MAX = 16 };
 
 // Not looked at yet; no timestamp of a record is this.
@@ -29,6 +31,7 @@ void segment_pool_init(struct segment_pool *pool, int count_max);
 // What the segments of one log share.
 struct segment_env {
     struct env_fs *fs;
+    struct trace *trace;       // hears of indexes that do not fit; may be NULL
     const char *dir;           // the partition's directory
     struct segment_pool *pool; // may be NULL
     int32_t index_interval_bytes;
@@ -51,6 +54,7 @@ struct segment_files {
     struct segment_recent recent[SEGMENT_RECENT_MAX]; // a ring
     unsigned recent_next;
     unsigned recent_count;
+    bool rebuilt; // the indexes were made again since the files were opened: they are believed
 };
 
 struct segment {
@@ -83,8 +87,8 @@ void segment_free(const struct segment_env *e, struct segment *s);
 // Looks up the size of the .log file if it is not known.
 int segment_load_size(const struct segment_env *e, struct segment *s);
 
-// Opens the files if they are closed. Indexes that are missing or do not fit the log are rebuilt
-// (headers of the whole segment are read).
+// Opens the files if they are closed. Indexes that are missing or whose ends do not fit the log are
+// rebuilt (headers of the whole segment are read), durably, and that is said.
 int segment_open(const struct segment_env *e, struct segment *s);
 
 // As above but takes the indexes as they are: for recovery, which does not trust them.
@@ -102,7 +106,7 @@ int segment_load_times(const struct segment_env *e, struct segment *s);
 
 // As above for an open segment of which only what lies below position `end` is trusted; the time index
 // must say nothing of the rest, but need not cover all of that part.
-int segment_load_times_below(struct segment *s, int64_t end);
+int segment_load_times_below(const struct segment_env *e, struct segment *s, int64_t end);
 
 // Makes first_timestamp known (it stays unknown in an empty segment).
 int segment_load_first_timestamp(const struct segment_env *e, struct segment *s);
@@ -128,9 +132,13 @@ void segment_append_txn(struct segment *s, const struct txn_entry *entry);
 // Ends a segment's active life: last time entry, trimmed files. It may become active again.
 int segment_seal(const struct segment_env *e, struct segment *s);
 
-// Where the offset index puts the batch with `offset`, or before it: a batch boundary if the index can
-// be believed, the start of the segment when it says what cannot be. The files must be open.
-int segment_lookup(struct segment *s, int64_t offset, int64_t *position);
+// Where the offset index puts the batch with `offset`, or before it: a batch boundary. An entry that
+// does not fit the log has both indexes rebuilt. The files must be open.
+int segment_lookup(const struct segment_env *e, struct segment *s, int64_t offset, int64_t *position);
+
+// Where to start looking for the first record with timestamp >= target; likewise.
+int segment_lookup_time(const struct segment_env *e, struct segment *s, int64_t target,
+                        int64_t *position);
 
 // Where the first batch starts whose last offset is >= `offset`, and its header: 1; 0 when there is
 // none in this segment.
