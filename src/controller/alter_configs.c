@@ -220,6 +220,86 @@ static void alteration_release(struct alteration *x)
     names_free(x->touched);
 }
 
+// --- All resources of a request ---
+
+struct answer {
+    int16_t error_code;
+    int8_t type;
+    struct str error_message;
+    struct str name;
+};
+
+// Both requests are a list of resources, which are altered one by one and answered one by one.
+struct resources {
+    const void *request;
+    bool (*alter)(struct controller *c, struct controller_command *cmd, const void *request,
+                  int32_t index, struct api_error *e);
+    int32_t count;
+    struct bytes *keys;     // type and name of each, to tell them apart
+    struct answer *answers; // of those that are answered
+    int32_t answer_count;
+};
+
+static bool resources_init(struct resources *r, int32_t count, struct arena *arena)
+{
+    r->count = count > 0 ? count : 0;
+    r->keys = arena_new_array(arena, (size_t)r->count, struct bytes);
+    r->answers = arena_new_array(arena, (size_t)r->count, struct answer);
+    return r->keys != NULL && r->answers != NULL;
+}
+
+static void resource_name(struct resources *r, int32_t index, int8_t type, struct str name,
+                          struct arena *arena)
+{
+    uint8_t *key = arena_alloc(arena, name.size + 1);
+    if (key != NULL) {
+        key[0] = (uint8_t)type;
+        if (name.size > 0)
+            memcpy(key + 1, name.data, name.size);
+    }
+    r->keys[index] = bytes_of(key, key != NULL ? name.size + 1 : 0);
+}
+
+static void resource_alter(struct resources *r, struct controller *c,
+                           struct controller_command *cmd, int32_t index, int uses,
+                           struct arena *arena)
+{
+    struct api_error e = {0};
+    struct bytes key = r->keys[index];
+    if (cmd->image == NULL)
+        api_fail(&e, KAFKA_NOT_CONTROLLER, NULL);
+    else if (key.size == 0)
+        api_fail(&e, KAFKA_INVALID_REQUEST, "The request is too large.");
+    else if (uses > 1)
+        api_fail(&e, KAFKA_INVALID_REQUEST, "Each resource must appear at most once.");
+    else
+        r->alter(c, cmd, r->request, index, &e);
+    r->answers[r->answer_count++] = (struct answer){
+        .error_code = e.code,
+        .error_message = api_error_text(&e, arena),
+        .type = key.size > 0 ? (int8_t)key.data[0] : 0,
+        .name = key.size > 0 ? str_of((const char *)key.data + 1, key.size - 1) : str_from(""),
+    };
+}
+
+// One that is named twice is answered once.
+static void resources_alter(struct resources *r, struct controller *c,
+                            struct controller_command *cmd, bool validate_only, struct arena *arena)
+{
+    struct names *names = names_new();
+    cmd->atomic = false; // each resource for itself
+    for (int32_t i = 0; i < r->count; i++)
+        names_add(names, r->keys[i]);
+    for (int32_t i = 0; i < r->count; i++) {
+        int uses = names_take(names, r->keys[i]);
+        if (uses > 0)
+            resource_alter(r, c, cmd, i, uses, arena);
+    }
+    names_free(names);
+    if (validate_only)
+        command_clear(c, cmd);
+}
+
 // --- The incremental form ---
 
 static void after_remove(struct alteration *x, struct str name)
@@ -326,11 +406,12 @@ static bool name_touch(struct alteration *x, struct str name, struct str value, 
     return true;
 }
 
-static bool incremental_resource(
-    struct controller *c, struct controller_command *cmd,
-    const struct incremental_alter_configs_request_alter_configs_resource *resource,
-    struct api_error *e)
+static bool incremental_resource(struct controller *c, struct controller_command *cmd,
+                                 const void *request, int32_t index, struct api_error *e)
 {
+    const struct incremental_alter_configs_request *body = request;
+    const struct incremental_alter_configs_request_alter_configs_resource *resource =
+        &body->resources.items[index];
     struct alteration x;
     alteration_init(&x, c, cmd, resource->resource_type, resource->resource_name);
     for (int i = 0; x.before != NULL && i < x.before->count; i++)
@@ -345,69 +426,39 @@ static bool incremental_resource(
     return good;
 }
 
-// Resources are told apart by type and name.
-static void resource_key(int8_t type, struct str name, struct arena *arena, struct bytes *out)
-{
-    uint8_t *key = arena_alloc(arena, name.size + 1);
-    if (key != NULL) {
-        key[0] = (uint8_t)type;
-        if (name.size > 0)
-            memcpy(key + 1, name.data, name.size);
-    }
-    *out = bytes_of(key, key != NULL ? name.size + 1 : 0);
-}
-
 void controller_incremental_alter_configs(struct controller *c, struct controller_command *cmd,
                                           const struct incremental_alter_configs_request *request,
                                           struct incremental_alter_configs_response *reply,
                                           struct arena *arena)
 {
+    struct resources r = {.request = request, .alter = incremental_resource};
     incremental_alter_configs_response_init(reply);
-    int32_t count = request->resources.count > 0 ? request->resources.count : 0;
-    void *room = incremental_alter_configs_response_alter_configs_resource_response_array_new(
-        arena, count, &reply->responses);
-    struct bytes *keys = arena_new_array(arena, (size_t)count, struct bytes);
-    reply->responses.count = 0;
-    if (room == NULL || keys == NULL)
+    if (!resources_init(&r, request->resources.count, arena) ||
+        !incremental_alter_configs_response_alter_configs_resource_response_array_new(
+            arena, r.count, &reply->responses))
         return;
-    struct names *names = names_new();
-    cmd->atomic = false; // each resource for itself
-    for (int32_t i = 0; i < count; i++) {
-        resource_key(request->resources.items[i].resource_type,
-                     request->resources.items[i].resource_name, arena, &keys[i]);
-        names_add(names, keys[i]);
-    }
-    for (int32_t i = 0; i < count; i++) {
-        const struct incremental_alter_configs_request_alter_configs_resource *resource =
-            &request->resources.items[i];
-        struct api_error e = {0};
-        int uses = names_take(names, keys[i]);
-        if (uses == 0)
-            continue;
-        if (cmd->image == NULL)
-            api_fail(&e, KAFKA_NOT_CONTROLLER, NULL);
-        else if (uses > 1)
-            api_fail(&e, KAFKA_INVALID_REQUEST, "Each resource must appear at most once.");
-        else
-            incremental_resource(c, cmd, resource, &e);
-        reply->responses.items[reply->responses.count++] =
+    for (int32_t i = 0; i < r.count; i++)
+        resource_name(&r, i, request->resources.items[i].resource_type,
+                      request->resources.items[i].resource_name, arena);
+    resources_alter(&r, c, cmd, request->validate_only, arena);
+    reply->responses.count = r.answer_count;
+    for (int32_t i = 0; i < r.answer_count; i++)
+        reply->responses.items[i] =
             (struct incremental_alter_configs_response_alter_configs_resource_response){
-                .error_code = e.code,
-                .error_message = api_error_text(&e, arena),
-                .resource_type = resource->resource_type,
-                .resource_name = resource->resource_name};
-    }
-    names_free(names);
-    if (request->validate_only)
-        command_clear(c, cmd);
+                .error_code = r.answers[i].error_code,
+                .error_message = r.answers[i].error_message,
+                .resource_type = r.answers[i].type,
+                .resource_name = r.answers[i].name};
 }
 
 // --- The old form ---
 
 static bool whole_resource(struct controller *c, struct controller_command *cmd,
-                           const struct alter_configs_request_alter_configs_resource *resource,
-                           struct api_error *e)
+                           const void *request, int32_t index, struct api_error *e)
 {
+    const struct alter_configs_request *body = request;
+    const struct alter_configs_request_alter_configs_resource *resource =
+        &body->resources.items[index];
     struct alteration x;
     alteration_init(&x, c, cmd, resource->resource_type, resource->resource_name);
     bool good = resource_check(&x, e);
@@ -428,42 +479,21 @@ void controller_alter_configs(struct controller *c, struct controller_command *c
                               const struct alter_configs_request *request,
                               struct alter_configs_response *reply, struct arena *arena)
 {
+    struct resources r = {.request = request, .alter = whole_resource};
     alter_configs_response_init(reply);
-    int32_t count = request->resources.count > 0 ? request->resources.count : 0;
-    void *room = alter_configs_response_alter_configs_resource_response_array_new(
-        arena, count, &reply->responses);
-    struct bytes *keys = arena_new_array(arena, (size_t)count, struct bytes);
-    reply->responses.count = 0;
-    if (room == NULL || keys == NULL)
+    if (!resources_init(&r, request->resources.count, arena) ||
+        !alter_configs_response_alter_configs_resource_response_array_new(arena, r.count,
+                                                                          &reply->responses))
         return;
-    struct names *names = names_new();
-    cmd->atomic = false;
-    for (int32_t i = 0; i < count; i++) {
-        resource_key(request->resources.items[i].resource_type,
-                     request->resources.items[i].resource_name, arena, &keys[i]);
-        names_add(names, keys[i]);
-    }
-    for (int32_t i = 0; i < count; i++) {
-        const struct alter_configs_request_alter_configs_resource *resource =
-            &request->resources.items[i];
-        struct api_error e = {0};
-        int uses = names_take(names, keys[i]);
-        if (uses == 0)
-            continue;
-        if (cmd->image == NULL)
-            api_fail(&e, KAFKA_NOT_CONTROLLER, NULL);
-        else if (uses > 1)
-            api_fail(&e, KAFKA_INVALID_REQUEST, "Each resource must appear at most once.");
-        else
-            whole_resource(c, cmd, resource, &e);
-        reply->responses.items[reply->responses.count++] =
-            (struct alter_configs_response_alter_configs_resource_response){
-                .error_code = e.code,
-                .error_message = api_error_text(&e, arena),
-                .resource_type = resource->resource_type,
-                .resource_name = resource->resource_name};
-    }
-    names_free(names);
-    if (request->validate_only)
-        command_clear(c, cmd);
+    for (int32_t i = 0; i < r.count; i++)
+        resource_name(&r, i, request->resources.items[i].resource_type,
+                      request->resources.items[i].resource_name, arena);
+    resources_alter(&r, c, cmd, request->validate_only, arena);
+    reply->responses.count = r.answer_count;
+    for (int32_t i = 0; i < r.answer_count; i++)
+        reply->responses.items[i] = (struct alter_configs_response_alter_configs_resource_response){
+            .error_code = r.answers[i].error_code,
+            .error_message = r.answers[i].error_message,
+            .resource_type = r.answers[i].type,
+            .resource_name = r.answers[i].name};
 }
