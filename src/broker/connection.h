@@ -13,8 +13,9 @@
 // - As in Kafka a connection has one request in the handler's hands at a time; only Produce may
 //   follow Produce while the first still waits for the disk. So requests of one connection take
 //   effect in their order.
-// - `max.connections`, `max.connections.per.ip` and its overrides, `max.connection.creation.rate` and
-//   `connections.max.idle.ms` as in Kafka. Overrides name addresses, not host names.
+// - `max.connections` and `max.connection.creation.rate`, of the broker and of each listener,
+//   `max.connections.per.ip` and its overrides, and `connections.max.idle.ms` as in Kafka, the limits
+//   at run time too. Overrides name addresses or localhost, not other host names.
 //
 // One thread: the shard's.
 #pragma once
@@ -32,6 +33,20 @@
 
 struct connections;
 
+// The limits on who is accepted; they may change at run time.
+struct connection_limits {
+    int32_t connections_max;            // max.connections
+    int32_t connections_per_ip_max;     // max.connections.per.ip
+    struct str per_ip_overrides;        // max.connections.per.ip.overrides: "ADDRESS:COUNT,..."; copied
+    int32_t connections_per_second_max; // max.connection.creation.rate; 0: unlimited
+};
+
+// Those of one listener, beside the broker's own (listener.name.NAME.max.connections and so on).
+struct listener_limits {
+    int32_t connections_max;
+    int32_t connections_per_second_max; // 0: unlimited
+};
+
 struct connections_config {
     struct rpc_apis apis;               // served; the table stays the caller's
     void (*handle)(void *context, struct request *request);
@@ -45,10 +60,7 @@ struct connections_config {
     size_t output_bytes_max;            // 0: CONNECTION_OUTPUT_BYTES_MAX
     int in_flight_max;                  // 0: CONNECTION_IN_FLIGHT_MAX
     int64_t idle_ms_max;                // connections.max.idle.ms; < 0: never
-    int32_t connections_max;            // max.connections
-    int32_t connections_per_ip_max;     // max.connections.per.ip
-    struct str per_ip_overrides;        // max.connections.per.ip.overrides: "ADDRESS:COUNT,..."; copied
-    int32_t connections_per_second_max; // max.connection.creation.rate; 0: unlimited
+    struct connection_limits limits;
 };
 
 enum {
@@ -78,9 +90,12 @@ int connections_listen(struct connections *c, const char *name, const char *host
 // connections_free() after a time.
 void connections_stop(struct connections *c, void (*stopped)(void *context), void *context);
 
-// New limits, at run time: max.connections, max.connections.per.ip.
-void connections_set_limits(struct connections *c, int32_t connections_max,
-                            int32_t connections_per_ip_max);
+// New limits, at run time. Nobody who is there already is sent away.
+void connections_set_limits(struct connections *c, const struct connection_limits *limits);
+
+// The same for the listener of this name; none when it is not there. A listener begins without.
+void connections_set_listener_limits(struct connections *c, const char *name,
+                                     const struct listener_limits *limits);
 
 struct connections_stats {
     int open_count;

@@ -21,11 +21,24 @@ struct connection_ip {
     char host[NET_ADDRESS_TEXT_MAX];
 };
 
+// How many connections were accepted in the second that began at `second_ns`.
+struct accept_rate {
+    struct connections *owner;
+    int32_t per_second_max; // 0: unlimited
+    int32_t count;
+    int64_t second_ns;
+    struct env_timer timer; // set while the rate is used up
+};
+
 struct connection_listener {
     struct list_node node; // in connections.listeners
     struct connections *owner;
     struct net_listener *net; // NULL once closed
     char *name;
+    int count; // of its connections
+    int32_t connections_max;
+    struct accept_rate rate;
+    bool paused; // by a limit, its own or the broker's
 };
 
 struct connection {
@@ -83,11 +96,8 @@ struct connections {
     struct map ips;
     struct hash_seed ip_seed;
     int count;
-    char *overrides;    // owns config.per_ip_overrides
-    int64_t second_ns;  // when the second began in which
-    int32_t second_count; // so many connections were accepted
-    struct env_timer second_timer; // set while the rate is used up
-    bool paused;   // at max.connections or the rate
+    char *overrides; // owns config.limits.per_ip_overrides
+    struct accept_rate rate;
     bool stopping;
     void (*stopped)(void *context);
     void *stopped_context;

@@ -43,65 +43,91 @@ static void ip_drop_unused(struct connections *c, struct connection_ip *ip)
     mem_free(ip);
 }
 
+static bool is_address(struct str name, const char *host)
+{
+    return str_is(name, host) ||
+           (str_is(name, "localhost") &&
+            (str_is(str_from(host), "127.0.0.1") || str_is(str_from(host), "::1")));
+}
+
 // Looks for "ADDRESS:COUNT" among the overrides; the address may be an IPv6 one, so the count stands
 // after the last colon.
 static int32_t ip_limit(const struct connections *c, const char *host)
 {
-    struct str rest = c->config.per_ip_overrides;
+    struct str rest = c->config.limits.per_ip_overrides;
     while (rest.data != NULL) {
         struct str entry = str_trim(str_cut(&rest, ','));
         const char *colon = entry.size > 0 ? memrchr(entry.data, ':', entry.size) : NULL;
         if (colon == NULL)
             continue;
-        struct str address = str_of(entry.data, (size_t)(colon - entry.data));
-        struct str count = str_of(colon + 1, entry.size - address.size - 1);
+        struct str address = str_trim(str_of(entry.data, (size_t)(colon - entry.data)));
+        struct str count = str_trim(str_of(colon + 1, (size_t)(entry.data + entry.size - colon - 1)));
         int32_t limit;
-        if (str_is(address, host) && str_parse_i32(count, &limit))
+        if (is_address(address, host) && str_parse_i32(count, &limit))
             return limit;
     }
-    return c->config.connections_per_ip_max;
+    return c->config.limits.connections_per_ip_max;
 }
 
 static const int64_t ns_per_second = 1000000000;
 
-static bool rate_is_used_up(const struct connections *c)
+static bool rate_is_used_up(const struct accept_rate *r)
 {
-    return c->config.connections_per_second_max > 0 &&
-           c->second_count >= c->config.connections_per_second_max;
+    return r->per_second_max > 0 && r->count >= r->per_second_max;
 }
 
-// At max.connections, and when this second has had its share, nothing is accepted; who comes waits
-// in the backlog, as with Kafka.
+// Where a limit is reached, the broker's or a listener's, and where this second has had its share,
+// nothing is accepted; who comes waits in the backlog, as with Kafka.
 static void pause_or_resume(struct connections *c)
 {
-    bool paused = c->count >= c->config.connections_max || rate_is_used_up(c);
-    if (paused == c->paused)
-        return;
-    c->paused = paused;
+    bool all = c->count >= c->config.limits.connections_max || rate_is_used_up(&c->rate);
     list_for_each (node, next, &c->listeners) {
         struct connection_listener *l = container_of(node, struct connection_listener, node);
-        if (l->net != NULL)
-            l->net->pause(l->net, paused);
+        bool paused = all || l->count >= l->connections_max || rate_is_used_up(&l->rate);
+        if (l->net == NULL || paused == l->paused)
+            continue;
+        l->paused = paused;
+        l->net->pause(l->net, paused);
     }
 }
 
-static void second_fire(struct env_timer *timer)
+static void rate_fire(struct env_timer *timer)
 {
-    struct connections *c = container_of(timer, struct connections, second_timer);
-    c->second_count = 0;
-    pause_or_resume(c);
+    struct accept_rate *r = container_of(timer, struct accept_rate, timer);
+    r->count = 0;
+    pause_or_resume(r->owner);
 }
 
-static void count_in_second(struct connections *c)
+static void rate_init(struct accept_rate *r, struct connections *owner, int32_t per_second_max)
 {
-    int64_t now_ns = env_mono_ns(c->env->clock);
-    if (now_ns >= c->second_ns + ns_per_second) {
-        c->second_ns = now_ns;
-        c->second_count = 0;
+    *r = (struct accept_rate){.owner = owner,
+                              .per_second_max = per_second_max,
+                              .second_ns = INT64_MIN / 2,
+                              .timer.fire = rate_fire};
+}
+
+static void rate_count(struct accept_rate *r)
+{
+    struct env *env = r->owner->env;
+    int64_t now_ns = env_mono_ns(env->clock);
+    if (now_ns >= r->second_ns + ns_per_second) {
+        r->second_ns = now_ns;
+        r->count = 0;
     }
-    c->second_count++;
-    if (rate_is_used_up(c))
-        env_timer_set(c->env->timers, &c->second_timer, c->second_ns + ns_per_second);
+    r->count++;
+    if (rate_is_used_up(r))
+        env_timer_set(env->timers, &r->timer, r->second_ns + ns_per_second);
+}
+
+// A new limit counts for the second that runs, too.
+static void rate_set(struct accept_rate *r, int32_t per_second_max)
+{
+    struct env *env = r->owner->env;
+    r->per_second_max = per_second_max;
+    if (rate_is_used_up(r))
+        env_timer_set(env->timers, &r->timer, r->second_ns + ns_per_second);
+    else
+        env_timer_cancel(env->timers, &r->timer);
 }
 
 // --- idle connections
@@ -242,7 +268,8 @@ static void listener_accept(struct net_listener *net_listener, struct net_conn *
     struct connection_listener *l = net_listener->user;
     struct connections *c = l->owner;
     struct connection_ip *ip = ip_find_or_add(c, net->remote.host);
-    count_in_second(c);
+    rate_count(&c->rate);
+    rate_count(&l->rate);
     if (c->stopping || ip->count >= ip_limit(c, ip->host)) {
         c->stats.refused_total++;
         ip_drop_unused(c, ip);
@@ -251,6 +278,7 @@ static void listener_accept(struct net_listener *net_listener, struct net_conn *
         return;
     }
     ip->count++;
+    l->count++;
     c->count++;
     c->stats.accepted_total++;
     connection__new(c, l, net, ip);
@@ -270,11 +298,11 @@ int connections_listen(struct connections *c, const char *name, const char *host
     l->owner = c;
     l->net = net;
     l->name = mem_copy_text(name);
+    l->connections_max = INT32_MAX;
+    rate_init(&l->rate, c, 0);
     net->accept = listener_accept;
     net->user = l;
     list_append(&c->listeners, &l->node);
-    if (c->paused)
-        net->pause(net, true);
     pause_or_resume(c);
     if (local != NULL)
         *local = net->local;
@@ -288,6 +316,7 @@ static void close_listeners(struct connections *c)
         if (l->net != NULL)
             net_listener_close(l->net);
         l->net = NULL;
+        env_timer_cancel(c->env->timers, &l->rate.timer);
     }
 }
 
@@ -296,6 +325,7 @@ static void close_listeners(struct connections *c)
 void connections__removed(struct connections *c, struct connection *conn)
 {
     c->count--;
+    conn->listener->count--;
     conn->ip->count--;
     ip_drop_unused(c, conn->ip);
     if (c->count == 0)
@@ -354,10 +384,9 @@ struct connections *connections_new(struct env *env, const struct connections_co
     c->flush = mem_new(struct connection_flush);
     c->flush->message.receive = flush_receive;
     c->flush->owner = c;
-    c->overrides = mem_copy_str(config->per_ip_overrides);
-    c->config.per_ip_overrides = str_from(c->overrides);
-    c->second_ns = INT64_MIN / 2;
-    c->second_timer.fire = second_fire;
+    c->overrides = mem_copy_str(config->limits.per_ip_overrides);
+    c->config.limits.per_ip_overrides = str_from(c->overrides);
+    rate_init(&c->rate, c, config->limits.connections_per_second_max);
     c->idle_timer.fire = idle_fire;
     c->stall_timer.fire = stall_fire;
     map_init(&c->ips);
@@ -395,7 +424,7 @@ void connections_free(struct connections *c)
     }
     env_timer_cancel(c->env->timers, &c->idle_timer);
     env_timer_cancel(c->env->timers, &c->stall_timer);
-    env_timer_cancel(c->env->timers, &c->second_timer);
+    env_timer_cancel(c->env->timers, &c->rate.timer);
     mem_free(c->overrides);
     map_release(&c->ips);
     mem_free(c->scratch);
@@ -406,11 +435,27 @@ void connections_free(struct connections *c)
     mem_free(c);
 }
 
-void connections_set_limits(struct connections *c, int32_t connections_max,
-                            int32_t connections_per_ip_max)
+void connections_set_limits(struct connections *c, const struct connection_limits *limits)
 {
-    c->config.connections_max = connections_max;
-    c->config.connections_per_ip_max = connections_per_ip_max;
+    char *overrides = mem_copy_str(limits->per_ip_overrides);
+    mem_free(c->overrides);
+    c->overrides = overrides;
+    c->config.limits = *limits;
+    c->config.limits.per_ip_overrides = str_from(overrides);
+    rate_set(&c->rate, limits->connections_per_second_max);
+    pause_or_resume(c);
+}
+
+void connections_set_listener_limits(struct connections *c, const char *name,
+                                     const struct listener_limits *limits)
+{
+    list_for_each (node, next, &c->listeners) {
+        struct connection_listener *l = container_of(node, struct connection_listener, node);
+        if (strcmp(l->name, name) != 0)
+            continue;
+        l->connections_max = limits->connections_max;
+        rate_set(&l->rate, limits->connections_per_second_max);
+    }
     pause_or_resume(c);
 }
 

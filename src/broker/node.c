@@ -57,6 +57,39 @@ static void apply_dynamic(struct node *n, enum config_source layer, const char *
                       metadata_image_configs(to, CONFIG_RESOURCE_BROKER, name));
 }
 
+static int32_t connections_per_second(const struct config *c, const char *name)
+{
+    int32_t rate = config_i32(c, name);
+    return rate == INT32_MAX ? 0 : rate > 0 ? rate : 1; // Kafka holds nobody back for ever either
+}
+
+static struct connection_limits connection_limits_of(const struct config *c)
+{
+    return (struct connection_limits){
+        .connections_max = config_i32(c, "max.connections"),
+        .connections_per_ip_max = config_i32(c, "max.connections.per.ip"),
+        .per_ip_overrides = str_from(config_text(c, "max.connections.per.ip.overrides")),
+        .connections_per_second_max = connections_per_second(c, "max.connection.creation.rate"),
+    };
+}
+
+static void apply_connection_limits(struct node *n)
+{
+    struct connection_limits limits = connection_limits_of(n->config);
+    connections_set_limits(n->connections, &limits);
+    for (int i = 0; i < n->bound.count; i++) {
+        const char *listener = n->bound.items[i].name;
+        char max[CONFIG_LISTENER_KEY_MAX], rate[CONFIG_LISTENER_KEY_MAX];
+        config_listener_key(listener, "max.connections", max);
+        config_listener_key(listener, "max.connection.creation.rate", rate);
+        connections_set_listener_limits(
+            n->connections, listener,
+            &(struct listener_limits){
+                .connections_max = config_i32(n->config, max),
+                .connections_per_second_max = connections_per_second(n->config, rate)});
+    }
+}
+
 static void apply_broker_configs(struct node *n, const struct metadata_image *from,
                                  const struct metadata_image *to)
 {
@@ -65,8 +98,7 @@ static void apply_broker_configs(struct node *n, const struct metadata_image *fr
     apply_dynamic(n, CONFIG_SOURCE_BROKER_DEFAULT, "", from, to);
     apply_dynamic(n, CONFIG_SOURCE_BROKER, id, from, to);
     if (n->connections != NULL)
-        connections_set_limits(n->connections, config_i32(n->config, "max.connections"),
-                               config_i32(n->config, "max.connections.per.ip"));
+        apply_connection_limits(n);
 }
 
 static void on_image(void *owner, const struct metadata_image *from,
@@ -126,6 +158,7 @@ static int open_listeners(struct node *n, struct diag *diag)
             return err;
         listener->port = local.port;
     }
+    apply_connection_limits(n);
     return ERR_OK;
 }
 
@@ -180,10 +213,7 @@ static struct connections_config connections_config_of(struct node *n)
         .queued_bytes_max = config_i64(c, "queued.max.request.bytes"),
         .arena_bytes_max = REQUEST_ARENA_MAX,
         .idle_ms_max = config_i64(c, "connections.max.idle.ms"),
-        .connections_max = config_i32(c, "max.connections"),
-        .connections_per_ip_max = config_i32(c, "max.connections.per.ip"),
-        .per_ip_overrides = str_from(config_text(c, "max.connections.per.ip.overrides")),
-        .connections_per_second_max = config_i32(c, "max.connection.creation.rate"),
+        .limits = connection_limits_of(c),
     };
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/config.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -180,6 +182,15 @@ struct str config_list(const struct config *c, const char *name)
     check(config_key_type(require(name)) == CONFIG_TYPE_LIST);
     const char *value = config_text(c, name);
     return value != NULL && *value != '\0' ? str_from(value) : (struct str){0};
+}
+
+void config_listener_key(const char *listener, const char *key, char out[CONFIG_LISTENER_KEY_MAX])
+{
+    int size = snprintf(out, CONFIG_LISTENER_KEY_MAX, "listener.name.%s.%s", listener, key);
+    check(size < CONFIG_LISTENER_KEY_MAX);
+    for (char *c = out; *c != '\0'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
 }
 
 struct str config_log_dirs(const struct config *c)

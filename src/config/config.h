@@ -69,6 +69,12 @@ bool config_bool(const struct config *c, const char *name);
 double config_double(const struct config *c, const char *name);
 struct str config_list(const struct config *c, const char *name); // null string when empty
 
+enum { CONFIG_LISTENER_KEY_MAX = 256 };
+
+// The name under which a listener of its own has a key: "listener.name.internal.max.connections".
+// Asked for by that name, a key that the listener does not have gives the table's default.
+void config_listener_key(const char *listener, const char *key, char out[CONFIG_LISTENER_KEY_MAX]);
+
 // True if the file, the command line or the cluster set this key or one of its synonyms.
 bool config_is_set(const struct config *c, const char *name);
 

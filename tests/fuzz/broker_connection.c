@@ -260,8 +260,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .output_bytes_max = 300,
         .in_flight_max = IN_FLIGHT_MAX,
         .idle_ms_max = 60000,
-        .connections_max = FAKE_PEERS_MAX - 4,
-        .connections_per_ip_max = 7,
+        .limits = {.connections_max = FAKE_PEERS_MAX - 4, .connections_per_ip_max = 7},
     };
     w->script = (struct script){.data = data, .size = size < SCRIPT_MAX ? size : SCRIPT_MAX};
     fake_env_init(&w->fake);

@@ -193,8 +193,7 @@ static int setup(void **state)
         .request_bytes_max = 1 << 20,
         .arena_bytes_max = 1 << 20,
         .idle_ms_max = 600000,
-        .connections_max = INT32_MAX,
-        .connections_per_ip_max = INT32_MAX,
+        .limits = {.connections_max = INT32_MAX, .connections_per_ip_max = INT32_MAX},
     };
     *state = f;
     return 0;
@@ -649,8 +648,8 @@ static void test_idle_connections_are_closed(void **state)
 
 static void test_limits_per_address(void **state)
 {
-    F->config.connections_per_ip_max = 2;
-    F->config.per_ip_overrides = str_from("::1:7, 192.0.2.9:1 ,nonsense,192.0.2.8:x,,fe80::1:0");
+    F->config.limits.connections_per_ip_max = 2;
+    F->config.limits.per_ip_overrides = str_from("::1:7, 192.0.2.9:1 ,nonsense,192.0.2.8:x,,fe80::1:0");
     start();
     struct fake_peer *a = dial("192.0.2.7");
     assert_true(dial("192.0.2.7")->open);
@@ -671,7 +670,7 @@ static void test_limits_per_address(void **state)
 
 static void test_at_the_connection_limit_nothing_is_accepted(void **state)
 {
-    F->config.connections_max = 2;
+    F->config.limits.connections_max = 2;
     start();
     struct fake_peer *a = dial("192.0.2.7");
     assert_false(F->fake.paused);
@@ -680,15 +679,59 @@ static void test_at_the_connection_limit_nothing_is_accepted(void **state)
     a->peer_closed = true;
     settle();
     assert_false(F->fake.paused);
-    connections_set_limits(F->connections, 1, 10);
+    struct connection_limits limits = {.connections_max = 1, .connections_per_ip_max = 10};
+    connections_set_limits(F->connections, &limits);
     assert_true(F->fake.paused);
-    connections_set_limits(F->connections, 10, 10);
+    limits.connections_max = 10;
+    connections_set_limits(F->connections, &limits);
+    assert_false(F->fake.paused);
+}
+
+static void test_limits_per_address_change(void **state)
+{
+    start();
+    assert_true(dial("127.0.0.1")->open && dial("::1")->open && dial("192.0.2.7")->open);
+    char overrides[] = " localhost : 2, 192.0.2.7:1";
+    struct connection_limits limits = {.connections_max = 100, .per_ip_overrides = str_from(overrides)};
+    connections_set_limits(F->connections, &limits);
+    memset(overrides, 'x', sizeof overrides - 1); // they are copied
+    assert_true(dial("127.0.0.1")->open && dial("::1")->open);
+    assert_false(dial("127.0.0.1")->open);
+    assert_false(dial("::1")->open);
+    assert_false(dial("192.0.2.7")->open);
+    assert_false(dial("192.0.2.8")->open);
+}
+
+static void test_limits_of_a_listener(void **state)
+{
+    start();
+    struct listener_limits limits = {.connections_max = 2};
+    connections_set_listener_limits(F->connections, "OTHER", &limits);
+    struct fake_peer *a = dial("192.0.2.7");
+    dial("192.0.2.7");
+    assert_false(F->fake.paused);
+    connections_set_listener_limits(F->connections, "EXTERNAL", &limits);
+    assert_true(F->fake.paused);
+    a->peer_closed = true;
+    settle();
+    assert_false(F->fake.paused);
+    dial("192.0.2.7");
+    assert_true(F->fake.paused);
+    limits = (struct listener_limits){.connections_max = INT32_MAX, .connections_per_second_max = 1};
+    connections_set_listener_limits(F->connections, "EXTERNAL", &limits);
+    assert_true(F->fake.paused); // three came in this second
+    pass_ms(1000);
+    assert_false(F->fake.paused);
+    dial("192.0.2.7");
+    assert_true(F->fake.paused);
+    limits.connections_per_second_max = 0;
+    connections_set_listener_limits(F->connections, "EXTERNAL", &limits);
     assert_false(F->fake.paused);
 }
 
 static void test_connections_per_second(void **state)
 {
-    F->config.connections_per_second_max = 2;
+    F->config.limits.connections_per_second_max = 2;
     start();
     pass_ms(5000);
     dial("192.0.2.7");
@@ -854,6 +897,8 @@ int main(void)
         TEST(test_idle_connections_are_closed),
         TEST(test_limits_per_address),
         TEST(test_at_the_connection_limit_nothing_is_accepted),
+        TEST(test_limits_per_address_change),
+        TEST(test_limits_of_a_listener),
         TEST(test_connections_per_second),
         TEST(test_stop_finishes_what_is_in_flight),
         TEST(test_stop_without_connections),
