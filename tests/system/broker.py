@@ -27,13 +27,13 @@ def binary():
 class Broker:
     """chitin server on a folder. start() waits until it answers; the folder survives stop()."""
 
-    def __init__(self, folder, port=None, overrides=(), program=None):
+    def __init__(self, folder, port=None, overrides=(), program=None, log_folder=None):
         self.program = program or binary()
         self.folder = Path(folder)
         self.port = port or free_port()
         self.overrides = list(overrides)
         self.process = None
-        self.log_path = self.folder.parent / (self.folder.name + ".stderr")
+        self.log_path = Path(log_folder or self.folder.parent) / (self.folder.name + ".stderr")
 
     @property
     def bootstrap(self):

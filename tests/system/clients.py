@@ -6,6 +6,8 @@ A record is (key, value, headers); None for a null key or value, headers a list 
 
 import functools
 import json
+import socket
+import struct
 import subprocess
 import time
 
@@ -32,6 +34,25 @@ def create_topic(bootstrap, name, partitions=1, config=None):
 
 def delete_topic(bootstrap, name):
     admin(bootstrap).delete_topics([name])[name].result(WAIT_SECONDS)
+
+
+def delete_records(port, topic, partition, before, seconds=WAIT_SECONDS):
+    """What no client of Debian's can ask for: DeleteRecords version 0. The new log start offset."""
+    name = topic.encode()
+    body = struct.pack(f">hhih1sih{len(name)}siiqi", 21, 0, 1, 1, b"t", 1, len(name), name, 1,
+                       partition, before, int(seconds * 1000))
+    with socket.create_connection(("127.0.0.1", port), seconds) as s:
+        s.sendall(struct.pack(">i", len(body)) + body)
+        answer = b""
+        while len(answer) < 4 or len(answer) < 4 + struct.unpack(">i", answer[:4])[0]:
+            part = s.recv(4096)
+            if not part:
+                raise ConnectionError("closed instead of an answer")
+            answer += part
+    _index, low_watermark, error = struct.unpack(">iqh", answer[-14:])
+    if error != 0:
+        raise OSError(f"DeleteRecords: error {error}")
+    return low_watermark
 
 
 class Confluent:

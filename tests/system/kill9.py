@@ -69,13 +69,17 @@ class Writer(threading.Thread):
                     self.errors.append(str(failure))
                     return
             self.producer.poll(0.005)
-        if self.producer.flush(120) != 0:
-            self.errors.append("the last records were not acknowledged within two minutes")
+        try:
+            if self.producer.flush(120) != 0:
+                self.errors.append("the last records were not acknowledged within two minutes")
+        except confluent_kafka.KafkaException as failure:
+            self.errors.append(str(failure))
 
 
 def read_all(bootstrap, partitions):
     """The numbers of each partition, in the order of their offsets."""
     consumer = clients.Confluent.consumer(bootstrap, TOPIC)
+    consumer.unassign()  # a fetch that waits would keep each of these questions waiting
     where = [confluent_kafka.TopicPartition(TOPIC, p, 0) for p in range(partitions)]
     ends = [consumer.get_watermark_offsets(w, timeout=20)[1] for w in where]
     numbers = [[] for _ in range(partitions)]
