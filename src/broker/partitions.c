@@ -138,7 +138,7 @@ static struct log_config log_config_of(const struct partitions *ps, const struct
         .retention_ms = topic->retention_ms,
         .retention_bytes = topic->retention_bytes,
         .file_delete_delay_ms = topic->file_delete_delay_ms,
-        .producer_id_expiration_ms = config_i64(ps->config, "producer.id.expiration.ms"),
+        .producer_id_expiration_ms = ps->producer_id_expiration_ms,
         .index_interval_bytes = topic->index_interval_bytes,
         .segment_index_bytes = topic->segment_index_bytes,
         .cleanup_delete = topic->cleanup_delete,
@@ -409,9 +409,15 @@ static void configs_changed(void *context, const struct metadata_configs *from,
     }
 }
 
+static void read_configs(struct partitions *ps)
+{
+    ps->producer_id_expiration_ms = config_i64(ps->config, "producer.id.expiration.ms");
+}
+
 void partitions_apply(struct partitions *ps, const struct metadata_image *from,
                       const struct metadata_image *to)
 {
+    read_configs(ps);
     struct change change = {ps, to};
     struct metadata_changes changes = {
         .context = &change,
@@ -474,34 +480,43 @@ static int stray(struct partitions *ps, struct log_dir *dir, const struct log_di
     return log_dir_set_stray(dir, found);
 }
 
-static int open_found(struct partitions *ps, const struct metadata_topic *topic,
-                      struct log_dir *dir, const struct log_dir_scan *scan,
-                      const struct log_dir_partition *found, const struct topic_config *config)
+// What one directory is loaded with.
+struct loading {
+    struct partitions *ps;
+    const struct metadata_image *image;
+    struct log_dir *dir;
+    const struct log_dir_scan *scan;
+    const struct metadata_topic *topic; // the one that the last partition belonged to,
+    struct topic_config config;         // and its
+};
+
+static int open_found(struct loading *l, const struct log_dir_partition *found)
 {
-    struct log_config log_config = log_config_of(ps, config);
+    struct partitions *ps = l->ps;
+    struct log_config log_config = log_config_of(ps, &l->config);
     struct log_args args;
     struct log *log;
     struct diag diag = {{0}};
-    log_dir_partition_args(dir, scan, found, &log_config, &args);
+    log_dir_partition_args(l->dir, l->scan, found, &log_config, &args);
     int err = log_open(&args, &log, &diag);
-    struct partition *p = partition_new(ps, topic, found->partition, config);
+    struct partition *p = partition_new(ps, l->topic, found->partition, &l->config);
     if (err != ERR_OK) {
         trace_error(ps->trace, area, "%s-%d is offline: %s", p->topic, p->index, diag.text);
         return ERR_OK;
     }
-    partition_attach(p, dir, log);
+    partition_attach(p, l->dir, log);
     if (p->state == PARTITION_ONLINE)
         begin_leader_epoch(p, p->leader_epoch);
     return ERR_OK;
 }
 
-static int load_found(struct partitions *ps, const struct metadata_image *image,
-                      struct log_dir *dir, const struct log_dir_scan *scan,
-                      const struct log_dir_partition *found)
+static int load_found(struct loading *l, const struct log_dir_partition *found)
 {
+    struct partitions *ps = l->ps;
+    struct log_dir *dir = l->dir;
     if (str_is(str_from(found->topic), "__cluster_metadata"))
         return ERR_OK;
-    const struct metadata_topic *topic = metadata_image_topic_by_id(image, found->topic_id);
+    const struct metadata_topic *topic = metadata_image_topic_by_id(l->image, found->topic_id);
     const struct metadata_partition *assigned =
         topic != NULL ? metadata_topic_partition(topic, found->partition) : NULL;
     if (uuid_is_zero(found->topic_id))
@@ -512,17 +527,21 @@ static int load_found(struct partitions *ps, const struct metadata_image *image,
         return stray(ps, dir, found, "is an unfinished move between log directories");
     if (partitions_find(ps, topic->id, found->partition) != NULL)
         return stray(ps, dir, found, "exists in another log directory too");
-    struct topic_config config = topic_config_in(ps, image, topic->name);
-    return open_found(ps, topic, dir, scan, found, &config);
+    if (l->topic != topic)
+        l->config = topic_config_in(ps, l->image, topic->name);
+    l->topic = topic;
+    return open_found(l, found);
 }
 
 int partitions_load(struct partitions *ps, const struct metadata_image *image,
                     struct log_dir_scan *scans, struct diag *diag)
 {
+    read_configs(ps);
     for (int d = 0; d < ps->dir_count; d++) {
+        struct loading l = {.ps = ps, .image = image, .dir = ps->dirs[d], .scan = &scans[d]};
         for (int i = 0; i < scans[d].count; i++) {
             const struct log_dir_partition *found = &scans[d].partitions[i];
-            int err = load_found(ps, image, ps->dirs[d], &scans[d], found);
+            int err = load_found(&l, found);
             if (err != ERR_OK)
                 return diag_set(diag, err, "cannot move %s/%s-%d aside: %s",
                                 log_dir_path(ps->dirs[d]), found->topic, found->partition,

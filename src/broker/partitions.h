@@ -40,6 +40,7 @@ struct partitions {
     struct env *env;
     struct trace *trace;
     const struct config *config;
+    int64_t producer_id_expiration_ms; // of `config`
     int32_t node_id;
     struct hash_seed seed;
     struct log_committer *committer;
