@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "config/rules.h"
 
 // Layers by precedence.
 enum { LAYER_BROKER, LAYER_BROKER_DEFAULT, LAYER_STATIC, LAYER_FALLBACK, LAYER_COUNT };
@@ -77,11 +78,16 @@ void config_set_fallback(struct config *c, const char *name, const char *value)
     set_value(c, LAYER_FALLBACK, str_from(name), str_from(value), 0);
 }
 
+static int dynamic_layer(enum config_source layer)
+{
+    check(layer == CONFIG_SOURCE_BROKER || layer == CONFIG_SOURCE_BROKER_DEFAULT);
+    return layer == CONFIG_SOURCE_BROKER ? LAYER_BROKER : LAYER_BROKER_DEFAULT;
+}
+
 void config_set_dynamic(struct config *c, enum config_source layer, const char *name,
                         const char *value)
 {
-    check(layer == CONFIG_SOURCE_BROKER || layer == CONFIG_SOURCE_BROKER_DEFAULT);
-    int index = layer == CONFIG_SOURCE_BROKER ? LAYER_BROKER : LAYER_BROKER_DEFAULT;
+    int index = dynamic_layer(layer);
     if (value == NULL)
         properties_unset(&c->layers[index], name);
     else
@@ -116,8 +122,8 @@ int config_validate_dynamic(enum config_source layer, struct str name, struct st
                         config_key_name(key));
     if (mode == CONFIG_PER_BROKER && layer == CONFIG_SOURCE_BROKER_DEFAULT)
         return diag_set(diag, ERR_INVALID,
-                        "Cannot update these configs at default cluster level: [%s]",
-                        config_key_name(key));
+                        "Cannot update these configs at default cluster level, broker id must be "
+                        "specified: [%s]", config_key_name(key));
     if (config_key_treatment(key) == CONFIG_REFUSED)
         return diag_set(diag, ERR_INVALID, "Cannot set %s: %s", config_key_name(key),
                         config_key_reason(key));
@@ -128,6 +134,23 @@ int config_validate_dynamic(enum config_source layer, struct str name, struct st
         return diag_set(diag, ERR_INVALID, "Cannot set %s to 0 while the broker runs",
                         config_key_name(key));
     return config_validate(key, value, diag);
+}
+
+int config_validate_layer(const struct config *c, enum config_source layer,
+                          const struct properties *values, struct diag *diag)
+{
+    struct findings f = {.diag = diag};
+    struct config proposed = *c; // shares the other layers
+    int index = dynamic_layer(layer);
+    if (diag != NULL)
+        diag_clear(diag);
+    properties_init(&proposed.layers[index]);
+    for (int i = 0; i < values->count; i++)
+        set_value(&proposed, index, str_from(values->items[i].key),
+                  str_from(values->items[i].value), 0);
+    config__check_rules(&proposed, &f);
+    properties_release(&proposed.layers[index]);
+    return f.count == 0 ? ERR_OK : ERR_INVALID;
 }
 
 static const struct config_key *require(const char *name)

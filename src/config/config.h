@@ -58,6 +58,11 @@ void config_set_dynamic(struct config *c, enum config_source layer, const char *
 int config_validate_dynamic(enum config_source layer, struct str name, struct str value,
                             struct diag *diag);
 
+// Whether the keys go together once this layer has these values (which are valid for themselves) and
+// no others: the rules between keys that config_check() knows. ERR_INVALID with Kafka's words.
+int config_validate_layer(const struct config *c, enum config_source layer,
+                          const struct properties *values, struct diag *diag);
+
 // The value that holds, found by precedence of layers and then of synonyms: with
 // log.retention.hours=1 in the file, "log.retention.ms" is still not set and config_duration_ms()
 // below is the way to ask. NULL when nothing sets it and there is no default. The name must be in

@@ -175,34 +175,39 @@ static int check_by_table(const struct config_key *key, struct str value, struct
     return ERR_OK;
 }
 
+// What Kafka takes for a host: letters, digits and "-_.:%".
+static bool is_host(struct str host)
+{
+    for (size_t i = 0; i < host.size; i++) {
+        char c = host.data[i];
+        bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                            (c >= 'A' && c <= 'Z');
+        if (!alphanumeric && (c == '\0' || strchr("-_.:%", c) == NULL))
+            return false;
+    }
+    return host.size > 0;
+}
+
 // ADDRESS:COUNT,...; the address may be an IPv6 one.
-static bool is_ip_limits(struct str value)
+static int check_ip_limits(const struct config_key *key, struct str value, struct diag *diag)
 {
     struct str rest = list_start(value), item;
     while (config_list_next(&rest, &item)) {
         const char *colon = item.size > 0 ? memrchr(item.data, ':', item.size) : NULL;
-        size_t address_size = colon != NULL ? (size_t)(colon - item.data) : 0;
+        size_t host_size = colon != NULL ? (size_t)(colon - item.data) : 0;
         int32_t count;
-        if (address_size == 0 ||
-            !str_parse_i32(str_of(colon + 1, item.size - address_size - 1), &count))
-            return false;
+        if (colon == NULL ||
+            !str_parse_i32(str_trim(str_of(colon + 1, item.size - host_size - 1)), &count))
+            return diag_set(diag, ERR_INVALID,
+                            "Error parsing configuration property '%s': '%.*s' is not HOST:COUNT",
+                            config_key_name(key), (int)(item.size < QUOTED_MAX ? item.size : QUOTED_MAX),
+                            item.data);
+        struct str host = str_trim(str_of(item.data, host_size));
+        if (!is_host(host))
+            return diag_set(diag, ERR_INVALID, "%s contains invalid addresses : %.*s",
+                            config_key_name(key), (int)(host.size < QUOTED_MAX ? host.size : QUOTED_MAX),
+                            host.data);
     }
-    return true;
-}
-
-// What Kafka holds values to beside its table, and finds out when it reads them.
-static int check_beyond_table(const struct config_key *key, struct str value, struct diag *diag)
-{
-    struct str name = str_from(config_key_name(key));
-    int64_t number;
-    if (str_is(name, "log.roll.ms") && str_parse_i64(value, &number) && number < 1)
-        return refuse(key, value, diag, "Value must be at least 1");
-    if (str_is(name, "log.roll.jitter.ms") && str_parse_i64(value, &number) && number < 0)
-        return refuse(key, value, diag, "Value must be at least 0");
-    if (str_is(name, "log.retention.ms") && str_parse_i64(value, &number) && number == 0)
-        return refuse(key, value, diag, "Value must be -1 (for ever) or at least 1");
-    if (str_is(name, "max.connections.per.ip.overrides") && !is_ip_limits(value))
-        return refuse(key, value, diag, "Value must be a list of [address]:[count]");
     return ERR_OK;
 }
 
@@ -210,7 +215,9 @@ int config_validate(const struct config_key *key, struct str value, struct diag 
 {
     value = str_trim(value);
     int err = check_by_table(key, value, diag);
-    return err != ERR_OK ? err : check_beyond_table(key, value, diag);
+    if (err == ERR_OK && str_is(str_from(config_key_name(key)), "max.connections.per.ip.overrides"))
+        err = check_ip_limits(key, value, diag);
+    return err;
 }
 
 static void format_list(struct str value, struct buf *out)

@@ -124,6 +124,9 @@ static bool broker_values_check(const struct alteration *x, struct api_error *e)
             return api_fail(e, err == ERR_NOT_FOUND ? KAFKA_INVALID_CONFIG : KAFKA_INVALID_REQUEST,
                             "%s", reason.text);
     }
+    struct diag conflict;
+    if (config_validate_layer(x->c->config, layer, &x->after, &conflict) != 0)
+        return api_fail(e, KAFKA_INVALID_REQUEST, "%s", conflict.text);
     return true;
 }
 

@@ -147,10 +147,38 @@ static void test_check_refuses(void **state)
         {"remote.log.storage.system.enable=true", "tiered storage is not there yet"},
         {"config.providers=env", "placeholders"},
         {"group.consumer.session.timeout.ms=70000",
-         "group.consumer.session.timeout.ms (70000) must not be greater than "
-         "group.consumer.max.session.timeout.ms (60000)"},
-        {"replica.fetch.wait.max.ms=40000", "replica.lag.time.max.ms (30000)"},
-        {"log.retention.hours=0", "at least 1"},
+         "group.consumer.session.timeout.ms must be less than or equal to "
+         "group.consumer.max.session.timeout.ms"},
+        {"group.consumer.heartbeat.interval.ms=4000",
+         "group.consumer.heartbeat.interval.ms must be greater than or equal to "
+         "group.consumer.min.heartbeat.interval.ms"},
+        {"replica.fetch.wait.max.ms=40000",
+         "replica.socket.timeout.ms should always be at least replica.fetch.wait.max.ms"},
+        {"replica.fetch.wait.max.ms=20000\nreplica.lag.time.max.ms=19999",
+         "replica.fetch.wait.max.ms should always be less than or equal to replica.lag.time.max.ms"},
+        {"log.retention.hours=0",
+         "log.retention.ms must be unlimited (-1) or, greater than or equal to 1"},
+        {"log.retention.ms=-5", NULL},
+        {"log.roll.ms=0", "log.roll.ms must be greater than or equal to 1"},
+        {"log.roll.jitter.ms=-1", "log.roll.jitter.ms must be greater than or equal to 0"},
+        {"queued.max.request.bytes=104857599",
+         "queued.max.request.bytes must be larger or equal to socket.request.max.bytes"},
+        {"queued.max.request.bytes=104857600", NULL},
+        {"queued.max.request.bytes=0", NULL},
+        {"connections.max.idle.ms=100",
+         "connection.failed.authentication.delay.ms=100 should always be less than "
+         "connections.max.idle.ms=100 to prevent"},
+        {"connections.max.idle.ms=-1", NULL},
+        {"log.cleaner.dedupe.buffer.size=1048576", "at least 1MB per cleaner thread"},
+        {"max.connections.per.ip=0",
+         "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides "
+         "property is set."},
+        {"max.connections.per.ip=0\nmax.connections.per.ip.overrides=127.0.0.1:5", NULL},
+        {"max.connections.per.ip.overrides=a b:5",
+         "max.connections.per.ip.overrides contains invalid addresses : a b"},
+        {"log.dirs=/a,/b\ncordoned.log.dirs=/b,/c", "Missing entries : /c"},
+        {"log.dirs=/a,/b\ncordoned.log.dirs=/b", NULL},
+        {"log.dirs=/a,/b\ncordoned.log.dirs=*", NULL},
         {"log.dirs=/a,,/b", "log.dirs has an empty item"},
         {"log.dirs=\nlog.dir=", "log.dirs is empty"},
         {"nonsense=1", NULL},
@@ -223,23 +251,21 @@ static void test_validate_dynamic(void **state)
         {CONFIG_SOURCE_BROKER, "num.partitions", "5", ERR_INVALID,
          "Cannot update these configs dynamically: [num.partitions]"},
         {CONFIG_SOURCE_BROKER_DEFAULT, "listeners", "PLAINTEXT://:1", ERR_INVALID,
-         "Cannot update these configs at default cluster level: [listeners]"},
+         "Cannot update these configs at default cluster level, broker id must be specified: "
+         "[listeners]"},
         {CONFIG_SOURCE_BROKER, "ssl.keystore.location", "/x", ERR_INVALID, "TLS is not there"},
         {CONFIG_SOURCE_BROKER, "listeners", "PLAINTEXT://:1", ERR_INVALID,
          "Cannot set listeners while the broker runs"},
         {CONFIG_SOURCE_BROKER, "max.connections", "0", ERR_INVALID, "Cannot set max.connections to 0"},
         {CONFIG_SOURCE_BROKER, "max.connections", "1", ERR_OK, ""},
-        {CONFIG_SOURCE_BROKER, "log.retention.ms", "0", ERR_INVALID, "-1 (for ever) or at least 1"},
-        {CONFIG_SOURCE_BROKER, "log.retention.ms", "-1", ERR_OK, ""},
-        {CONFIG_SOURCE_BROKER, "log.roll.ms", "0", ERR_INVALID, "Value must be at least 1"},
-        {CONFIG_SOURCE_BROKER, "log.roll.jitter.ms", "0", ERR_OK, ""},
-        {CONFIG_SOURCE_BROKER, "log.roll.jitter.ms", "-1", ERR_INVALID, "Value must be at least 0"},
         {CONFIG_SOURCE_BROKER, "max.connections.per.ip.overrides", "10.0.0.1:5,::1:7", ERR_OK, ""},
         {CONFIG_SOURCE_BROKER, "max.connections.per.ip.overrides", "", ERR_OK, ""},
         {CONFIG_SOURCE_BROKER, "max.connections.per.ip.overrides", "10.0.0.1", ERR_INVALID,
-         "Value must be a list of [address]:[count]"},
-        {CONFIG_SOURCE_BROKER, "max.connections.per.ip.overrides", ":5", ERR_INVALID, "list of"},
-        {CONFIG_SOURCE_BROKER, "max.connections.per.ip.overrides", "h:5,h:x", ERR_INVALID, "list of"},
+         "Error parsing configuration property 'max.connections.per.ip.overrides': '10.0.0.1' is "
+         "not HOST:COUNT"},
+        {CONFIG_SOURCE_BROKER, "max.connections.per.ip.overrides", ":5", ERR_INVALID,
+         "contains invalid addresses : "},
+        {CONFIG_SOURCE_BROKER, "max.connections.per.ip.overrides", "h:5,h:x", ERR_INVALID, "'h:x'"},
         {CONFIG_SOURCE_BROKER, "nope", "1", ERR_NOT_FOUND, "Unknown broker config name: nope"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -248,6 +274,46 @@ static void test_validate_dynamic(void **state)
                                                  str_from(cases[i].value), &diag), cases[i].err);
         assert_non_null(strstr(diag.text, cases[i].words));
     }
+}
+
+static void test_validate_layer(void **state)
+{
+    struct config *c = loaded("max.connections.per.ip.overrides=10.0.0.1:5\n");
+    struct properties values;
+    struct diag diag;
+    properties_init(&values);
+    assert_int_equal(config_validate_layer(c, CONFIG_SOURCE_BROKER, &values, &diag), ERR_OK);
+    properties_set(&values, str_from("max.connections.per.ip"), str_from(" 0 "), 0);
+    assert_int_equal(config_validate_layer(c, CONFIG_SOURCE_BROKER, &values, &diag), ERR_OK);
+    properties_set(&values, str_from("max.connections.per.ip.overrides"), str_from(" "), 0);
+    assert_int_equal(config_validate_layer(c, CONFIG_SOURCE_BROKER, &values, &diag), ERR_INVALID);
+    assert_string_equal(diag.text, "max.connections.per.ip can be set to zero only if "
+                                   "max.connections.per.ip.overrides property is set.");
+    assert_int_equal(config_validate_layer(c, CONFIG_SOURCE_BROKER, &values, NULL), ERR_INVALID);
+    // What the layer had before does not count; what lies above it does.
+    config_set_dynamic(c, CONFIG_SOURCE_BROKER_DEFAULT, "log.retention.ms", "0");
+    properties_unset(&values, "max.connections.per.ip.overrides");
+    assert_int_equal(config_validate_layer(c, CONFIG_SOURCE_BROKER_DEFAULT, &values, &diag), ERR_OK);
+    assert_int_equal(config_validate_layer(c, CONFIG_SOURCE_BROKER, &values, &diag), ERR_INVALID);
+    config_set_dynamic(c, CONFIG_SOURCE_BROKER, "log.retention.ms", "-1");
+    config_set_dynamic(c, CONFIG_SOURCE_BROKER, "max.connections.per.ip", "7");
+    assert_int_equal(config_i32(c, "max.connections.per.ip"), 7); // nothing was changed
+    properties_release(&values);
+    config_free(c);
+}
+
+static void test_keys_of_a_listener(void **state)
+{
+    struct config *c = loaded("listener.name.internal.max.connections=7\nmax.connections=9\n");
+    char key[CONFIG_LISTENER_KEY_MAX];
+    config_listener_key("INTERNAL", "max.connections", key);
+    assert_string_equal(key, "listener.name.internal.max.connections");
+    assert_int_equal(config_i32(c, key), 7);
+    config_set_dynamic(c, CONFIG_SOURCE_BROKER, key, "6");
+    assert_int_equal(config_i32(c, key), 6);
+    config_listener_key("EXTERNAL", "max.connections", key);
+    assert_int_equal(config_i32(c, key), INT32_MAX);
+    config_free(c);
 }
 
 static void assert_synonym(const struct config_view *v, int i, const char *name, const char *value,
@@ -363,6 +429,8 @@ int main(void)
         cmocka_unit_test(test_check_survives_many_errors),
         cmocka_unit_test(test_check_warns_once),
         cmocka_unit_test(test_validate_dynamic),
+        cmocka_unit_test(test_validate_layer),
+        cmocka_unit_test(test_keys_of_a_listener),
         cmocka_unit_test(test_describe),
         cmocka_unit_test(test_describe_topic),
     };
