@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim_env.h"
 
+#include "base/bytes.h"
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 enum { WALL_START_S = 1700000000 };
@@ -10,6 +12,7 @@ enum task_kind { TASK_MESSAGE, TASK_RUN, TASK_DONE };
 
 struct task {
     struct heap_node node;
+    struct list_node in_env;
     enum task_kind kind;
     struct sim_env *env;
     void *what; // env_message or env_work
@@ -21,13 +24,42 @@ void sim_init(struct sim *sim, uint64_t seed)
     prng_init(&sim->prng, seed);
     sim->wall_offset_ms = INT64_C(1000) * WALL_START_S;
     heap_init(&sim->tasks);
+    heap_init(&sim->events);
     list_init(&sim->envs);
 }
 
 void sim_release(struct sim *sim)
 {
-    check(list_empty(&sim->envs) && sim->tasks.count == 0);
+    check(list_empty(&sim->envs) && sim->tasks.count == 0 && sim->events.count == 0);
     heap_release(&sim->tasks);
+    heap_release(&sim->events);
+}
+
+// ---- What happened ----
+
+void sim_note(struct sim *sim, uint64_t value)
+{
+    struct prng mix;
+    prng_init(&mix, sim->hash ^ value);
+    sim->hash = prng_next(&mix);
+}
+
+void sim_note_bytes(struct sim *sim, const void *data, size_t size)
+{
+    sim->hash = hash_bytes((struct hash_seed){sim->hash, size}, bytes_of(data, size));
+}
+
+// ---- What happens ----
+
+void sim_event_set(struct sim *sim, struct sim_event *event, int64_t delay_ns)
+{
+    heap_remove(&sim->events, &event->node);
+    heap_insert(&sim->events, &event->node, sim->now_ns + delay_ns);
+}
+
+void sim_event_cancel(struct sim *sim, struct sim_event *event)
+{
+    heap_remove(&sim->events, &event->node);
 }
 
 static void add_task(struct sim_env *e, enum task_kind kind, void *what, int64_t delay_ns)
@@ -36,7 +68,7 @@ static void add_task(struct sim_env *e, enum task_kind kind, void *what, int64_t
     t->kind = kind;
     t->env = e;
     t->what = what;
-    e->task_count++;
+    list_append(&e->tasks, &t->in_env);
     heap_insert(&e->sim->tasks, &t->node, e->sim->now_ns + delay_ns);
 }
 
@@ -51,8 +83,9 @@ static void take_task(struct sim *sim, struct task *t)
     void *what = t->what;
     enum task_kind kind = t->kind;
     heap_remove(&sim->tasks, &t->node);
+    list_remove(&t->in_env);
     mem_free(t);
-    e->task_count--;
+    sim_note(sim, kind);
     if (kind == TASK_MESSAGE) {
         struct env_message *message = what;
         message->receive(message);
@@ -80,38 +113,46 @@ static struct sim_env *earliest_timer(struct sim *sim)
     return best;
 }
 
-// The next thing up to `until_ns`; false if there is none.
-static bool step_until(struct sim *sim, int64_t until_ns)
+static struct heap_node *sooner(struct heap_node *a, struct heap_node *b)
 {
-    struct heap_node *task = heap_min(&sim->tasks);
+    return a == NULL || (b != NULL && b->key < a->key) ? b : a;
+}
+
+bool sim_step_until(struct sim *sim, int64_t until_ns)
+{
+    struct heap_node *task = heap_min(&sim->tasks), *event = heap_min(&sim->events);
     struct sim_env *e = earliest_timer(sim);
     struct heap_node *timer = e != NULL ? heap_min(&e->timer_heap) : NULL;
-    bool take_timer = timer != NULL && (task == NULL || timer->key < task->key);
-    struct heap_node *first = take_timer ? timer : task;
+    struct heap_node *first = sooner(task, sooner(event, timer));
     if (first == NULL || first->key > until_ns)
         return false;
     if (first->key > sim->now_ns)
         sim->now_ns = first->key;
     sim->steps++;
-    if (take_timer) {
+    sim_note(sim, (uint64_t)sim->now_ns);
+    if (first == task) {
+        take_task(sim, container_of(task, struct task, node));
+    } else if (first == timer) {
         struct env_timer *t = container_of(timer, struct env_timer, node);
         heap_remove(&e->timer_heap, timer);
         t->fire(t);
     } else {
-        take_task(sim, container_of(task, struct task, node));
+        heap_remove(&sim->events, event);
+        struct sim_event *what = container_of(event, struct sim_event, node);
+        what->fire(what);
     }
     return true;
 }
 
 bool sim_step(struct sim *sim)
 {
-    return step_until(sim, INT64_MAX);
+    return sim_step_until(sim, INT64_MAX);
 }
 
 void sim_run_for(struct sim *sim, int64_t ns)
 {
     int64_t until_ns = sim->now_ns + ns;
-    while (step_until(sim, until_ns))
+    while (sim_step_until(sim, until_ns))
         ;
     sim->now_ns = until_ns;
 }
@@ -119,7 +160,7 @@ void sim_run_for(struct sim *sim, int64_t ns)
 void sim_run_works(struct sim *sim)
 {
     while (sim->tasks.count > 0) {
-        bool stepped = step_until(sim, INT64_MAX);
+        bool stepped = sim_step_until(sim, INT64_MAX);
         check(stepped);
     }
 }
@@ -178,13 +219,21 @@ void sim_env_init(struct sim_env *e, struct sim *sim, struct env_fs *fs)
     e->env = (struct env){.clock = &e->clock, .timers = &e->timers, .fs = fs,
                           .workers = &e->workers, .random = &e->random, .mailbox = &e->mailbox};
     heap_init(&e->timer_heap);
+    list_init(&e->tasks);
     list_append(&sim->envs, &e->node);
+}
+
+void sim_env_drain(struct sim_env *e)
+{
+    struct list_node *first;
+    while ((first = list_first(&e->tasks)) != NULL)
+        take_task(e->sim, container_of(first, struct task, in_env));
 }
 
 void sim_env_release(struct sim_env *e)
 {
     struct heap_node *node;
-    check(e->task_count == 0);
+    check(list_empty(&e->tasks));
     while ((node = heap_min(&e->timer_heap)) != NULL)
         heap_remove(&e->timer_heap, node);
     heap_release(&e->timer_heap);

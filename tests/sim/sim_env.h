@@ -2,8 +2,13 @@
 //
 // The world on virtual time: one `struct sim` is the clock and the queue of everything that is going to
 // happen; each `struct sim_env` is the env of one shard in it. Works run at some later moment and are
-// done at a later one still; messages arrive in order. One seed decides all of it.
+// done at a later one still; messages arrive in order. One seed decides all of it, and a hash over
+// everything that happened tells whether two runs were the same.
 #pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/heap.h"
 #include "base/list.h"
@@ -20,9 +25,11 @@ struct sim {
     int64_t now_ns;      // monotonic
     int64_t wall_offset_ms;
     struct heap tasks;   // messages and steps of works, by time
+    struct heap events;  // struct sim_event, by time
     struct list envs;
     int64_t work_ns_max; // a step of a work takes up to this
     uint64_t steps;      // taken so far
+    uint64_t hash;       // of all that happened so far
 };
 
 void sim_init(struct sim *sim, uint64_t seed);
@@ -31,13 +38,35 @@ void sim_release(struct sim *sim);
 // Takes the next thing that happens; false if nothing is to happen any more.
 bool sim_step(struct sim *sim);
 
+// The same up to `until_ns`; false, and the time stays, if nothing is to happen until then.
+bool sim_step_until(struct sim *sim, int64_t until_ns);
+
 // Takes all that happens within `ns`, and lets so much time pass.
 void sim_run_for(struct sim *sim, int64_t ns);
 
 // Takes steps while there are messages and works (timers stay).
 void sim_run_works(struct sim *sim);
 
-// The env of one shard. Its fs is the caller's (sim_fs.h), net is NULL until there is one.
+// Something of the world itself (a packet, a fault) that happens at a time. Embedded in its owner.
+struct sim_event {
+    struct heap_node node;
+    void (*fire)(struct sim_event *event);
+};
+
+// Replaces an earlier setting.
+void sim_event_set(struct sim *sim, struct sim_event *event, int64_t delay_ns);
+void sim_event_cancel(struct sim *sim, struct sim_event *event);
+static inline bool sim_event_is_set(const struct sim_event *event)
+{
+    return heap_contains(&event->node);
+}
+
+// Takes something into the hash of what happened. Only what the seed decides: no addresses, and no
+// bytes that nobody has written.
+void sim_note(struct sim *sim, uint64_t value);
+void sim_note_bytes(struct sim *sim, const void *data, size_t size);
+
+// The env of one shard. Its fs is the caller's (sim_fs.h), and so is its net (sim_net.h) if any.
 struct sim_env {
     struct env env;
     struct sim *sim;
@@ -48,10 +77,13 @@ struct sim_env {
     struct env_random random;
     struct env_mailbox mailbox;
     struct heap timer_heap;
-    int task_count; // of its messages and works
+    struct list tasks; // its messages and works
 };
 
 void sim_env_init(struct sim_env *e, struct sim *sim, struct env_fs *fs);
+
+// Its process has ended: its messages and works run to their end now, in no time, and nobody else's.
+void sim_env_drain(struct sim_env *e);
 
 // Takes the timers away. No message or work may be under way.
 void sim_env_release(struct sim_env *e);

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "sim_env.h"
 
 enum { SECTOR = 512, PAGE = 4096 };
 
@@ -71,6 +72,7 @@ struct sim_fs {
     struct env_fs env;
     struct prng prng;
     struct env_clock *clock;
+    struct sim *sim; // whose hash it notes changes in, or NULL
     struct node *root;
     uint64_t counts[6];
     uint64_t fail_nth;
@@ -296,6 +298,8 @@ static int enter(struct sim_fs *fs, enum sim_op op)
     if (fs->crashed)
         return ERR_CLOSED;
     fs->counts[__builtin_ctz(op)]++;
+    if (fs->sim != NULL && (op & SIM_OP_MUTATE))
+        sim_note(fs->sim, op);
     if ((op & SIM_OP_MUTATE) && fs->crash_nth > 0 && --fs->crash_nth == 0) {
         fs->crashed = true;
         return ERR_CLOSED;
@@ -348,6 +352,10 @@ static void add_change(struct node *n, int64_t position, const void *data, int64
 static void write_part(struct handle *h, const void *data, size_t size, int64_t position)
 {
     int64_t before = h->node->now.size;
+    if (h->fs->sim != NULL) {
+        sim_note(h->fs->sim, (uint64_t)position);
+        sim_note_bytes(h->fs->sim, data, size);
+    }
     if (size > 0)
         add_change(h->node, position, data, (int64_t)size);
     h->fs->used += h->node->now.size - before;
@@ -643,6 +651,11 @@ void sim_fs_free(struct sim_fs *fs)
 struct env_fs *sim_fs_env(struct sim_fs *fs)
 {
     return &fs->env;
+}
+
+void sim_fs_note_in(struct sim_fs *fs, struct sim *sim)
+{
+    fs->sim = sim;
 }
 
 void sim_fs_fail_at(struct sim_fs *fs, uint64_t nth, unsigned ops, int err, bool sticky)

@@ -10,6 +10,7 @@
 #include "env/clock.h"
 #include "env/fs.h"
 
+struct sim;
 struct sim_fs;
 
 // What a crash does to what was not synced.
@@ -35,6 +36,9 @@ enum sim_op {
 struct sim_fs *sim_fs_new(uint64_t seed, struct env_clock *clock);
 void sim_fs_free(struct sim_fs *fs);
 struct env_fs *sim_fs_env(struct sim_fs *fs);
+
+// Every operation that changes something, and its result, is taken into the hash of `sim` from now on.
+void sim_fs_note_in(struct sim_fs *fs, struct sim *sim);
 
 // The `nth` operation from now (1: the next) among `ops` fails with `err`; 0 takes the fault away. A
 // failing write may have written a part. With `sticky` all that follow fail too.

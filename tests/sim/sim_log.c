@@ -95,6 +95,7 @@ struct totals {
     uint64_t steps;
     uint64_t appends;
     uint64_t sync_alls;
+    uint64_t hash;
 };
 
 static struct totals totals;
@@ -897,6 +898,7 @@ static void init(struct harness *h, const struct options *options, uint64_t seed
     sim_init(&h->sim, prng_next(&h->prng));
     sim_env_init(&h->shard, &h->sim, NULL);
     h->fs = sim_fs_new(prng_next(&h->prng), &h->shard.clock);
+    sim_fs_note_in(h->fs, &h->sim);
     h->shard.env.fs = sim_fs_env(h->fs);
     h->config = LOG_CONFIG_DEFAULTS;
     h->config.segment_bytes = 1500 + (int64_t)below(h, 12000);
@@ -950,6 +952,7 @@ static bool run_seed(const struct options *options, uint64_t seed)
         fprintf(stderr, "seed %" PRIu64 ": %s\n", seed, h.message);
     totals.crashes += (uint64_t)h.crashes;
     totals.steps += h.sim.steps;
+    totals.hash = totals.hash * 31 + h.sim.hash;
     totals.sync_alls += sim_fs_sync_alls(h.fs);
     release(&h);
     return good;
@@ -969,9 +972,9 @@ static int run(const struct options *options)
         return 1;
     }
     printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " appends, %" PRIu64 " crashes, %" PRIu64
-           " events, %" PRIu64 " syncs of everything\n",
+           " events, %" PRIu64 " syncs of everything, state %016" PRIx64 "\n",
            options->seeds, options->start, totals.appends, totals.crashes, totals.steps,
-           totals.sync_alls);
+           totals.sync_alls, totals.hash);
     if (options->broken)
         fprintf(stderr, "acknowledging before the commit was not caught\n");
     return options->broken ? 1 : 0;

@@ -99,7 +99,7 @@ struct world {
 };
 
 static struct {
-    uint64_t appends, crashes, steps;
+    uint64_t appends, crashes, steps, hash;
 } totals;
 
 __attribute__((format(printf, 2, 3))) static void complain(struct world *w, const char *format, ...)
@@ -464,6 +464,7 @@ static bool run_seed(const struct options *options, uint64_t seed)
     w->options = options;
     sim_init(&w->sim, seed);
     w->fs = sim_fs_new(seed, &w->shard.clock);
+    sim_fs_note_in(w->fs, &w->sim);
     begin_life(w);
     for (int i = 0; i < options->steps && !w->failed; i++) {
         if (is_crashed(w) || !w->ready)
@@ -478,6 +479,7 @@ static bool run_seed(const struct options *options, uint64_t seed)
         fprintf(stderr, "seed %" PRIu64 ": %s\n", seed, w->message);
     totals.crashes += (uint64_t)w->crashes;
     totals.steps += w->sim.steps;
+    totals.hash = totals.hash * 31 + w->sim.hash;
     end_life(w);
     sim_release(&w->sim);
     sim_fs_free(w->fs);
@@ -499,8 +501,9 @@ static int run(const struct options *options)
         return 1;
     }
     printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " appends, %" PRIu64 " crashes, %" PRIu64
-           " events\n",
-           options->seeds, options->start, totals.appends, totals.crashes, totals.steps);
+           " events, state %016" PRIx64 "\n",
+           options->seeds, options->start, totals.appends, totals.crashes, totals.steps,
+           totals.hash);
     if (options->broken)
         fprintf(stderr, "acknowledging before the commit was not caught\n");
     return options->broken ? 1 : 0;
