@@ -293,6 +293,7 @@ static void scan_partition(struct scanning *s, const char *name, const struct lo
         .recovery_point = -1,
         .log_start_offset = -1,
         .high_watermark = -1,
+        .cleaner_offset = -1,
     };
     struct diag diag;
     diag_clear(&diag);
@@ -427,6 +428,9 @@ int log_dir_scan(struct log_dir *dir, struct log_dir_scan *out, struct diag *dia
     if (err == 0)
         err = read_checkpoint(dir, CHECKPOINT_HIGH_WATERMARKS, &scan,
                               offsetof(struct log_dir_partition, high_watermark));
+    if (err == 0)
+        err = read_checkpoint(dir, CHECKPOINT_CLEANER, &scan,
+                              offsetof(struct log_dir_partition, cleaner_offset));
     bool synced = !scan.clean && dir__syncs_whole(dir, scan.count);
     if (err == 0 && synced)
         err = fs_file_sync_all(dir->volume->file);
@@ -486,6 +490,7 @@ void log_dir_partition_args(struct log_dir *dir, const struct log_dir_scan *scan
     out->recovery_point = partition->recovery_point;
     out->log_start_offset = partition->log_start_offset;
     out->high_watermark = partition->high_watermark;
+    out->compacted = partition->cleaner_offset >= 0;
     out->clean = scan->clean;
     out->synced = scan->synced;
 }

@@ -88,6 +88,7 @@ struct log_dir_partition {
     int64_t recovery_point;   // from the checkpoints; -1 where they have no entry
     int64_t log_start_offset;
     int64_t high_watermark;
+    int64_t cleaner_offset;   // of Apache Kafka's log cleaner; -1: it never worked here
 };
 
 struct log_dir_scan {

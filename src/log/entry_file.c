@@ -72,6 +72,7 @@ int entry_file_open(struct entry_file *f, struct env_fs *fs, const char *path, i
         return err;
     }
     f->cut = size != f->count * entry_size;
+    f->uneven = size % entry_size != 0;
     return 0;
 }
 

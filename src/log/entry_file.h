@@ -23,6 +23,7 @@ struct entry_file {
     int32_t tail_capacity; // entries
     int32_t entry_size;
     bool cut;              // the file may be longer than its entries
+    bool uneven;           // when it was opened its size was no multiple of an entry's
 };
 
 // Opens the file; without `create` a missing one is ERR_NOT_FOUND.

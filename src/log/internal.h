@@ -40,6 +40,12 @@ struct log {
     struct epoch_cache epochs;
     struct producer_state producers;
 
+    struct log_damage *damages; // found since the log was opened, in no order
+    int damage_count;
+    int damage_capacity;
+
+    bool read_failed;     // and that was said
+    bool compacted;       // it was, by Apache Kafka: offsets may be missing
     bool found_synced;    // log_args.synced
     bool loaded;          // sizes, epochs and producers are known
     bool offline;         // damaged: `problem` says how
@@ -66,6 +72,17 @@ struct log {
     struct log_commit_entry *commit_entry; // the committer's: in flight
 };
 
+// Bytes of a segment that cannot be read as batches that belong there.
+struct log_damage {
+    int64_t base_offset; // of the segment
+    int64_t position;
+    int64_t end;          // of the bytes: batches are good again
+    int64_t offset;       // first that is missing, as far as known
+    int64_t end_offset;   // first that is good again
+};
+
+enum { LOG_DAMAGES_MAX = 100 }; // more, and the partition goes offline
+
 #define LOG_AREA "log"
 #define EPOCHS_FILE "leader-epoch-checkpoint"
 
@@ -75,6 +92,21 @@ int log__check(const struct log *log);
 // For an error of I/O or bytes while doing `what`: takes the directory or the partition offline where
 // that is due. Returns the error to give to the caller.
 int log__failed(struct log *log, int err, const char *what);
+
+// As log__failed() for a read: bytes that are no batch are no reason to take the rest offline.
+int log__read_failed(struct log *log, int err, const char *what);
+
+// Notes that [position, end) of a segment is damaged, and says so once. `what` is what is wrong.
+// Returns ERR_CORRUPT.
+int log__add_damage(struct log *log, const struct log_damage *damage, const char *what);
+
+// Damage in [position, end) of a segment that comes first there, or NULL.
+const struct log_damage *log__damage_in(const struct log *log, const struct segment *s,
+                                        int64_t position, int64_t end);
+
+// Damage that begins at `position` of the segment, where no batch can be read: finds where batches go
+// on. Returns ERR_CORRUPT or an error of I/O.
+int log__note_unreadable(struct log *log, struct segment *s, int64_t position, int64_t offset);
 
 // Takes the partition offline; the reason goes to the trace too.
 __attribute__((format(printf, 2, 3))) void log__set_offline(struct log *log, const char *format, ...);

@@ -27,6 +27,7 @@ void log_free(struct log *log)
     mem_free(log->path);
     mem_free(log->topic);
     mem_free(log->problem);
+    mem_free(log->damages);
     mem_free(log);
 }
 

@@ -61,6 +61,7 @@ struct log_args {
     int64_t log_start_offset;  // from the checkpoint; -1 when it has no entry (then the first segment says)
     int64_t high_watermark;    // from the checkpoint; -1 unknown
     bool clean;                // the directory was closed cleanly: nothing to recover
+    bool compacted;            // Apache Kafka's log cleaner worked on it: offsets may be missing
     bool synced;               // it was not, but all that is found is on disk, not in the page cache alone
 };
 
@@ -189,15 +190,39 @@ struct log_slice {
     int64_t position;
     size_t size;
     int64_t offset_limit; // every offset in the range is below
+    bool unchecked;       // nobody has looked at these bytes since the log was opened: before they are
+                          // shown, log_check_run() and log_check_end()
+    bool may_have_gaps;   // offsets may be missing between batches: compaction takes them
+    int64_t base_offset;  // of the segment
+    int64_t segment_size; // in bytes, and
+    int64_t segment_end;  // first offset behind it
+    uint32_t cuts;        // of the segment, so far
 };
 
 // Drops the slice's hold on the file; any thread.
 void log_slice_release(struct log_slice *slice);
 
+// What a check of a slice found.
+struct log_check {
+    int64_t position; // up to here all is good
+    int64_t end;      // where batches go on behind the bad one; -1 unknown
+    int64_t offset;   // first that is not good, and
+    int64_t end_offset; // first behind it; -1 unknown
+    const char *problem; // NULL: everything is good
+    int err;          // the bytes could not be read: nothing is known
+};
+
+// Reads the slice and checks CRC and order of its batches. Any thread; blocks.
+void log_check_run(const struct log_slice *slice, struct log_check *out);
+
+// On the shard: the log learns of it. Damage is said, and reads of it answer ERR_CORRUPT from now on.
+void log_check_end(struct log *log, const struct log_slice *slice, const struct log_check *found);
+
 // Finds batches from `offset` on, all below `upper_bound_offset` (which must be a batch boundary: the
 // high watermark, last stable offset or log end), at most `max_bytes`, except that `min_one_batch`
 // gives the first batch however large it is. size 0 at the upper bound, or when nothing fits. The
-// range ends at a batch boundary and may be shorter than possible by one index interval.
+// range ends at a batch boundary and may be shorter than possible by one index interval. It ends before
+// bytes that are known to be damaged; ERR_CORRUPT: these are at `offset` (the partition stays online).
 // ERR_LIMIT: offset below log_start_offset or above log_end_offset (OFFSET_OUT_OF_RANGE).
 int log_read(struct log *log, int64_t offset, size_t max_bytes, bool min_one_batch,
              int64_t upper_bound_offset, struct log_slice *out);

@@ -201,6 +201,7 @@ static struct log *log_new(const struct log_args *args, struct diag *diag)
     log->clock = args->clock;
     log->trace = args->trace;
     log->found_synced = args->synced;
+    log->compacted = args->compacted;
     log->env = (struct segment_env){.fs = args->fs, .trace = args->trace, .dir = log->path};
     log_set_config(log, &args->config);
     log->snapshot_offset = log->saving_start_offset = -1;

@@ -22,14 +22,68 @@ struct cursor {
     struct batch_header header; // of the batch there
 };
 
+// As segment_find(), going on behind what cannot be read.
+static int find_around_damage(struct log *log, struct segment *s, int64_t offset, int64_t *position,
+                              struct batch_header *h)
+{
+    int found = segment_find(&log->env, s, offset, position, h);
+    while (found == ERR_CORRUPT || found == ERR_TRUNCATED) {
+        int64_t bad = *position;
+        int err = log__note_unreadable(log, s, bad, offset);
+        if (err != ERR_CORRUPT)
+            return err;
+        const struct log_damage *d = log__damage_in(log, s, bad, bad + 1);
+        if (d == NULL || offset < d->end_offset)
+            return ERR_CORRUPT;
+        uint8_t window[BATCH_SCAN_WINDOW];
+        struct batch_scan scan;
+        batch_scan_init(&scan, s->files->log->file, d->end, s->size, window, sizeof window);
+        while ((found = batch_scan_next(&scan, h, position)) == 1 && batch_last_offset(h) < offset)
+            ;
+        if (found < 0)
+            *position = scan.position;
+        if (found < 0 && *position <= bad)
+            return ERR_CORRUPT;
+    }
+    return found;
+}
+
+// Whether the batch that was found stands where `offset` should: offsets are missing only below the
+// log's first one, and where a compaction may have taken them. Between two segments, too.
+static int judge_gap(struct log *log, const struct cursor *c, int64_t offset)
+{
+    if (c->header.base_offset <= offset || log->config.cleanup_compact || log->compacted ||
+        c->header.base_offset <= log->start_offset)
+        return 1;
+    struct log_damage d = {.base_offset = c->segment->base_offset, .position = c->position,
+                           .end = c->position, .offset = offset,
+                           .end_offset = c->header.base_offset};
+    // A batch whose own offset is wrong most likely does not end where the next one begins.
+    uint8_t window[BATCH_HEADER_SIZE];
+    struct batch_scan scan;
+    struct batch_header next;
+    int64_t at, follows = log__segment_end(log, c->index);
+    int64_t end = c->position + (int64_t)batch_size(&c->header);
+    batch_scan_init(&scan, c->segment->files->log->file, end, c->segment->size, window, sizeof window);
+    if (batch_scan_next(&scan, &next, &at) == 1)
+        follows = next.base_offset;
+    if (batch_last_offset(&c->header) < follows)
+        return log__add_damage(log, &d, "a batch that was there is missing");
+    d.end = end;
+    d.end_offset = follows;
+    return log__add_damage(log, &d, "the offset of a batch is wrong");
+}
+
 // The first batch that reaches `offset`: 1, 0 if there is none, or an error.
 static int seek(struct log *log, int64_t offset, struct cursor *c)
 {
     for (c->index = log__segment_at(log, offset); c->index < log->segment_count; c->index++) {
         c->segment = log->segments[c->index];
-        int found = segment_find(&log->env, c->segment, offset, &c->position, &c->header);
-        if (found != 0)
+        int found = find_around_damage(log, c->segment, offset, &c->position, &c->header);
+        if (found < 0)
             return found;
+        if (found == 1)
+            return judge_gap(log, c, offset);
     }
     return 0;
 }
@@ -46,6 +100,10 @@ static int find_end(struct log *log, const struct cursor *c, int64_t upper_bound
     int found = segment_find(&log->env, c->segment, upper_bound_offset, &at, &h);
     if (found == 1)
         *position = at;
+    if (found == ERR_CORRUPT || found == ERR_TRUNCATED) {
+        *position = c->position + (int64_t)batch_size(&c->header); // damage lies between
+        found = 0;
+    }
     return found < 0 ? found : 0;
 }
 
@@ -69,6 +127,22 @@ static int cut_range(struct log *log, const struct cursor *c, int64_t end, size_
     return err;
 }
 
+// Ends the range before bytes that are known to be bad.
+static int stop_at_damage(struct log *log, const struct segment *s, struct log_slice *slice)
+{
+    int64_t end = slice->position + (int64_t)slice->size;
+    const struct log_damage *d = log__damage_in(log, s, slice->position, end);
+    if (d == NULL)
+        return 0;
+    if (d->position <= slice->position && d->end > d->position)
+        return ERR_CORRUPT;
+    if (d->position > slice->position) {
+        slice->size = (size_t)(d->position - slice->position);
+        slice->offset_limit = d->offset;
+    }
+    return 0;
+}
+
 static int read_range(struct log *log, int64_t offset, size_t max_bytes, bool min_one_batch,
                       int64_t upper_bound_offset, struct log_slice *out)
 {
@@ -90,7 +164,18 @@ static int read_range(struct log *log, int64_t offset, size_t max_bytes, bool mi
     }
     if (err < 0 || slice.size == 0)
         return err;
-    slice.ref = file_ref_get(c.segment->files->log);
+    err = stop_at_damage(log, c.segment, &slice);
+    if (err < 0)
+        return err;
+    const struct segment *s = c.segment;
+    slice.base_offset = s->base_offset;
+    slice.segment_size = s->size;
+    slice.segment_end = log__segment_end(log, c.index);
+    slice.cuts = s->cuts;
+    slice.may_have_gaps = log->config.cleanup_compact || log->compacted;
+    slice.unchecked = slice.position < s->checked_from ||
+                      slice.position + (int64_t)slice.size > s->checked_to;
+    slice.ref = file_ref_get(s->files->log);
     *out = slice;
     return 0;
 }
@@ -111,7 +196,7 @@ int log_read(struct log *log, int64_t offset, size_t max_bytes, bool min_one_bat
     if (offset < upper_bound_offset)
         err = read_range(log, offset, max_bytes, min_one_batch, upper_bound_offset, &slice);
     if (err < 0)
-        return log__failed(log, err, "reading");
+        return log__read_failed(log, err, "reading");
     *out = slice;
     return 0;
 }
@@ -133,7 +218,7 @@ int log_read_bytes(struct log *log, int64_t offset, size_t max_bytes, bool min_o
     log_slice_release(&slice);
     if (got == ERR_LIMIT)
         return ERR_LIMIT;
-    return got < 0 ? log__failed(log, (int)got, "reading") : 0;
+    return got < 0 ? log__read_failed(log, (int)got, "reading") : 0;
 }
 
 // ---- By time ----
@@ -164,8 +249,8 @@ static int find_in_batch(struct bytes batch, int64_t target, int64_t start, stru
 }
 
 // Goes through a segment from `position` on.
-static int find_time_from(struct segment *s, int64_t position, int64_t target, int64_t start,
-                          struct log_position *out)
+static int find_time_from(struct log *log, struct segment *s, int64_t position, int64_t target,
+                          int64_t start, struct log_position *out)
 {
     uint8_t window[BATCH_SCAN_WINDOW];
     struct batch_scan scan;
@@ -185,7 +270,9 @@ static int find_time_from(struct segment *s, int64_t position, int64_t target, i
             break;
     }
     buf_release(&spare);
-    return got;
+    return got == ERR_CORRUPT || got == ERR_TRUNCATED
+               ? log__note_unreadable(log, s, scan.position, s->base_offset)
+               : got;
 }
 
 static int find_time_in_segment(struct log *log, struct segment *s, int64_t target,
@@ -201,7 +288,7 @@ static int find_time_in_segment(struct log *log, struct segment *s, int64_t targ
     // target; so the search starts at the batch that holds it.
     int64_t position;
     err = segment_lookup_time(&log->env, s, target, &position);
-    return err < 0 ? err : find_time_from(s, position, target, log->start_offset, out);
+    return err < 0 ? err : find_time_from(log, s, position, target, log->start_offset, out);
 }
 
 static int find_timestamp(struct log *log, int64_t target, struct log_position *out)
@@ -222,7 +309,7 @@ int log_find_timestamp(struct log *log, int64_t target, struct log_position *out
     struct log_position found = {.offset = -1, .timestamp = -1, .leader_epoch = -1};
     err = find_timestamp(log, target, &found);
     if (err < 0)
-        return log__failed(log, err, "looking for a timestamp");
+        return log__read_failed(log, err, "looking for a timestamp");
     *out = found;
     return 0;
 }
@@ -271,7 +358,7 @@ int log_find_max_timestamp(struct log *log, struct log_position *out)
     if (err == 0 && largest >= 0)
         err = find_timestamp(log, largest, &found);
     if (err < 0)
-        return log__failed(log, err, "looking for the largest timestamp");
+        return log__read_failed(log, err, "looking for the largest timestamp");
     *out = found;
     return 0;
 }
@@ -319,5 +406,5 @@ int log_each_aborted(struct log *log, int64_t offset, int64_t upper_bound_offset
         if (log->segments[i]->has_txn_index)
             err = each_aborted_in(log, log->segments[i], offset, upper_bound_offset, each, context,
                                   &result);
-    return err < 0 ? log__failed(log, err, "reading aborted transactions") : result;
+    return err < 0 ? log__read_failed(log, err, "reading aborted transactions") : result;
 }

@@ -361,6 +361,7 @@ static int recover_segment(struct recovery *r, int index)
     int err = prepare_segment(r, s, &end);
     if (err < 0)
         return err;
+    int64_t start = end;
     struct batch_scan scan = scan_from(r, s, end);
     struct batch_header h;
     while ((err = batch_scan_next(&scan, &h, &position)) == 1) {
@@ -380,6 +381,7 @@ static int recover_segment(struct recovery *r, int index)
     }
     if (err == ERR_IO)
         return err;
+    segment_note_checked(s, start, end);
     return end < s->size ? judge_end(r, index, end) : 0;
 }
 

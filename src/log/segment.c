@@ -252,6 +252,9 @@ static int find_misfit(const struct segment_env *e, struct segment *s, const cha
         return found;
     if (found == 1 && last_time.offset < s->base_offset)
         *problem = "the last entry of the time index does not fit the log";
+    // (Apache Kafka's preallocated files are cut to whole entries, too.)
+    if (f->offset_index.uneven || f->time_index.uneven)
+        *problem = "its size is not that of whole entries";
     return 0;
 }
 
@@ -285,23 +288,50 @@ static int open_new_index(const struct segment_env *e, struct entry_file *f, int
     return err < 0 ? err : entry_file_open(f, e->fs, fresh, entry_size, true);
 }
 
-// Enters all batches of the segment.
-static int note_all(const struct segment_env *e, struct segment *s)
+// The first entry of an index, behind position `from`, that is true: 1, 0 or an error.
+static int next_true_entry(struct segment *s, struct entry_file *index, int64_t from,
+                           struct offset_entry *out)
+{
+    for (int64_t i = 0; i < index->count; i++) {
+        uint8_t bytes[OFFSET_ENTRY_SIZE];
+        int err = entry_file_get(index, i, bytes);
+        if (err < 0)
+            return err;
+        offset_entry_decode(bytes, s->base_offset, out);
+        int good = out->position >= from ? entry_is_true(s, out) : 0;
+        if (good != 0)
+            return good;
+    }
+    return 0;
+}
+
+// Enters all batches of the segment but those that reach into the next one. Where none can be read the
+// old index may know where they go on; what is damaged is the reader's trouble.
+static int note_all(const struct segment_env *e, struct segment *s, struct entry_file *old)
 {
     uint8_t window[BATCH_SCAN_WINDOW];
     struct batch_scan scan;
-    struct batch_header h;
-    int64_t position;
-    int err;
+    struct batch_header h, held;
+    int64_t position, held_at = -1;
+    int got = 0, err = 0;
     batch_scan_init(&scan, s->files->log->file, 0, s->size, window, sizeof window);
-    while ((err = batch_scan_next(&scan, &h, &position)) == 1) {
-        err = segment_note_batch(e, s, &h, position);
-        if (err < 0)
-            return err;
-    }
-    // (What cannot be read is the reader's trouble: the index leads up to there.)
-    if (err == ERR_IO)
-        return err;
+    do {
+        while (err == 0 && (got = batch_scan_next(&scan, &h, &position)) == 1) {
+            if (held_at >= 0 && batch_last_offset(&held) < h.base_offset)
+                err = segment_note_batch(e, s, &held, held_at);
+            held = h;
+            held_at = position;
+        }
+        struct offset_entry at;
+        if (err == 0 && got < 0 && got != ERR_IO && next_true_entry(s, old, scan.position + 1, &at) == 1)
+            scan.position = at.position;
+        else
+            break;
+    } while (err == 0);
+    if (err == 0 && held_at >= 0)
+        err = segment_note_batch(e, s, &held, held_at);
+    if (err < 0 || got == ERR_IO)
+        return err < 0 ? err : got;
     return s->max_timestamp >= 0
                ? time_index_append_if_later(&s->files->time_index, s->base_offset,
                                             (struct time_entry){.timestamp = s->max_timestamp,
@@ -347,15 +377,16 @@ static int rebuild_indexes(const struct segment_env *e, struct segment *s, const
         entry_file_close(&times);
         return err;
     }
+    struct entry_file old = f->offset_index;
     entry_file_close(&f->time_index);
-    entry_file_close(&f->offset_index);
     f->time_index = times;
     f->offset_index = offsets;
     f->rebuilt = true;
     f->bytes_since_index = 0;
     s->max_timestamp = s->max_timestamp_offset = -1;
     s->first_timestamp = SEGMENT_UNKNOWN;
-    err = note_all(e, s);
+    err = note_all(e, s, &old);
+    entry_file_close(&old);
     return err < 0 ? err : publish_indexes(e, s, paths);
 }
 
@@ -399,30 +430,40 @@ int segment_open(const struct segment_env *e, struct segment *s)
 }
 
 // An index has no checksum: what it says is a hint, and the batch there decides. An entry that is not
-// true has the indexes rebuilt: 1 with the entry, 0 if there is none that helps, or an error.
-static int find_entry(const struct segment_env *e, struct segment *s,
+// true is skipped backwards; whether it or the log is damaged shows when the batches are walked. 1 with
+// the entry, 0 if there is none, or an error.
+static int find_entry(struct segment *s,
                       int (*find)(struct entry_file *f, int64_t base_offset, int64_t target,
                                   struct offset_entry *out),
-                      int64_t target, struct offset_entry *out)
+                      int64_t target, struct offset_entry *out, bool *doubtful)
 {
-    for (;;) {
-        struct segment_files *f = s->files;
-        int found = find(&f->offset_index, s->base_offset, target, out);
-        if (found != 1)
-            return found;
-        int good = entry_is_true(s, out);
-        if (good != 0 || f->rebuilt)
-            return good;
-        int err = rebuild_indexes(e, s, "an entry of the offset index does not fit the log");
+    struct entry_file *index = &s->files->offset_index;
+    int found = find(index, s->base_offset, target, out);
+    int good = found == 1 ? entry_is_true(s, out) : found;
+    if (found != 1 || good != 0)
+        return good;
+    *doubtful = true;
+    int64_t best = -1;
+    for (int64_t i = 0; i < index->count; i++) {
+        uint8_t bytes[OFFSET_ENTRY_SIZE];
+        struct offset_entry at;
+        int err = entry_file_get(index, i, bytes);
         if (err < 0)
             return err;
+        offset_entry_decode(bytes, s->base_offset, &at);
+        bool below = (find == offset_index_find ? at.offset : at.position) <= target;
+        if (!below || at.position <= best || entry_is_true(s, &at) != 1)
+            continue;
+        best = at.position;
+        *out = at;
     }
+    return best >= 0;
 }
 
-int segment_lookup(const struct segment_env *e, struct segment *s, int64_t offset, int64_t *position)
+int segment_lookup(struct segment *s, int64_t offset, int64_t *position, bool *doubtful)
 {
     struct offset_entry at;
-    int found = find_entry(e, s, offset_index_find, offset, &at);
+    int found = find_entry(s, offset_index_find, offset, &at, doubtful);
     *position = found == 1 ? at.position : 0;
     return found < 0 ? found : 0;
 }
@@ -441,7 +482,8 @@ static void note_time(struct segment *s, const struct batch_header *h)
 static int scan_times_from(const struct segment_env *e, struct segment *s, int64_t offset, int64_t end)
 {
     int64_t start;
-    int err = segment_lookup(e, s, offset, &start);
+    bool doubtful;
+    int err = segment_lookup(s, offset, &start, &doubtful);
     if (err < 0)
         return err;
     uint8_t window[BATCH_SCAN_WINDOW];
@@ -528,9 +570,10 @@ int segment_lookup_time(const struct segment_env *e, struct segment *s, int64_t 
         int found = time_index_find(&s->files->time_index, s->base_offset, target, &floor);
         if (found != 1)
             return found;
+        bool doubtful;
         int good = time_entry_is_true(e, s, &floor);
         if (good == 1)
-            return segment_lookup(e, s, floor.offset, position);
+            return segment_lookup(s, floor.offset, position, &doubtful);
         if (good < 0 || s->files->rebuilt)
             return good;
         int err = rebuild_indexes(e, s, "an entry of the time index does not fit the log");
@@ -570,8 +613,10 @@ int segment_write(struct segment *s, const void *data, size_t size)
 {
     struct fs_file *file = s->files->log->file;
     int err = fs_file_write(file, data, size, s->size);
-    if (err >= 0)
+    if (err >= 0) {
+        segment_note_checked(s, s->size, s->size + (int64_t)size);
         return 0;
+    }
     // Whatever got there must go for good: recovery would take whole batches in it for appended ones.
     int64_t now = fs_file_size(file);
     if (now == s->size)
@@ -681,8 +726,9 @@ int segment_find(const struct segment_env *e, struct segment *s, int64_t offset,
     for (unsigned i = 0; i < f->recent_count; i++)
         if (f->recent[i].offset <= offset && f->recent[i].position > start)
             start = f->recent[i].position;
+    bool doubtful = false;
     if (start < 0)
-        err = segment_lookup(e, s, offset, &start);
+        err = segment_lookup(s, offset, &start, &doubtful);
     if (err < 0)
         return err;
     uint8_t window[BATCH_SCAN_WINDOW];
@@ -691,8 +737,33 @@ int segment_find(const struct segment_env *e, struct segment *s, int64_t offset,
                     sizeof window);
     while ((err = batch_scan_next(&scan, out, position)) == 1)
         if (batch_last_offset(out) >= offset)
-            return 1;
+            break;
+    if (err < 0)
+        *position = scan.position;
+    // The log is good up to here, so it was the index that is not.
+    bool index_is_bad = doubtful && err == 1 && out->base_offset <= offset && !s->files->rebuilt;
+    if (index_is_bad) {
+        int made = rebuild_indexes(e, s, "an entry of the offset index does not fit the log");
+        if (made < 0)
+            return made;
+    }
     return err;
+}
+
+int segment_find_behind(const struct segment_env *e, struct segment *s, int64_t from,
+                        int64_t *position, struct batch_header *out)
+{
+    int err = segment_open(e, s);
+    if (err < 0)
+        return err;
+    struct offset_entry at;
+    int found = next_true_entry(s, &s->files->offset_index, from, &at);
+    if (found != 1)
+        return found;
+    uint8_t window[BATCH_HEADER_SIZE];
+    struct batch_scan scan;
+    batch_scan_init(&scan, s->files->log->file, at.position, s->size, window, sizeof window);
+    return batch_scan_next(&scan, out, position);
 }
 
 int segment_find_cut(const struct segment_env *e, struct segment *s, int64_t from, int64_t limit,
@@ -702,9 +773,10 @@ int segment_find_cut(const struct segment_env *e, struct segment *s, int64_t fro
     if (err < 0)
         return err;
     *position = from;
-    struct offset_entry at;
-    int found = find_entry(e, s, offset_index_find_position, limit, &at);
+    bool doubtful;
     struct segment_files *f = s->files;
+    struct offset_entry at;
+    int found = find_entry(s, offset_index_find_position, limit, &at, &doubtful);
     if (found < 0)
         return found;
     if (found == 1 && at.position > from) {
@@ -719,6 +791,21 @@ int segment_find_cut(const struct segment_env *e, struct segment *s, int64_t fro
         }
     }
     return 0;
+}
+
+// ---- What was checked ----
+
+void segment_note_checked(struct segment *s, int64_t from, int64_t to)
+{
+    if (from > s->checked_to || to < s->checked_from) {
+        s->checked_from = from; // one range is enough: readers mostly go on where they were
+        s->checked_to = to;
+        return;
+    }
+    if (from < s->checked_from)
+        s->checked_from = from;
+    if (to > s->checked_to)
+        s->checked_to = to;
 }
 
 // ---- Cutting and removing ----
@@ -737,6 +824,10 @@ int segment_cut(const struct segment_env *e, struct segment *s, int64_t position
         return err;
     s->cuts++;
     s->size = position;
+    if (s->checked_to > position)
+        s->checked_to = position;
+    if (s->checked_from > position)
+        s->checked_from = position;
     if (s->synced_size > position)
         s->synced_size = position;
     s->preallocated = false;
@@ -765,7 +856,8 @@ int segment_truncate(const struct segment_env *e, struct segment *s, int64_t off
     struct batch_scan scan;
     int64_t at;
     int64_t start;
-    int err = segment_lookup(e, s, offset - 1, &start);
+    bool doubtful;
+    int err = segment_lookup(s, offset - 1, &start, &doubtful);
     if (err < 0)
         return err;
     batch_scan_init(&scan, s->files->log->file, start < position ? start : 0, position, window,

@@ -67,6 +67,8 @@ struct segment {
     int64_t created_ms;      // when this process made or opened it
     int64_t jitter_ms;       // segment.ms is less by this
     struct segment_files *files; // NULL: closed
+    int64_t checked_from;    // in [checked_from, checked_to) of the file every batch was found good, or was
+    int64_t checked_to;      // written, by this process
     uint32_t cuts;           // times that the file was made shorter; tells a sync under way
     bool index_unsynced;     // indexes changed since their last sync
     bool preallocated;       // the file is longer than `size`
@@ -132,16 +134,25 @@ void segment_append_txn(struct segment *s, const struct txn_entry *entry);
 // Ends a segment's active life: last time entry, trimmed files. It may become active again.
 int segment_seal(const struct segment_env *e, struct segment *s);
 
-// Where the offset index puts the batch with `offset`, or before it: a batch boundary. An entry that
-// does not fit the log has both indexes rebuilt. The files must be open.
-int segment_lookup(const struct segment_env *e, struct segment *s, int64_t offset, int64_t *position);
+// Where the offset index puts the batch with `offset`, or before it: a batch boundary. *doubtful
+// becomes true when an entry did not fit the log. The files must be open.
+int segment_lookup(struct segment *s, int64_t offset, int64_t *position, bool *doubtful);
 
-// Where to start looking for the first record with timestamp >= target; likewise.
+// Where to start looking for the first record with timestamp >= target. A time entry that does not fit
+// the log has the indexes rebuilt.
 int segment_lookup_time(const struct segment_env *e, struct segment *s, int64_t target,
                         int64_t *position);
 
+// Notes that the batches in a range of the file are good.
+void segment_note_checked(struct segment *s, int64_t from, int64_t to);
+
+// The next batch at or behind position `from` that the offset index knows, and its header: 1, 0 or an
+// error. For going on behind damage.
+int segment_find_behind(const struct segment_env *e, struct segment *s, int64_t from,
+                        int64_t *position, struct batch_header *out);
+
 // Where the first batch starts whose last offset is >= `offset`, and its header: 1; 0 when there is
-// none in this segment.
+// none in this segment. ERR_CORRUPT and ERR_TRUNCATED give the place that cannot be read in *position.
 int segment_find(const struct segment_env *e, struct segment *s, int64_t offset, int64_t *position,
                  struct batch_header *out);
 

@@ -35,7 +35,14 @@ struct fetch_item {
     struct fetch_op *op;
     struct fetch_partition *asked; // the session's, or in the arena
     struct fetch_result result;
+    struct log_slice checked; // what was checked last for it, without a reference
     bool stale; // to be read (again)
+};
+
+// A slice that is checked before it is shown.
+struct fetch_check {
+    struct fetch_item *item;
+    struct log_check found;
 };
 
 struct fetch_op {
@@ -56,7 +63,10 @@ struct fetch_op {
     bool ended;                 // while the message or a cold read is still under way
     struct fetch_response reply;
     struct cold_read cold;      // before the answer goes out
-    bool reading_cold;
+    bool reading_cold;          // or checking
+    struct env_work check_work; // before the answer is made
+    struct fetch_check *checks;
+    int check_count;
     struct request_cleanup cleanup;
 };
 
@@ -301,11 +311,86 @@ static bool find_cold(struct fetch_op *op)
     return true;
 }
 
+static void answer(struct fetch_op *op);
+static void read_stale(struct fetch_op *op);
+
+// --- What nobody has looked at since the start is checked before it is shown ---
+
+static void run_checks(struct env_work *work)
+{
+    struct fetch_op *op = container_of(work, struct fetch_op, check_work);
+    for (int i = 0; i < op->check_count; i++)
+        log_check_run(&op->checks[i].item->result.slice, &op->checks[i].found);
+}
+
+static void checks_done(struct env_work *work)
+{
+    struct fetch_op *op = container_of(work, struct fetch_op, check_work);
+    struct partition *p;
+    op->reading_cold = false;
+    op->node->cold_reads--;
+    if (op->ended) {
+        request_drop(op->request);
+        return;
+    }
+    for (int i = 0; i < op->check_count; i++) {
+        struct fetch_item *item = op->checks[i].item;
+        if (api_find_leader(op->node, item->asked->topic, item->asked->topic_id, item->asked->index,
+                            item->asked->current_leader_epoch, &p) == KAFKA_NONE)
+            log_check_end(p->log, &item->result.slice, &op->checks[i].found);
+        item->checked = item->result.slice;
+    }
+    // Meanwhile partitions may have changed or gone, and what is damaged is known now.
+    for (int32_t i = 0; i < op->item_count; i++)
+        op->items[i].stale = true;
+    read_stale(op);
+    answer(op);
+}
+
+// Of what was checked last for this item: what two readers look at in turn needs no second look.
+static bool is_checked(const struct fetch_item *item)
+{
+    const struct log_slice *now = &item->result.slice, *then = &item->checked;
+    return !now->unchecked ||
+           (then->size > 0 && then->base_offset == now->base_offset && then->cuts == now->cuts &&
+            then->position <= now->position &&
+            then->position + (int64_t)then->size >= now->position + (int64_t)now->size);
+}
+
+// True if `answer` has to wait for checks.
+static bool start_checks(struct fetch_op *op)
+{
+    struct request *r = op->request;
+    op->check_count = 0;
+    for (int32_t i = 0; i < op->item_count; i++)
+        op->check_count += op->items[i].result.slice.size > 0 && !is_checked(&op->items[i]);
+    if (op->check_count == 0)
+        return false;
+    op->checks = arena_alloc_array(&r->arena, (size_t)op->check_count, sizeof *op->checks);
+    if (op->checks == NULL) {
+        api_no_memory(r);
+        return true;
+    }
+    int count = 0;
+    for (int32_t i = 0; i < op->item_count; i++)
+        if (op->items[i].result.slice.size > 0 && !is_checked(&op->items[i]))
+            op->checks[count++].item = &op->items[i];
+    op->reading_cold = true;
+    op->node->cold_reads++;
+    r->user = op;
+    r->abandoned = abandoned;
+    op->check_work = (struct env_work){.run = run_checks, .done = checks_done, .bulk = true};
+    env_work_submit(op->node->env->workers, &op->check_work);
+    return true;
+}
+
 static void answer(struct fetch_op *op)
 {
     struct request *r = op->request;
     struct fetch_session *session = op->session;
     stop_waiting(op);
+    if (start_checks(op))
+        return;
     fetch_response_init(&op->reply);
     op->reply.session_id = session != NULL && !session->closed ? session->id : 0;
     if (!fill_answer(op, &op->reply) || !find_cold(op)) {

@@ -45,6 +45,7 @@ int api_log_error(int err)
     switch (err) {
     case ERR_OK: return KAFKA_NONE;
     case ERR_LIMIT: return KAFKA_OFFSET_OUT_OF_RANGE;
+    case ERR_CORRUPT: return KAFKA_CORRUPT_MESSAGE; // this range; the rest is served
     default: return KAFKA_KAFKA_STORAGE_ERROR;
     }
 }
