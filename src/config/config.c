@@ -63,6 +63,11 @@ int config_load(struct config *c, struct str text, const char *file, struct diag
     return err;
 }
 
+void config_set_static(struct config *c, const char *name, struct str value)
+{
+    set_value(c, LAYER_STATIC, str_from(name), value, 0);
+}
+
 int config_override(struct config *c, const char *assignment, struct diag *diag)
 {
     struct str value = str_from(assignment);

@@ -33,7 +33,10 @@ void config_free(struct config *c);
 // `file` names it in messages.
 int config_load(struct config *c, struct str text, const char *file, struct diag *diag);
 
-// Adds "KEY=VALUE" from the command line; wins over the file.
+// Sets one value as the file would; wins over what is there.
+void config_set_static(struct config *c, const char *name, struct str value);
+
+// Adds "KEY=VALUE" from the command line; wins over what is there.
 int config_override(struct config *c, const char *assignment, struct diag *diag);
 
 // Sets a default of the caller's, below the file and above the table's: what a start without any

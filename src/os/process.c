@@ -16,6 +16,8 @@
 #include "os/error.h"
 #include "os/loop_internal.h"
 
+enum { TRACE_TEXT_MAX = 1 << 20 };
+
 static int64_t clock_ns(clockid_t id)
 {
     struct timespec ts;
@@ -123,29 +125,39 @@ void os_time_format(int64_t wall_ms, char out[OS_TIME_TEXT_MAX])
              tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)rest_ms);
 }
 
+static void line_format(struct buf *out, const char *time, enum trace_level level, const char *area,
+                        const char *line, const struct trace_field *fields)
+{
+    buf_printf(out, "%s %-5s %s: %s", time, trace_level_name(level), area, line);
+}
+
+static void trace_write_event(struct trace *trace, enum trace_level level, const char *area,
+                              const char *line, const struct trace_field *fields)
+{
+    struct os_trace *t = container_of(trace, struct os_trace, trace);
+    char when[OS_TIME_TEXT_MAX];
+    struct buf text;
+    buf_init(&text, TRACE_TEXT_MAX);
+    os_time_format(clock_ns(CLOCK_REALTIME) / 1000000, when);
+    (t->format != NULL ? t->format : line_format)(&text, when, level, area, line, fields);
+    buf_append_u8(&text, '\n');
+    // One call per line, so that lines of several threads do not mix. If nobody reads it, nobody
+    // can be told.
+    ssize_t n = write(t->descriptor, text.data, text.size);
+    (void)n;
+    buf_release(&text);
+}
+
 static void trace_write(struct trace *trace, enum trace_level level, const char *area,
                         const char *line)
 {
-    struct os_trace *t = container_of(trace, struct os_trace, trace);
-    char text[TRACE_LINE_MAX + 128];
-    char when[OS_TIME_TEXT_MAX];
-    os_time_format(clock_ns(CLOCK_REALTIME) / 1000000, when);
-    int size = snprintf(text, sizeof text, "%s %-5s %s: %s\n", when, trace_level_name(level), area,
-                        line);
-    if (size >= (int)sizeof text) {
-        size = (int)sizeof text - 1;
-        text[size - 1] = '\n';
-    }
-    // One call per line, so that lines of several threads do not mix. If nobody reads it, nobody
-    // can be told.
-    ssize_t n = write(t->descriptor, text, (size_t)size);
-    (void)n;
+    trace_write_event(trace, level, area, line, NULL);
 }
 
 void os_trace_init(struct os_trace *t, int descriptor, enum trace_level level_min)
 {
     *t = (struct os_trace){
-        .trace = {.emit = trace_write, .level_min = level_min},
+        .trace = {.emit = trace_write, .emit_event = trace_write_event, .level_min = level_min},
         .descriptor = descriptor,
     };
 }

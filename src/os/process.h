@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/diag.h"
 #include "base/trace.h"
 
@@ -34,17 +35,21 @@ void os_signals_free(struct os_signals *signals);
 // Ignores SIGPIPE and nothing else: for programs that write to a pipe and sockets and want errors.
 void os_process_ignore_sigpipe(void);
 
+enum { OS_TIME_TEXT_MAX = 32 };
+
 // A trace that writes each line with one write() to a descriptor, from any thread:
 // "2026-11-21T16:03:35.123Z INFO  log: ...".
 struct os_trace {
     struct trace trace; // hand this out
     int descriptor;
+    // Another form of the line: appends it without newline. Called from any thread. May be NULL.
+    // `time` is that of os_time_format(), `fields` may be NULL.
+    void (*format)(struct buf *out, const char *time, enum trace_level level, const char *area,
+                   const char *line, const struct trace_field *fields);
 };
 
-// `descriptor` stays the caller's (2 for stderr).
+// `descriptor` stays the caller's (2 for stderr). Set `format` before the first line.
 void os_trace_init(struct os_trace *t, int descriptor, enum trace_level level_min);
-
-enum { OS_TIME_TEXT_MAX = 32 };
 
 // Wall time as RFC 3339 in UTC with milliseconds.
 void os_time_format(int64_t wall_ms, char out[OS_TIME_TEXT_MAX]);

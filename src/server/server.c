@@ -6,23 +6,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/trace.h"
 #include "broker/node.h"
 #include "config/config.h"
+#include "config/environment.h"
 #include "config/listeners.h"
 #include "env/clock.h"
 #include "env/env.h"
-#include "env/fs.h"
 #include "log/dir.h"
-#include "log/small_file.h"
-#include "os/fs.h"
 #include "os/loop.h"
 #include "os/process.h"
+#include "server/arguments.h"
 #include "server/storage.h"
+#include "server/trace_json.h"
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, CONFIG_TEXT_MAX = 1 << 20, HOST_NAME_MAX_SIZE = 256 };
+enum { EXIT_FAILED = 1, HOST_NAME_MAX_SIZE = 256 };
 
 static const char area[] = "server";
 
@@ -39,66 +38,6 @@ struct server {
     char host_name[HOST_NAME_MAX_SIZE];
     int exit_status;
 };
-
-// --- Configuration ---
-
-static int load_file(struct server *s, const char *path, struct diag *diag)
-{
-    struct os_fs files;
-    struct buf text;
-    os_fs_init(&files);
-    buf_init(&text, CONFIG_TEXT_MAX);
-    int err = small_file_read(&files.fs, path, &text);
-    if (err != ERR_OK)
-        diag_set(diag, err, "cannot read %s: %s", path, err_text(err));
-    else
-        err = config_load(s->config, buf_str(&text), path, diag);
-    buf_release(&text);
-    return err;
-}
-
-static int usage_error(const char *what, const char *word)
-{
-    fprintf(stderr, "chitin server: %s: %s\nTry: chitin server --help\n", what, word);
-    return EXIT_USAGE;
-}
-
-// Without a file: a place that any user has, and nobody but this machine gets in.
-static void set_fallbacks(struct server *s, bool has_file)
-{
-    if (has_file)
-        return;
-    config_set_fallback(s->config, "log.dirs", "chitin-data");
-    config_set_fallback(s->config, "listeners", "PLAINTEXT://127.0.0.1:9092");
-}
-
-// 0 to go on, otherwise 1 + the exit status.
-static int read_arguments(struct server *s, int argc, char **argv)
-{
-    struct diag diag = {{0}};
-    const char *file = NULL;
-    for (int i = 1; i < argc; i++) {
-        int err = ERR_OK;
-        if (strcmp(argv[i], "--override") == 0 && i + 1 < argc) {
-            err = config_override(s->config, argv[++i], &diag);
-        } else if (strncmp(argv[i], "--override=", 11) == 0) {
-            err = config_override(s->config, argv[i] + 11, &diag);
-        } else if (argv[i][0] == '-') {
-            return 1 + usage_error("unknown option, or its value is missing", argv[i]);
-        } else if (file != NULL) {
-            return 1 + usage_error("only one FILE can be given, but there is also", argv[i]);
-        } else {
-            file = argv[i];
-            err = load_file(s, file, &diag);
-        }
-        if (err != ERR_OK) {
-            fprintf(stderr, "chitin server: %s\n", diag.text);
-            return 1 + EXIT_FAILED;
-        }
-    }
-    set_fallbacks(s, file != NULL);
-    return 0;
-}
 
 // --- Events of the node ---
 
@@ -122,7 +61,14 @@ static void on_ready(void *owner)
     char address[LISTENER_HOST_MAX + 16];
     format_address(first_client_listener(s->node), address, sizeof address);
     int64_t elapsed_us = (env_mono_ns(s->env->clock) - s->started_ns) / 1000;
-    trace_info(&s->trace.trace, area,
+    const struct trace_field fields[] = {
+        {"address", .text = address},
+        {"node_id", .number = s->node_config.node_id},
+        {"cluster_id", .text = s->storage.cluster_id},
+        {"elapsed_us", .number = elapsed_us},
+        {0},
+    };
+    trace_event(&s->trace.trace, TRACE_INFO, area, fields,
                "ready on %s: node %d, cluster %s, data in %s, %lld.%lld ms after the start", address,
                s->node_config.node_id, s->storage.cluster_id,
                log_dir_path(s->storage.dirs[s->storage.metadata_dir]), (long long)(elapsed_us / 1000),
@@ -207,6 +153,7 @@ static int start(struct server *s, struct diag *diag)
                        "needs a cluster, which is not there yet");
     if (err == ERR_OK)
         err = storage_open(&s->storage, s->env, &s->trace.trace, s->config, diag);
+    s->storage.new_cluster_id = str_from(config_environment_cluster_id(environ));
     if (err == ERR_OK)
         err = storage_identify(&s->storage, &s->node_config, diag);
     return err == ERR_OK ? start_node(s, diag) : err;
@@ -236,10 +183,12 @@ static int open_loop(struct server *s, struct diag *diag)
     return err;
 }
 
-static int run(struct server *s)
+static int run(struct server *s, const struct server_arguments *arguments)
 {
     struct diag diag = {{0}};
-    int err = config_check(s->config, &s->trace.trace, &diag);
+    int err = server_arguments_load(arguments, environ, s->config, &s->trace.trace, &diag);
+    if (err == ERR_OK)
+        err = config_check(s->config, &s->trace.trace, &diag);
     if (err == ERR_OK)
         err = open_loop(s, &diag);
     if (err == ERR_OK)
@@ -270,10 +219,15 @@ static void release(struct server *s)
 int server_main(int argc, char **argv)
 {
     struct server s = {.started_ns = os_process_started_ns()};
+    struct server_arguments arguments;
+    int status = server_arguments_parse(&arguments, argc, argv);
     os_trace_init(&s.trace, STDERR_FILENO, TRACE_INFO);
+    if (arguments.log_json)
+        s.trace.format = trace_json_format;
     s.config = config_new();
-    int stop = read_arguments(&s, argc, argv);
-    int status = stop != 0 ? stop - 1 : run(&s);
+    if (status == 0)
+        status = run(&s, &arguments);
     release(&s);
+    server_arguments_release(&arguments);
     return status;
 }

@@ -281,6 +281,22 @@ static int check_unique_ids(const struct storage *s, struct diag *diag)
     return ERR_OK;
 }
 
+// The id of a new cluster. Kafka wants it to be a UUID in base64.
+static int new_cluster_id(struct storage *s, struct diag *diag)
+{
+    struct str wanted = s->new_cluster_id;
+    struct uuid id = env_random_uuid(s->env->random);
+    if (wanted.size > 0 && !uuid_parse(wanted, &id))
+        return diag_set(diag, ERR_INVALID,
+                        "Cluster ID string %.*s does not appear to be a valid UUID. `chitin storage "
+                        "random-uuid` makes one", (int)(wanted.size < 100 ? wanted.size : 100),
+                        wanted.data);
+    struct uuid_text text = uuid_format(id);
+    snprintf(s->cluster_id, sizeof s->cluster_id, "%s", text.text);
+    s->formatted = true;
+    return ERR_OK;
+}
+
 int storage_identify(struct storage *s, const struct node_config *node, struct diag *diag)
 {
     int formatted;
@@ -289,15 +305,16 @@ int storage_identify(struct storage *s, const struct node_config *node, struct d
         err = check_may_format(s, node, formatted, diag);
     if (err != ERR_OK)
         return err;
-    if (formatted == 0) {
-        struct uuid_text id = uuid_format(env_random_uuid(s->env->random));
-        snprintf(s->cluster_id, sizeof s->cluster_id, "%s", id.text);
-        s->formatted = true;
-    } else if (formatted < s->dir_count) {
+    if (formatted == 0 && (err = new_cluster_id(s, diag)) != ERR_OK)
+        return err;
+    if (formatted > 0 && s->new_cluster_id.size > 0 && !str_is(s->new_cluster_id, s->cluster_id))
+        trace_warn(s->trace, area, "the cluster id %.*s is not used: %s belongs to cluster %s",
+                   STR_ARG(s->new_cluster_id), log_dir_path(s->dirs[s->metadata_dir]),
+                   s->cluster_id);
+    if (formatted > 0 && formatted < s->dir_count)
         trace_info(s->trace, area, "%d new log director%s joined cluster %s",
                    s->dir_count - formatted, s->dir_count - formatted == 1 ? "y" : "ies",
                    s->cluster_id);
-    }
     struct feature_levels levels;
     metadata_format_levels(&levels);
     struct storage_format format = {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/diag.h"
 #include "base/uuid.h"
 #include "metadata/feature.h"
@@ -30,6 +31,7 @@ struct storage {
     int metadata_dir;                    // index of metadata.log.dir
     char cluster_id[CLUSTER_ID_MAX + 1]; // "" before it is known
     bool formatted;                      // by this storage_open()
+    struct str new_cluster_id;           // of a cluster that storage_identify() creates; null: random
     void *owner;
     // Set by whoever wants to hear of directories that fail.
     void (*on_offline)(void *owner, struct log_dir *dir, const char *why);

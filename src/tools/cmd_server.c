@@ -27,7 +27,9 @@ static int never(struct tool *t)
 
 static const struct flag_def server_flags[] = {
     {.names = "--override", .argument = "KEY=VALUE", .kind = FLAG_LIST,
-     .help = "A setting that wins over the file; repeatable."},
+     .help = "A setting that wins over the file and the environment; repeatable."},
+    {.names = "--log-format", .argument = "FORMAT", .kind = FLAG_TEXT, .fallback = "text",
+     .values = "text|json", .help = "How lines on stderr look: for people, or one JSON object each."},
 };
 
 const struct command command_server = {
@@ -37,6 +39,10 @@ const struct command command_server = {
     .text = "FILE is Kafka's server.properties. Without one the node keeps its data in ./chitin-data and\n"
             "listens on 127.0.0.1:9092. An empty data directory is formatted at the first start; one that\n"
             "belongs to another node or cluster is refused and left as it is.\n"
+            "\n"
+            "Variables of the environment set keys as with Apache Kafka's container image: KAFKA_LOG_DIRS\n"
+            "is log.dirs, _ stands for ., __ for _ and ___ for -. They win over FILE, and --override wins\n"
+            "over them. CLUSTER_ID is the id of a cluster that is created.\n"
             "\n"
             "It says on stderr when it is ready, and stays in the foreground. SIGTERM or Ctrl-C stops it\n"
             "in order: what is in flight is finished, and the next start has nothing to recover. A second\n"

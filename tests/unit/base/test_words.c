@@ -61,6 +61,13 @@ static void keep(struct trace *t, enum trace_level level, const char *area, cons
     buf_printf(&((struct lines *)t)->text, "%s %s %s\n", trace_level_name(level), area, line);
 }
 
+static void keep_event(struct trace *t, enum trace_level level, const char *area, const char *line,
+                       const struct trace_field *fields)
+{
+    buf_printf(&((struct lines *)t)->text, "%s %s %s %s=%s %lld\n", trace_level_name(level), area,
+               line, fields[0].name, fields[0].text, (long long)fields[1].number);
+}
+
 static void test_trace(void **state)
 {
     struct lines l = {.trace = {.emit = keep, .level_min = TRACE_INFO}};
@@ -73,6 +80,14 @@ static void test_trace(void **state)
     assert_string_equal(buf_text(&l.text), "INFO log 3 segments\n"
                                            "WARN net forged?line ?[31m and ?, \xc3\xa9 stays\n"
                                            "ERROR log bad\n");
+    buf_clear(&l.text);
+    const struct trace_field fields[] = {{"topic", .text = "a"}, {"offset", .number = 7}, {0}};
+    trace_event(&l.trace, TRACE_INFO, "log", fields, "dropped\n%d", 1);
+    l.trace.emit_event = keep_event;
+    trace_event(&l.trace, TRACE_WARN, "log", fields, "with fields");
+    trace_event(&l.trace, TRACE_DEBUG, "log", fields, "not shown");
+    trace_event(NULL, TRACE_WARN, "log", fields, "nowhere");
+    assert_string_equal(buf_text(&l.text), "INFO log dropped?1\nWARN log with fields topic=a 7\n");
     buf_clear(&l.text);
     trace_info(&l.trace, "log", "%05000d", 1);
     assert_int_equal(l.text.size, strlen("INFO log ") + TRACE_LINE_MAX - 1 + 1);
