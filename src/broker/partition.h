@@ -43,7 +43,7 @@ struct partition {
     int64_t high_watermark;            // only grows while the partition is open
     struct list append_waits;          // struct append_wait by offset
     struct list fetch_waits;           // struct fetch_wait, no order
-    struct list_node create_node;      // while it waits for its log
+    struct list_node create_node;      // while it waits for its log, or its log for being made
     struct env_timer flush_timer;      // flush.ms, while write.caching leaves something unsynced
 };
 

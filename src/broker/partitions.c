@@ -254,7 +254,7 @@ static void create_log(struct partitions *ps, struct partition *p, struct log_di
         return;
     }
     p->state = PARTITION_OFFLINE;
-    err = log_create(&args, &log, &diag);
+    err = log_plan(&args, &log, &diag);
     if (err != ERR_OK) {
         trace_error(ps->trace, area, "cannot create %s-%d in %s: %s", p->topic, p->index,
                     log_dir_path(dir), diag.text[0] != '\0' ? diag.text : err_text(err));
@@ -262,7 +262,19 @@ static void create_log(struct partitions *ps, struct partition *p, struct log_di
     }
     partition_attach(p, dir, log);
     begin_leader_epoch(p, p->leader_epoch);
-    log_committer_add(ps->committer, log);
+    make_later_add(&ps->planned, &p->create_node);
+}
+
+static void make_planned(void *owner, struct list_node *node)
+{
+    struct partitions *ps = owner;
+    struct partition *p = container_of(node, struct partition, create_node);
+    int err = p->state == PARTITION_ONLINE ? log_make(p->log) : ERR_OFFLINE;
+    if (err == ERR_OK)
+        log_committer_add(ps->committer, p->log);
+    else if (err == ERR_NOSPC)
+        trace_error(ps->trace, area, "%s-%d is not on disk yet: %s; its first record or the next start "
+                    "tries again", p->topic, p->index, err_text(err));
 }
 
 static void create_waiting(void *owner, struct list_node *node, struct log_dir *dir)
@@ -446,6 +458,7 @@ void partitions_init(struct partitions *ps, const struct partitions_args *args)
         .retention_timer.fire = retain,
     };
     map_init(&ps->map);
+    make_later_init(&ps->planned, ps->env, ps, make_planned);
     ps->later = create_later_new(&(struct create_later_args){
         .dirs = args->dirs,
         .dir_count = args->dir_count,
@@ -466,6 +479,7 @@ void partitions_release(struct partitions *ps)
     while ((node = map_next(&ps->map, NULL)) != NULL)
         partition_free(ps, container_of(node, struct partition, map_node));
     map_release(&ps->map);
+    make_later_release(&ps->planned);
     create_later_free(ps->later);
     ps->magic = 0;
 }
@@ -564,6 +578,7 @@ static void wake_waiting(void *context, struct partition *p)
 void partitions_stop_waiting(struct partitions *ps)
 {
     ps->closing = true;
+    make_later_release(&ps->planned); // closing their directories makes them
     partitions_each(ps, wake_waiting, NULL);
 }
 

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/uuid.h"
+#include "broker/make_later.h"
 #include "env/timer.h"
 
 struct config;
@@ -48,6 +49,7 @@ struct partitions {
     int dir_count;
     struct map map; // struct partition by topic id and index
     struct create_later *later;
+    struct make_later planned;
     struct env_timer checkpoint_timer; // set while something is newer than its checkpoint
     struct env_timer high_watermark_timer;
     struct env_timer retention_timer; // set while there are partitions

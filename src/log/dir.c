@@ -576,6 +576,10 @@ int log_dir_delete_log(struct log_dir *dir, struct log *log)
     char path[FS_PATH_MAX];
     if (dir->offline)
         return ERR_OFFLINE;
+    if (log->planned) {
+        forget_log(dir, log);
+        return 0;
+    }
     int err = rename_partition(dir, log_topic(log), log->partition, LOG_DIR_DELETE, path);
     if (err < 0)
         return log__failed(log, err, "deleting the partition");

@@ -57,10 +57,11 @@ bool log_dir_is_idle(const struct log_dir *dir)
 // ---- Texts ----
 
 // The offset of a log in a checkpoint, or -1 when it has no entry there. Apache Kafka keeps no entry
-// for the metadata log, and start offsets only where the segments do not say them.
+// for the metadata log, and start offsets only where the segments do not say them. What is not on disk
+// yet has none either: the next of that name may be another's.
 static int64_t checkpoint_offset(const struct log *log, unsigned kind)
 {
-    if (strcmp(log->topic, METADATA_TOPIC) == 0)
+    if (log->planned || strcmp(log->topic, METADATA_TOPIC) == 0)
         return -1;
     if (kind == LOG_SAVE_RECOVERY_POINTS)
         return log->recovery_point > 0 ? log->recovery_point : 0;

@@ -22,7 +22,8 @@ struct log {
     int32_t partition;
     struct log_config config;
 
-    struct segment **segments; // by base offset, never none unless offline; the last is active
+    struct segment **segments; // by base offset, never none unless offline or planned; the last is
+                               // active
     int segment_count;
     int segment_capacity;
 
@@ -47,6 +48,7 @@ struct log {
     bool read_failed;     // and that was said
     bool compacted;       // it was, by Apache Kafka: offsets may be missing
     bool found_synced;    // log_args.synced
+    bool planned;         // not on disk yet: no segments, not loaded
     bool loaded;          // sizes, epochs and producers are known
     bool offline;         // damaged: `problem` says how
     int32_t begun_epoch;  // the last log_begin_epoch(), which `epochs` knows once loaded; -1 none

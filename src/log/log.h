@@ -69,6 +69,14 @@ struct log_args {
 // ERR_EXISTS if the directory is there. Nothing is durable yet: the first commit sees to it.
 int log_create(const struct log_args *args, struct log **out, struct diag *diag);
 
+// As log_create(), but leaves the disk alone until log_make(), or until something uses the log, which
+// looks empty meanwhile. Checkpoints do not speak of it. ERR_INVALID.
+int log_plan(const struct log_args *args, struct log **out, struct diag *diag);
+
+// Makes what log_plan() left to be made. 0 also when it was made before. ERR_NOSPC: still to be made.
+// Whatever else is in the way takes the log offline.
+int log_make(struct log *log);
+
 // Opens an existing directory. After an unclean stop reads what lies past the recovery point, cuts a
 // torn tail and rebuilds indexes, epochs and producer state. Damage that would lose acknowledged
 // records gives a log that is offline (returns 0; see log_is_offline()) and leaves the files as they

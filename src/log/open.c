@@ -212,37 +212,78 @@ static struct log *log_new(const struct log_args *args, struct diag *diag)
     return log;
 }
 
-int log_create(const struct log_args *args, struct log **out, struct diag *diag)
+int log_plan(const struct log_args *args, struct log **out, struct diag *diag)
 {
     struct log *log = log_new(args, diag);
     if (log == NULL)
         return ERR_INVALID;
     int64_t start = args->log_start_offset > 0 ? args->log_start_offset : 0;
-    int err = fs_make_dir(args->fs, log->path);
-    bool made = err == 0;
-    if (err == 0)
-        err = partition_metadata_write(args->fs, log->path, log->topic_id, false);
-    struct segment *s;
-    if (err == 0)
-        err = segment_create(&log->env, start, 0, &s);
-    if (err < 0) {
-        diag_set(diag, err, "%s: %s", log->path, err_text(err));
-        if (made) {
-            char path[FS_PATH_MAX];
-            if (path_join(path, log->path, PARTITION_METADATA_FILE))
-                small_file_remove(args->fs, path);
-            small_file_remove(args->fs, log->path);
-        }
-        log_free(log);
+    log->start_offset = log->end_offset = log->durable_offset = start;
+    log->recovery_point = log->high_watermark = start;
+    log->planned = true;
+    *out = log;
+    return 0;
+}
+
+// The directory and what is in it, or nothing.
+static int make_files(struct log *log, struct segment **segment)
+{
+    struct env_fs *fs = log->env.fs;
+    int err = fs_make_dir(fs, log->path);
+    if (err < 0)
         return err;
+    err = partition_metadata_write(fs, log->path, log->topic_id, false);
+    if (err == 0)
+        err = segment_create(&log->env, log->start_offset, 0, segment);
+    if (err < 0) {
+        char path[FS_PATH_MAX];
+        if (path_join(path, log->path, PARTITION_METADATA_FILE))
+            small_file_remove(fs, path);
+        small_file_remove(fs, log->path);
     }
+    return err;
+}
+
+static int make(struct log *log)
+{
+    struct segment *s;
+    int err = make_files(log, &s);
+    if (err < 0)
+        return err;
     s->created_ms = env_wall_ms(log->clock);
     log__push_segment(log, s);
     segment_close(&log->env, s);
-    log->start_offset = log->end_offset = log->durable_offset = start;
-    log->recovery_point = log->high_watermark = start;
+    log->planned = false;
     log->parent_dirty = log->loaded = true;
     log__note_dir_change(log);
+    log__enter_begun_epoch(log);
+    return 0;
+}
+
+int log_make(struct log *log)
+{
+    int err = log__check(log);
+    if (err < 0 || !log->planned)
+        return err;
+    err = make(log);
+    if (err < 0 && err != ERR_NOSPC && err != ERR_IO)
+        log__set_offline(log, "%s: it cannot be made: %s; move away what is there, and start again",
+                         log->path, err_text(err));
+    return err < 0 ? log__failed(log, err, "making the partition") : 0;
+}
+
+int log_create(const struct log_args *args, struct log **out, struct diag *diag)
+{
+    struct log *log;
+    int err = log_plan(args, &log, diag);
+    if (err < 0)
+        return err;
+    err = make(log);
+    if (err < 0) {
+        diag_set(diag, err, "%s: %s", log->path, err_text(err));
+        log_free(log);
+        return err;
+    }
     *out = log;
     return 0;
 }
@@ -439,6 +480,8 @@ int log_load(struct log *log)
     int err = log__check(log);
     if (err < 0 || log->loaded)
         return err;
+    if (log->planned)
+        return log_make(log);
     for (int i = 0; i < log->segment_count && err == 0; i++)
         err = segment_load_size(&log->env, log->segments[i]);
     if (err == 0)

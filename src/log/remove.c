@@ -282,7 +282,7 @@ static int count_expired(struct log *log, int64_t now_ms)
 int log_apply_retention(struct log *log, int64_t now_ms)
 {
     int err = log__check(log);
-    if (err < 0 || (log->segment_count == 1 && log->start_offset == log->end_offset))
+    if (err < 0 || (log->segment_count <= 1 && log->start_offset == log->end_offset))
         return err;
     int count = count_expired(log, now_ms);
     if (count > 0)

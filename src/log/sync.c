@@ -226,6 +226,9 @@ static bool is_settled(const struct log *log)
 int log__close_begin(struct log *log)
 {
     int err = log__check(log);
+    // On a full disk it stays planned, and the next start plans it again.
+    if (err == 0 && log->planned && log_make(log) < 0)
+        return log__check(log);
     if (err < 0 || !log->loaded)
         return err;
     err = segment_seal(&log->env, log__active(log));

@@ -347,6 +347,82 @@ static void a_failed_sync_takes_the_directory_offline(void **state)
     fail_a_sync(MANY);
 }
 
+static bool is_there(struct world *w, const char *path)
+{
+    struct fs_stat stat;
+    return fs_stat(w->shard.env.fs, path, &stat) == 0;
+}
+
+static struct log *plan_log(struct world *w, struct log_dir *dir, int32_t partition)
+{
+    struct log_args args;
+    struct log *log;
+    struct diag diag;
+    assert_int_equal(create_args(w, dir, partition, &args), 0);
+    assert_int_equal(log_plan(&args, &log, &diag), 0);
+    log_dir_add(dir, log);
+    return log;
+}
+
+static void a_planned_log_is_made_when_it_is_used(void **state)
+{
+    struct world w;
+    struct diag diag;
+    struct buf batch;
+    struct log_append_info info;
+    struct fs_stat checkpoint;
+    world_init(&w);
+    struct log_dir *dir = open_dir(&w);
+    struct log *log = plan_log(&w, dir, 0);
+    plan_log(&w, dir, 1);
+    log_begin_epoch(log, 3);
+    assert_int_equal(log_end_offset(log), 0);
+    assert_int_equal(log_apply_retention(log, 5000), 0);
+    assert_false(is_there(&w, "/data/log/t-0"));
+    // No checkpoint speaks of them: not even a line for each.
+    log_dir_save(dir, LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_HIGH_WATERMARKS, NULL);
+    sim_run_works(&w.sim);
+    assert_int_equal(fs_stat(w.shard.env.fs, "/data/log/recovery-point-offset-checkpoint", &checkpoint),
+                     0);
+    assert_int_equal(checkpoint.size, strlen("0\n0\n"));
+
+    sim_fs_fail_at(w.fs, 1, SIM_OP_WRITE, ERR_NOSPC, false);
+    make_batch(&batch, 1, 10, 1000, -1, -1, -1, 0);
+    assert_int_equal(append_batch(log, &batch, &info), ERR_NOSPC);
+    sim_fs_fail_at(w.fs, 0, 0, 0, false);
+    assert_false(is_there(&w, "/data/log/t-0"));
+    append_plain(log, 1, 10, 1000); // there is room again
+    assert_true(is_there(&w, "/data/log/t-0/partition.metadata"));
+    assert_int_equal(log_make(log), 0);
+    assert_int_equal(log_latest_epoch(log), 3);
+
+    assert_int_equal(log_dir_delete_log(dir, plan_log(&w, dir, 2)), 0);
+    struct log_args args;
+    assert_int_equal(create_args(&w, dir, 2, &args), 0); // its name was never taken
+    // A clean stop leaves what Apache Kafka expects to find.
+    assert_false(is_there(&w, "/data/log/t-1"));
+    assert_int_equal(log_dir_close(dir, 12, &diag), 0);
+    assert_true(is_there(&w, "/data/log/t-1/partition.metadata"));
+    log_dir_free(dir);
+    world_release(&w);
+}
+
+static void something_in_the_way_takes_a_planned_log_offline(void **state)
+{
+    struct world w;
+    world_init(&w);
+    struct log_dir *dir = open_dir(&w);
+    struct log *log = plan_log(&w, dir, 0);
+    assert_int_equal(fs_make_dir(w.shard.env.fs, "/data/log/t-0"), 0);
+    assert_int_equal(log_load(log), ERR_EXISTS);
+    assert_true(log_is_offline(log));
+    assert_non_null(strstr(log_problem(log), "/data/log/t-0"));
+    assert_true(is_there(&w, "/data/log/t-0"));
+    assert_int_equal(log_load(log), ERR_OFFLINE);
+    log_dir_free(dir);
+    world_release(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +434,8 @@ int main(void)
         cmocka_unit_test(checkpoints_do_not_outlive_a_partition),
         cmocka_unit_test(an_entry_without_partition_holds_its_name),
         cmocka_unit_test(a_failed_sync_takes_the_directory_offline),
+        cmocka_unit_test(a_planned_log_is_made_when_it_is_used),
+        cmocka_unit_test(something_in_the_way_takes_a_planned_log_offline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
