@@ -487,6 +487,7 @@ void log_dir_partition_args(struct log_dir *dir, const struct log_dir_scan *scan
 {
     struct partition_key key = {str_from(partition->topic), partition->partition};
     fill_args(dir, key, partition->topic_id, config, out);
+    out->topic_id_read = !uuid_is_zero(partition->topic_id);
     out->recovery_point = partition->recovery_point;
     out->log_start_offset = partition->log_start_offset;
     out->high_watermark = partition->high_watermark;

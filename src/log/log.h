@@ -56,6 +56,7 @@ struct log_args {
     struct str topic;
     int32_t partition;
     struct uuid topic_id;
+    bool topic_id_read;        // log_open(): from this partition's partition.metadata, just now
     struct log_config config;
     int64_t recovery_point;    // all below is on disk and not looked at; -1 unknown
     int64_t log_start_offset;  // from the checkpoint; -1 when it has no entry (then the first segment says)

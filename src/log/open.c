@@ -404,20 +404,28 @@ static int open_segments(struct log *log, const struct log_args *args)
     return log__recover(log);
 }
 
+static int check_topic_id(struct log *log, struct diag *diag)
+{
+    struct uuid topic_id;
+    int err = partition_metadata_read(log->env.fs, log->path, &topic_id, diag);
+    if (err == ERR_NOT_FOUND && uuid_is_zero(log->topic_id))
+        return 0; // nobody said which topic it should be
+    if (err < 0)
+        return err;
+    if (uuid_is_zero(log->topic_id))
+        log->topic_id = topic_id;
+    else if (!uuid_equal(topic_id, log->topic_id))
+        return diag_set(diag, ERR_CORRUPT, "%s belongs to topic id %s, not to %s", log->path,
+                        uuid_format(topic_id).text, uuid_format(log->topic_id).text);
+    return 0;
+}
+
 int log_open(const struct log_args *args, struct log **out, struct diag *diag)
 {
     struct log *log = log_new(args, diag);
     if (log == NULL)
         return ERR_INVALID;
-    struct uuid topic_id;
-    int err = partition_metadata_read(args->fs, log->path, &topic_id, diag);
-    if (err == 0 && uuid_is_zero(args->topic_id))
-        log->topic_id = topic_id;
-    else if (err == 0 && !uuid_equal(topic_id, args->topic_id))
-        err = diag_set(diag, ERR_CORRUPT, "%s belongs to topic id %s, not to %s", log->path,
-                       uuid_format(topic_id).text, uuid_format(args->topic_id).text);
-    else if (err == ERR_NOT_FOUND && uuid_is_zero(args->topic_id))
-        err = 0; // nobody said which topic it should be
+    int err = args->topic_id_read ? 0 : check_topic_id(log, diag);
     if (err == 0) {
         err = list_segments(log);
         if (err == 0)
