@@ -50,9 +50,16 @@ static bool turn_is_over(const struct connection *conn)
     return conn->turn_bytes >= TURN_BYTES_MAX;
 }
 
+// One may wait on every connection: it goes on by itself when that has been handed over.
+static bool queue_is_full(const struct connection *conn)
+{
+    const struct connections *c = conn->owner;
+    return !list_empty(&conn->queued) && c->queued_count >= c->config.queued_requests_max;
+}
+
 static bool may_read(const struct connection *conn)
 {
-    return !conn->closing && !conn->broken && !is_full(conn) &&
+    return !conn->closing && !conn->broken && !is_full(conn) && !queue_is_full(conn) &&
            !list_linked(&conn->hungry_node);
 }
 
@@ -117,6 +124,7 @@ static void take_frame(struct connection *conn, struct rpc_frame *frame)
     struct request *r = request__new(conn, frame, &header);
     rpc_pipeline_add(&conn->pipeline, &r->exchange);
     list_append(&conn->queued, &r->node);
+    c->queued_count++;
     c->stats.requests_total++;
 }
 
@@ -196,6 +204,13 @@ static bool may_hand_over(const struct connection *conn, const struct request *r
            (conn->handed_only_produce && r->header.api_key == API_PRODUCE);
 }
 
+static void free_unhanded(struct connection *conn, struct request *r)
+{
+    if (list_linked(&r->node))
+        conn->owner->queued_count--;
+    request__free(r);
+}
+
 static bool hand_over(struct connection *conn)
 {
     struct connections *c = conn->owner;
@@ -206,6 +221,7 @@ static bool hand_over(struct connection *conn)
         if (!may_hand_over(conn, r))
             break;
         list_remove(&r->node);
+        c->queued_count--;
         conn->handed_only_produce = r->header.api_key == API_PRODUCE;
         conn->handed_count++;
         progress = true;
@@ -300,7 +316,7 @@ static void connection_free(struct connection *conn)
         if (is_handed)
             request__abandon(r);
         else
-            request__free(r);
+            free_unhanded(conn, r);
     }
     rpc_frame_reader_release(&conn->reader);
     if (conn->user_release != NULL)
@@ -374,7 +390,7 @@ void connection__cut(struct connection *conn, struct request *r)
             conn->handed_count--;
             request__abandon(later);
         } else {
-            request__free(later);
+            free_unhanded(conn, later);
         }
     }
 }

@@ -10,6 +10,8 @@
 // - A connection has at most `in_flight_max` requests that are not answered and sent; answers that
 //   a slow reader does not take are memory up to `output_bytes_max` and otherwise references to files.
 //   Past either it is not read, which stops the sender by TCP.
+// - Requests that are read and wait for those before them are at most `queued_requests_max`, beside one
+//   for each connection.
 // - As in Kafka a connection has one request in the handler's hands at a time; only Produce may
 //   follow Produce while the first still waits for the disk. So requests of one connection take
 //   effect in their order.
@@ -54,6 +56,7 @@ struct connections_config {
     struct trace *trace;                // may be NULL
 
     int32_t request_bytes_max;          // socket.request.max.bytes
+    int32_t queued_requests_max;        // queued.max.requests; 0: CONNECTIONS_QUEUED_REQUESTS_MAX
     int64_t queued_bytes_max;           // queued.max.request.bytes; <= 0: CONNECTIONS_QUEUED_BYTES_MAX
     size_t arena_bytes_max;             // of one request
     size_t answer_bytes_max;            // memory part of one answer; 0: CONNECTION_ANSWER_BYTES_MAX
@@ -64,6 +67,7 @@ struct connections_config {
 };
 
 enum {
+    CONNECTIONS_QUEUED_REQUESTS_MAX = 500,
     CONNECTIONS_QUEUED_BYTES_MAX = 256 << 20,
     CONNECTION_ANSWER_BYTES_MAX = 64 << 20,
     CONNECTION_OUTPUT_BYTES_MAX = 1 << 20,

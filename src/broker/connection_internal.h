@@ -96,6 +96,7 @@ struct connections {
     struct map ips;
     struct hash_seed ip_seed;
     int count;
+    int queued_count; // requests in the `queued` lists of all connections
     char *overrides; // owns config.limits.per_ip_overrides
     struct accept_rate rate;
     bool stopping;

@@ -355,6 +355,8 @@ void connections_stop(struct connections *c, void (*stopped)(void *context), voi
 
 static void set_defaults(struct connections_config *config)
 {
+    if (config->queued_requests_max == 0)
+        config->queued_requests_max = CONNECTIONS_QUEUED_REQUESTS_MAX;
     if (config->queued_bytes_max <= 0)
         config->queued_bytes_max = CONNECTIONS_QUEUED_BYTES_MAX;
     if (config->queued_bytes_max < config->request_bytes_max)

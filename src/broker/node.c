@@ -210,6 +210,7 @@ static struct connections_config connections_config_of(struct node *n)
         .context = n,
         .trace = n->trace,
         .request_bytes_max = config_i32(c, "socket.request.max.bytes"),
+        .queued_requests_max = config_i32(c, "queued.max.requests"),
         .queued_bytes_max = config_i64(c, "queued.max.request.bytes"),
         .arena_bytes_max = REQUEST_ARENA_MAX,
         .idle_ms_max = config_i64(c, "connections.max.idle.ms"),

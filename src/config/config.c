@@ -99,13 +99,6 @@ void config_set_dynamic(struct config *c, enum config_source layer, const char *
         set_value(c, index, str_from(name), str_from(value), 0);
 }
 
-// Kafka opens and closes listeners while it runs; here that is decided at the start.
-static bool is_of_listeners(const struct config_key *key)
-{
-    struct str name = str_from(config_key_name(key));
-    return str_is(name, "listeners") || str_is(name, "listener.security.protocol.map");
-}
-
 // A broker may start without room for anybody; one that runs would shut out whoever can undo it.
 static bool shuts_everybody_out(const struct config_key *key, struct str value)
 {
@@ -132,9 +125,12 @@ int config_validate_dynamic(enum config_source layer, struct str name, struct st
     if (config_key_treatment(key) == CONFIG_REFUSED)
         return diag_set(diag, ERR_INVALID, "Cannot set %s: %s", config_key_name(key),
                         config_key_reason(key));
-    if (is_of_listeners(key))
+    if (config_key_needs_restart(key))
         return diag_set(diag, ERR_INVALID, "Cannot set %s while the broker runs",
                         config_key_name(key));
+    bool prefixed = !str_is(name, config_key_name(key));
+    if (prefixed && !config_key_is_of_listener(key))
+        return diag_set(diag, ERR_INVALID, "Cannot set %s for one listener", config_key_name(key));
     if (shuts_everybody_out(key, value))
         return diag_set(diag, ERR_INVALID, "Cannot set %s to 0 while the broker runs",
                         config_key_name(key));

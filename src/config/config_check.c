@@ -49,6 +49,13 @@ static bool is_idle(const struct property *item, const struct config_key *key)
     return (t == CONFIG_ACCEPTED || t == CONFIG_PLANNED) && !promises_nothing(key, item->value);
 }
 
+// Set with the prefix of a listener, where it acts for all or not at all.
+static bool is_lost_on_listener(const struct property *item, const struct config_key *key)
+{
+    return !str_is(str_from(item->key), config_key_name(key)) &&
+           config_key_treatment(key) == CONFIG_ACTS && !config_key_is_of_listener(key);
+}
+
 // One line for all keys that have no effect for the same reason. `first` is the earliest of them.
 static void warn_idle(const struct properties *p, int first, struct trace *trace)
 {
@@ -83,6 +90,9 @@ int config_check(const struct config *c, struct trace *trace, struct diag *diag)
         if (key == NULL)
             continue;
         check_known(&p->items[i], key, &f);
+        if (trace != NULL && is_lost_on_listener(&p->items[i], key))
+            trace_warn(trace, "config", "%s has no effect: %s cannot be set for one listener",
+                       p->items[i].key, config_key_name(key));
         if (trace != NULL && is_idle(&p->items[i], key))
             warn_idle(p, i, trace);
     }

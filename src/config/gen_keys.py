@@ -51,6 +51,8 @@ class Key:
         self.reason = reasons.get(word, "")
         self.internal = "internal" in fields[7:]
         self.own = "own" in fields[7:]
+        self.listener = "listener" in fields[7:]
+        self.restart = "restart" in fields[7:]
         self.broker_key = next((f[5:] for f in fields[7:] if f.startswith("from=")), None)
         self.read_valid(valid)
 
@@ -121,8 +123,9 @@ def write_c(out, broker, topic, removed):
     rows, position = [], {}
     for keys in (broker, topic):
         for key in sorted(keys, key=lambda k: k.name):
-            flags = [name for on, name in ((key.internal, "FLAG_INTERNAL"), (key.own, "FLAG_OWN"))
-                     if on]
+            flags = [name for on, name in ((key.internal, "FLAG_INTERNAL"), (key.own, "FLAG_OWN"),
+                                           (key.listener, "FLAG_LISTENER"),
+                                           (key.restart, "FLAG_RESTART")) if on]
             if key.scope == "CONFIG_BROKER":
                 position[key.name] = len(position)
             elif key.broker_key is not None and key.broker_key not in position:
@@ -148,36 +151,78 @@ def write_c(out, broker, topic, removed):
     out.write_text(text)
 
 
+def cell(text):
+    return text.replace("|", "\\|")
+
+
+def fact_words(key):
+    """Type, default and valid values."""
+    default = {None: "not set", "": "empty"}.get(key.default, f"`{key.default}`")
+    valid = f"; `{key.valid}`" if key.valid else ""
+    return f"{key.type}, {default}{valid}"
+
+
+def change_words(key):
+    if key.scope == "CONFIG_TOPIC":
+        return f"`{key.broker_key}`" if key.broker_key else ""
+    if key.restart:
+        return "at start (Kafka: broker)"
+    return {"static": "at start", "broker": "broker", "cluster": "cluster"}[key.mode]
+
+
 def treatment_words(key):
-    return {"acts": "acts", "accepted": "accepted without effect: ",
-            "planned": "accepted without effect: ",
-            "refuse": "a start with it is refused: "}[key.treatment] + key.reason
+    own = " Chitin's own." if key.own else ""
+    listener = " Also per listener." if key.listener else ""
+    return {"acts": "acts", "accepted": "no effect: ", "planned": "not yet: ",
+            "refuse": "**refused**: "}[key.treatment] + key.reason + "." + own + listener
+
+
+MD_HEAD = """# Every configuration key
+
+All keys of Apache Kafka 4.4 and Chitin's own, and what becomes of each here. This page is made from
+the table that the broker itself uses (`tests/house/config_keys.py docs . --update`, and a test sees
+to it). The guide is [configuration.md](configuration.md).
+
+- **acts**: as documented by Apache Kafka.
+- **no effect**: the value is checked, and cannot change anything here; the reason stands beside it.
+- **not yet**: the value is checked, and what it belongs to is not there yet. A start with a value
+  other than the default says so.
+- **refused**: it promises protection that is not there, so a start with it is refused.
+
+"Changes" says when a new value takes effect: at the start, or at run time for one *broker*, or for
+the *cluster* and each broker. For a topic key it names the broker key that gives its default; topic
+keys change at run time.
+
+Names in `listener.name.NAME.key` set a key for one listener, where a key says so.
+"""
 
 
 def write_md(out, broker, topic, removed):
-    lines = ["# Every configuration key", "",
-             "Made from the table that the broker itself uses. The guide is configuration.md.", ""]
-    for title, keys in (("Broker", broker), ("Topic", topic)):
-        lines += [f"## {title}", ""]
+    acting = sum(k.treatment == "acts" for k in broker + topic)
+    lines = [MD_HEAD, f"{acting} of {len(broker + topic)} keys act.", ""]
+    for title, keys, third in (("Broker", broker, "changes"), ("Topic", topic, "broker default")):
+        lines += [f"## {title} keys", ""]
         section = None
         for key in keys:
+            if key.internal:
+                continue
             if key.section != section:
                 section = key.section
-                lines += [f"### {section}", ""]
-            default = {None: "not set", "": "empty"}.get(key.default, f"`{key.default}`")
-            facts = [key.type, f"default {default}"]
-            if key.valid:
-                facts.append(f"valid `{key.valid}`")
-            if key.scope == "CONFIG_BROKER":
-                facts.append({"static": "read at start", "broker": "per broker at run time",
-                              "cluster": "cluster-wide at run time"}[key.mode])
-            if key.broker_key:
-                facts.append(f"broker default `{key.broker_key}`")
-            if key.own:
-                facts.append("Chitin's own")
-            lines += [f"**`{key.name}`**", f": {key.doc}",
-                      f"  *{', '.join(facts)}; {treatment_words(key)}.*", ""]
-    lines += ["## Removed from Apache Kafka", "", "Named in the log and ignored.", ""]
+                if lines[-1]:
+                    lines.append("")
+                if section != "Topics":
+                    lines += [f"### {section}", ""]
+                lines += [f"| key | type, default; valid | {third} | here | what it is |",
+                          "| --- | --- | --- | --- | --- |"]
+            lines.append(f"| `{key.name}` | {cell(fact_words(key))} | {change_words(key)} | "
+                         f"{cell(treatment_words(key))} | {cell(key.doc)} |")
+        lines.append("")
+    lines += ["## Keys hidden in Apache Kafka", "",
+              "They tune its inside and are not in its documentation. They are known and checked.", "",
+              "| key | type, default; valid | here | what it is |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{key.name}` | {cell(fact_words(key))} | {cell(treatment_words(key))} | "
+              f"{cell(key.doc)} |" for key in broker + topic if key.internal]
+    lines += ["", "## Removed from Apache Kafka", "", "They are named in the log and ignored.", ""]
     lines += [f"- `{name}` ({release})" for name, release in removed]
     out.write_text("\n".join(lines) + "\n")
 

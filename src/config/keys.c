@@ -127,6 +127,16 @@ bool config_key_is_internal(const struct config_key *key)
     return (key->flags & FLAG_INTERNAL) != 0;
 }
 
+bool config_key_is_of_listener(const struct config_key *key)
+{
+    return (key->flags & FLAG_LISTENER) != 0;
+}
+
+bool config_key_needs_restart(const struct config_key *key)
+{
+    return (key->flags & FLAG_RESTART) != 0;
+}
+
 bool config_key_is_sensitive(const struct config_key *key)
 {
     return key->type == CONFIG_TYPE_PASSWORD;

@@ -81,6 +81,12 @@ bool config_key_is_own(const struct config_key *key);
 // Known to Kafka but hidden from its documentation and from DescribeConfigs.
 bool config_key_is_internal(const struct config_key *key);
 
+// Acts under the prefix of a listener too ("listener.name.internal.max.connections").
+bool config_key_is_of_listener(const struct config_key *key);
+
+// Kafka changes it while it runs; here it takes a restart.
+bool config_key_needs_restart(const struct config_key *key);
+
 // Passwords: DescribeConfigs answers null and nothing may print the value.
 bool config_key_is_sensitive(const struct config_key *key);
 

@@ -18,7 +18,7 @@ enum config_check_kind {
     CHECK_REPLICAS, // "*" or partition:broker pairs
 };
 
-enum { FLAG_INTERNAL = 1, FLAG_OWN = 2 };
+enum { FLAG_INTERNAL = 1, FLAG_OWN = 2, FLAG_LISTENER = 4, FLAG_RESTART = 8 };
 
 #define CONFIG_STRING_NONE UINT32_MAX
 

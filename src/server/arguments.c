@@ -20,7 +20,7 @@ static int usage_error(const char *what, const char *word)
     return EXIT_USAGE;
 }
 
-// The value of the option `name` at argv[*i], which it then passes; NULL if it is another word, "" if
+// The value of the option `name` at argv[*i], which it then passes; NULL if it is another word, or if
 // the value is missing.
 static const char *option_value(const char *name, int argc, char **argv, int *i)
 {
@@ -29,9 +29,7 @@ static const char *option_value(const char *name, int argc, char **argv, int *i)
         return NULL;
     if (argv[*i][size] == '=')
         return argv[*i] + size + 1;
-    if (argv[*i][size] != '\0')
-        return NULL;
-    return *i + 1 < argc ? argv[++*i] : "";
+    return argv[*i][size] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
 }
 
 static int set_log_format(struct server_arguments *a, const char *value)
@@ -52,7 +50,7 @@ static int parse_word(struct server_arguments *a, int argc, char **argv, int *i)
     if ((value = option_value("--log-format", argc, argv, i)) != NULL)
         return set_log_format(a, value);
     if (argv[*i][0] == '-')
-        return usage_error("unknown option", argv[*i]);
+        return usage_error("unknown option, or its value is missing", argv[*i]);
     if (a->file != NULL)
         return usage_error("only one FILE can be given, but there is also", argv[*i]);
     a->file = argv[*i];

@@ -182,7 +182,7 @@ const struct command command_config_alter = {
     .summary = "Change configurations of a topic or of brokers.",
     .text = "Examples:\n"
             "  chitin config alter topic orders -c retention.ms=3600000 -d segment.ms\n"
-            "  chitin config alter broker default -c log.retention.hours=24",
+            "  chitin config alter broker default -c log.retention.ms=86400000",
     COMMAND_FLAGS(alter_flags),
     .arg_min = 2,
     .arg_max = 2,

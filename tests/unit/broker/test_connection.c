@@ -559,6 +559,32 @@ static void test_requests_in_flight_are_bounded(void **state)
     assert_int_equal(got(p, ids), 100);
 }
 
+// Metadata waits for the answer before it: one on each connection, and three more of all.
+static void test_waiting_requests_are_bounded(void **state)
+{
+    F->config.queued_requests_max = 4;
+    start();
+    struct fake_peer *peers[] = {dial("192.0.2.7"), dial("192.0.2.8"), dial("192.0.2.9")};
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 10; j++)
+            put_request(peers[i], API_METADATA, 4, j, 100);
+    settle();
+    assert_int_equal(F->handed_count, 3);
+    // Three are handed over; four wait on the first connection, one on each of the others.
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.requests_total, 3 + 6);
+    // Those of a connection that goes away count no more.
+    peers[0]->conn.ready(&peers[0]->conn, NET_FAILED);
+    for (int i = 0; i < F->handed_count; i++)
+        answer(i);
+    int32_t ids[HANDED_MAX];
+    assert_int_equal(got(peers[1], ids), 10);
+    assert_int_equal(got(peers[2], ids), 10);
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.requests_total, 5 + 20);
+}
+
 static void test_the_frame_budget_is_shared(void **state)
 {
     F->config.request_bytes_max = 100000;
@@ -892,6 +918,7 @@ int main(void)
         TEST(test_close_by_the_handler_cuts_what_follows),
         TEST(test_a_slow_reader_is_not_read),
         TEST(test_requests_in_flight_are_bounded),
+        TEST(test_waiting_requests_are_bounded),
         TEST(test_the_frame_budget_is_shared),
         TEST(test_a_stall_costs_the_largest),
         TEST(test_idle_connections_are_closed),

@@ -220,6 +220,8 @@ static void test_check_warns_once(void **state)
                               "num.network.threads=3\n" // the default: nothing is lost
                               "background.threads=4\n"
                               "metric.reporters=a.B\n"
+                              "listener.name.a.max.connections=5\n"
+                              "listener.name.a.message.max.bytes=5\n"
                               "auto.create.topics.enable=false\n");
     struct recorder r = {.trace = {.emit = record}};
     buf_init(&r.lines, 10000);
@@ -232,7 +234,9 @@ static void test_check_warns_once(void **state)
         "num.partition is not a known key; did you mean num.partitions?\n"
         "some.plugin.setting is not a known key\n"
         "no effect, since there is no Java virtual machine here that could load a class: "
-        "metric.reporters\n");
+        "metric.reporters\n"
+        "listener.name.a.message.max.bytes has no effect: message.max.bytes cannot be set for one "
+        "listener\n");
     buf_release(&r.lines);
     config_free(c);
 }
@@ -266,6 +270,11 @@ static void test_validate_dynamic(void **state)
         {CONFIG_SOURCE_BROKER, "max.connections.per.ip.overrides", ":5", ERR_INVALID,
          "contains invalid addresses : "},
         {CONFIG_SOURCE_BROKER, "max.connections.per.ip.overrides", "h:5,h:x", ERR_INVALID, "'h:x'"},
+        {CONFIG_SOURCE_BROKER_DEFAULT, "listener.name.a.max.connections", "5", ERR_OK, ""},
+        {CONFIG_SOURCE_BROKER, "listener.name.a.max.connections", "x", ERR_INVALID,
+         "Invalid value x for configuration max.connections: Not a number of type INT"},
+        {CONFIG_SOURCE_BROKER, "listener.name.a.message.max.bytes", "5", ERR_INVALID,
+         "Cannot set message.max.bytes for one listener"},
         {CONFIG_SOURCE_BROKER, "nope", "1", ERR_NOT_FOUND, "Unknown broker config name: nope"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

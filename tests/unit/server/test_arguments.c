@@ -46,7 +46,7 @@ static void test_usage_errors(void **state)
 {
     static const char *const wrong[][2] = {
         {"--nope", NULL}, {"--log-format=xml", NULL}, {"--log-format", NULL},
-        {"--overrides", NULL}, {"a", "b"},
+        {"--overrides", NULL}, {"--override", NULL}, {"a", "b"},
     };
     int kept = dup(STDERR_FILENO);
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
