@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The floor that bench/run measures brokers against: a server that does what nobody can leave out
-// and nothing else. Produce: receive, check the CRC, one write, with --sync one fdatasync for all
-// who wait, answer. Fetch: one sendfile. One thread, no index, no state on disk, no limits; for
-// bench/load alone, which sends batches of one size. Not a broker.
+// and nothing else. Produce: receive, check the CRC, one write, with --sync one fdatasync of each file
+// for all who wait, answer. Fetch: one sendfile, as soon as there is something. One thread, no index, no
+// state on disk, no limits; for bench/load alone, which sends batches of one size. Not a broker.
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -74,6 +74,13 @@ struct waiting {
     struct rpc_output output;
 };
 
+// A fetch that found nothing: its frame, to be served again.
+struct parked {
+    struct peer *peer;
+    uint8_t *frame;
+    size_t size;
+};
+
 struct floor {
     const char *directory;
     const char *host;
@@ -85,6 +92,10 @@ struct floor {
     struct waiting *waiting;
     int waiting_count;
     int waiting_capacity;
+    struct parked *parked;
+    int parked_count;
+    int parked_capacity;
+    bool appended; // since the parked were served
     int epoll_fd;
 };
 
@@ -216,7 +227,7 @@ static struct partition_file *partition(struct floor *f, struct str topic, int32
     return p;
 }
 
-static int64_t append(struct partition_file *p, struct bytes batch)
+static int64_t append(struct floor *f, struct partition_file *p, struct bytes batch)
 {
     struct batch_header header;
     if (batch_header_parse(batch, &header) != 0 || !batch_crc_is_valid(batch))
@@ -234,6 +245,7 @@ static int64_t append(struct partition_file *p, struct bytes batch)
     p->offset_next += header.record_count;
     p->size += (int64_t)batch.size;
     p->dirty = true;
+    f->appended = true;
     return base_offset;
 }
 
@@ -255,7 +267,7 @@ static void produce(struct floor *f, struct peer *peer, const struct rpc_request
                                                               &out->partition_responses);
         for (int j = 0; j < in->partition_data.count; j++) {
             int32_t index = in->partition_data.items[j].index;
-            int64_t base = append(partition(f, in->name, index),
+            int64_t base = append(f, partition(f, in->name, index),
                                   in->partition_data.items[j].records.bytes);
             out->partition_responses.items[j].index = index;
             out->partition_responses.items[j].base_offset = base;
@@ -266,14 +278,23 @@ static void produce(struct floor *f, struct peer *peer, const struct rpc_request
         reply(f, peer, h, h->api_version, &response, 0, f->sync);
 }
 
-static void fetch(struct floor *f, struct peer *peer, const struct rpc_request_header *h,
+static void park(struct floor *f, struct peer *peer, struct bytes frame)
+{
+    mem_grow(f->parked, f->parked_count, f->parked_capacity);
+    struct parked *parked = &f->parked[f->parked_count++];
+    *parked = (struct parked){.peer = peer, .frame = mem_alloc(frame.size), .size = frame.size};
+    memcpy(parked->frame, frame.data, frame.size);
+}
+
+// False if there is nothing to answer with yet.
+static bool fetch(struct floor *f, struct peer *peer, const struct rpc_request_header *h,
                   struct bytes body, struct arena *arena)
 {
     struct fetch_request request;
     struct fetch_response response;
     int splice_max = 0;
     if (wire_decode(&fetch_request_schema, h->api_version, body, arena, &request, NULL) != 0)
-        return;
+        return true;
     fetch_response_init(&response);
     fetch_response_fetchable_topic_response_array_new(arena, request.topics.count,
                                                       &response.responses);
@@ -302,7 +323,10 @@ static void fetch(struct floor *f, struct peer *peer, const struct rpc_request_h
             splice_max++;
         }
     }
+    if (splice_max == 0 && request.max_wait_ms > 0)
+        return false;
     reply(f, peer, h, h->api_version, &response, splice_max, false);
+    return true;
 }
 
 static void init_producer_id(struct floor *f, struct peer *peer, const struct rpc_request_header *h)
@@ -326,7 +350,8 @@ static bool handle(struct floor *f, struct peer *peer, struct bytes frame)
         produce(f, peer, &h, body, &arena);
         break;
     case API_FETCH:
-        fetch(f, peer, &h, body, &arena);
+        if (!fetch(f, peer, &h, body, &arena))
+            park(f, peer, frame);
         break;
     case API_METADATA:
         metadata(f, peer, &h, body, &arena);
@@ -340,6 +365,22 @@ static bool handle(struct floor *f, struct peer *peer, struct bytes frame)
     }
     arena_release(&arena);
     return true;
+}
+
+static void serve_parked(struct floor *f)
+{
+    struct parked *parked = f->parked;
+    int count = f->parked_count;
+    if (!f->appended || count == 0)
+        return;
+    f->parked = NULL;
+    f->parked_count = f->parked_capacity = 0;
+    for (int i = 0; i < count; i++) {
+        handle(f, parked[i].peer, bytes_of(parked[i].frame, parked[i].size));
+        mem_free(parked[i].frame);
+    }
+    mem_free(parked);
+    f->appended = false;
 }
 
 // --- connections
@@ -383,8 +424,13 @@ static void accept_peer(struct floor *f, int listener)
         die("epoll_ctl");
 }
 
-static void close_peer(struct peer *peer)
+static void close_peer(struct floor *f, struct peer *peer)
 {
+    for (int i = f->parked_count - 1; i >= 0; i--)
+        if (f->parked[i].peer == peer) {
+            mem_free(f->parked[i].frame);
+            f->parked[i] = f->parked[--f->parked_count];
+        }
     close(peer->fd);
     mem_free(peer->data);
     mem_free(peer);
@@ -425,8 +471,9 @@ static void run(struct floor *f, int listener)
                 gone[gone_count++] = peer;
         }
         sync_and_answer(f);
+        serve_parked(f);
         for (int i = 0; i < gone_count; i++)
-            close_peer(gone[i]);
+            close_peer(f, gone[i]);
     }
 }
 

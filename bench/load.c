@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Load for bench/run: creates a topic, produces or fetches over N connections, and prints one line of
-// what it saw. Does as little as it can per byte, since it shares the machine with the broker:
+// Load for bench/run: creates a topic, produces or fetches over N connections, or follows single records
+// from a producer to a consumer, and prints one line of what it saw. Does as little as it can per byte, since it shares the machine with the broker:
 // batches are built once and sent from the same memory, fetched bytes are only walked by batch.
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +48,7 @@ struct options {
     int64_t record_bytes;
     int64_t bytes; // stop after so many, 0: do not
     double seconds;
+    int64_t rate; // produce: bytes per second, 0: as many as go
     int acks;
     int64_t fetch_bytes; // of one partition in one answer
     const char *configs[CONFIGS_MAX];
@@ -62,6 +63,7 @@ struct slot {
     struct session *session;
     int64_t sent_ns;
     int32_t partition; // produce
+    struct list_node paced_node;
 };
 
 struct session {
@@ -83,9 +85,15 @@ struct load {
     struct buf batch;
     struct env_timer end;
     struct env_timer again; // `topic`: look again
+    struct list paced;      // slots that are ahead of `rate`
+    struct env_timer pace;
+    bool stays_at_end;
+    bool tail_answered;     // tail: the producer has its answer,
+    bool tail_seen;         // the consumer its record
     int64_t topic_until_ns;
     uint8_t scratch[SCRATCH_BYTES];
-    int16_t version;
+    int16_t fetch_version;
+    int16_t produce_version;
     int ready_count;
     int under_way;
     bool ending;
@@ -188,11 +196,11 @@ static void note_answer(struct load *l, struct slot *slot)
     l->request_count++;
 }
 
-static void call(struct slot *slot, int16_t key, const void *message)
+static void call(struct slot *slot, int16_t key, int16_t version, const void *message)
 {
     struct load *l = slot->session->load;
     slot->sent_ns = env_mono_ns(l->env->clock);
-    int result = rpc_client_call(&slot->session->client, &slot->call, key, l->version, message);
+    int result = rpc_client_call(&slot->session->client, &slot->call, key, version, message);
     if (result != 0)
         die("request", err_text(result));
     l->under_way++;
@@ -236,6 +244,20 @@ static bool may_retry(const struct load *l, int16_t code)
            env_mono_ns(l->env->clock) < l->started_ns + INT64_C(1000000) * RETRY_MS;
 }
 
+// True if the slot has to wait because more was sent than `rate` allows.
+static bool is_ahead(struct load *l, struct slot *slot)
+{
+    if (l->options.rate == 0)
+        return false;
+    double due_s = (double)l->bytes_asked / (double)l->options.rate;
+    int64_t due_ns = l->started_ns + (int64_t)(due_s * 1e9);
+    if (due_ns <= env_mono_ns(l->env->clock))
+        return false;
+    list_append(&l->paced, &slot->paced_node);
+    env_timer_set(l->env->timers, &l->pace, due_ns);
+    return true;
+}
+
 static void produce_next(struct slot *slot)
 {
     struct session *s = slot->session;
@@ -243,7 +265,7 @@ static void produce_next(struct slot *slot)
     struct produce_request_partition_produce_data partition;
     struct produce_request_topic_produce_data topic;
     struct produce_request request;
-    if (is_over(l))
+    if (is_over(l) || is_ahead(l, slot))
         return;
     produce_request_init(&request);
     produce_request_topic_produce_data_init(&topic);
@@ -260,13 +282,26 @@ static void produce_next(struct slot *slot)
     request.topic_data.items = &topic;
     request.topic_data.count = 1;
     l->bytes_asked += (int64_t)l->batch.size;
-    call(slot, API_PRODUCE, &request);
+    call(slot, API_PRODUCE, l->produce_version, &request);
 }
 
-static void produced(struct rpc_call *rpc_call, int err, struct rpc_answer *answer)
+static void pace_fire(struct env_timer *timer)
 {
-    struct slot *slot = container_of(rpc_call, struct slot, call);
-    struct load *l = slot->session->load;
+    struct load *l = container_of(timer, struct load, pace);
+    struct list due;
+    struct list_node *node;
+    list_init(&due);
+    list_move_all(&due, &l->paced);
+    while ((node = list_pop(&due)) != NULL) {
+        struct slot *slot = container_of(node, struct slot, paced_node);
+        produce_next(slot);
+        session_flush(slot->session);
+    }
+}
+
+// The error of an answer, and 0 if there is none.
+static int16_t produce_error(struct rpc_answer *answer, int err)
+{
     struct produce_response response;
     struct arena arena;
     int16_t code = 0;
@@ -276,6 +311,14 @@ static void produced(struct rpc_call *rpc_call, int err, struct rpc_answer *answ
             if (code == 0)
                 code = response.responses.items[i].partition_responses.items[j].error_code;
     arena_release(&arena);
+    return code;
+}
+
+static void produced(struct rpc_call *rpc_call, int err, struct rpc_answer *answer)
+{
+    struct slot *slot = container_of(rpc_call, struct slot, call);
+    struct load *l = slot->session->load;
+    int16_t code = produce_error(answer, err);
     if (code != 0 && !may_retry(l, code))
         die("produce", kafka_error_name(code));
     if (code == 0) {
@@ -286,7 +329,7 @@ static void produced(struct rpc_call *rpc_call, int err, struct rpc_answer *answ
     }
     l->under_way--;
     produce_next(slot);
-    if (l->under_way == 0)
+    if (l->under_way == 0 && (l->ending || list_empty(&l->paced)))
         finish(l);
 }
 
@@ -326,11 +369,11 @@ static void fetch_next(struct slot *slot)
     request.max_bytes = 52428800;
     request.topics.items = &topic;
     request.topics.count = 1;
-    call(slot, API_FETCH, &request);
+    call(slot, API_FETCH, l->fetch_version, &request);
     arena_release(&arena);
 }
 
-// Moves to the offset after the last whole batch; back to the start at the end of the log.
+// Moves to the offset after the last whole batch; at the end of the log back to the start, but for tail.
 static void take_records(struct load *l, struct session *s,
                          const struct fetch_response_partition_data *data)
 {
@@ -344,7 +387,7 @@ static void take_records(struct load *l, struct session *s,
     l->bytes_asked += (int64_t)rest.size;
     while (batch_next(&rest, &header, &batch) == 1)
         *offset = batch_last_offset(&header) + 1;
-    if (*offset >= data->high_watermark)
+    if (*offset >= data->high_watermark && !l->stays_at_end)
         *offset = 0;
 }
 
@@ -366,11 +409,88 @@ static void fetched(struct rpc_call *rpc_call, int err, struct rpc_answer *answe
         finish(l);
 }
 
-// --- both
+// --- tail: one record at a time, from the producer's send to the consumer's receipt
+
+static void tail_next(struct load *l)
+{
+    if (!l->tail_answered || !l->tail_seen)
+        return;
+    l->tail_answered = l->tail_seen = false;
+    produce_next(&l->sessions[0].slots[0]);
+    session_flush(&l->sessions[0]);
+}
+
+static void tail_produced(struct rpc_call *rpc_call, int err, struct rpc_answer *answer)
+{
+    struct load *l = container_of(rpc_call, struct slot, call)->session->load;
+    int16_t code = produce_error(answer, err);
+    if (code != 0 && !may_retry(l, code))
+        die("produce", kafka_error_name(code));
+    l->under_way--;
+    l->tail_answered = true;
+    if (code != 0)
+        l->tail_seen = true; // never written: the next one
+    tail_next(l);
+    if (l->under_way == 0)
+        finish(l);
+}
+
+static void tail_fetched(struct rpc_call *rpc_call, int err, struct rpc_answer *answer)
+{
+    struct slot *slot = container_of(rpc_call, struct slot, call);
+    struct load *l = slot->session->load;
+    struct fetch_response response;
+    struct arena arena;
+    int64_t before = slot->session->offsets[0];
+    decode(answer, err, &arena, &response);
+    for (int i = 0; i < response.responses.count; i++)
+        for (int j = 0; j < response.responses.items[i].partitions.count; j++)
+            take_records(l, slot->session, &response.responses.items[i].partitions.items[j]);
+    arena_release(&arena);
+    l->under_way--;
+    bool has_record = slot->session->offsets[0] != before;
+    if (has_record) {
+        note_answer(l, &l->sessions[0].slots[0]);
+        l->tail_seen = true;
+    }
+    fetch_next(slot);
+    session_flush(slot->session);
+    if (has_record)
+        tail_next(l);
+    if (l->under_way == 0)
+        finish(l);
+}
+
+// --- all
+
+static bool is_tail(const struct load *l)
+{
+    return strcmp(l->options.command, "tail") == 0;
+}
 
 static bool is_fetch(const struct load *l)
 {
     return strcmp(l->options.command, "fetch") == 0;
+}
+
+// The first session of tail produces, the second consumes.
+static bool is_consumer(const struct session *s)
+{
+    return is_fetch(s->load) || (is_tail(s->load) && s->index == 1);
+}
+
+static void start_slot(struct session *s, struct slot *slot)
+{
+    bool tail = is_tail(s->load);
+    *slot = (struct slot){.session = s};
+    if (is_consumer(s)) {
+        slot->call.done = tail ? tail_fetched : fetched;
+        fetch_next(slot);
+    } else {
+        slot->call.done = tail ? tail_produced : produced;
+        if (!tail)
+            produce_next(slot);
+    }
 }
 
 static void start_all(struct load *l)
@@ -380,15 +500,13 @@ static void start_all(struct load *l)
     for (int i = 0; i < l->options.connections; i++) {
         struct session *s = &l->sessions[i];
         s->partition_next = i % l->options.partitions;
-        for (int j = 0; j < l->options.in_flight; j++) {
-            s->slots[j] = (struct slot){.session = s, .call.done = is_fetch(l) ? fetched : produced};
-            if (is_fetch(l))
-                fetch_next(&s->slots[j]);
-            else
-                produce_next(&s->slots[j]);
-        }
+        for (int j = 0; j < l->options.in_flight; j++)
+            start_slot(s, &s->slots[j]);
         session_flush(s);
     }
+    l->tail_answered = l->tail_seen = true;
+    if (is_tail(l))
+        tail_next(l);
 }
 
 static void load_ready(struct rpc_client *client)
@@ -397,11 +515,12 @@ static void load_ready(struct rpc_client *client)
     struct load *l = s->load;
     struct diag diag;
     // Versions that name topics, not ids: every server here has them.
-    int version = is_fetch(l) ? rpc_client_version(client, API_FETCH, 4, 11, &diag)
-                              : rpc_client_version(client, API_PRODUCE, 3, 8, &diag);
-    if (version < 0)
+    int fetch = rpc_client_version(client, API_FETCH, 4, 11, &diag);
+    int produce = rpc_client_version(client, API_PRODUCE, 3, 8, &diag);
+    if (fetch < 0 || produce < 0)
         die("versions", diag.text);
-    l->version = (int16_t)version;
+    l->fetch_version = (int16_t)fetch;
+    l->produce_version = (int16_t)produce;
     if (++l->ready_count == l->options.connections)
         start_all(l);
 }
@@ -459,7 +578,7 @@ static void topic_described(struct rpc_call *rpc_call, int err, struct rpc_answe
         for (int j = 0; j < response.topics.items[i].partitions.count; j++)
             with_leader += response.topics.items[i].partitions.items[j].leader_id >= 0;
     arena_release(&arena);
-    if (with_leader == l->options.partitions)
+    if (with_leader >= l->options.partitions) // the floor has more
         finish(l);
     else if (env_mono_ns(l->env->clock) > l->topic_until_ns)
         die(l->options.topic, "the topic got no leaders in 10 s");
@@ -481,9 +600,8 @@ static void ask_metadata(struct slot *slot)
     int version = rpc_client_version(&slot->session->client, API_METADATA, 4, 8, NULL);
     if (version < 0)
         die("versions", "no common version of Metadata");
-    l->version = (int16_t)version;
     slot->call.done = topic_described;
-    call(slot, API_METADATA, &request);
+    call(slot, API_METADATA, (int16_t)version, &request);
 }
 
 static void again_fire(struct env_timer *timer)
@@ -539,17 +657,17 @@ static void topic_ready(struct rpc_client *client)
     request.topics.items = &topic;
     request.topics.count = 1;
     request.timeout_ms = 10000;
-    l->version = (int16_t)version;
     slot->call.done = topic_created;
-    call(slot, API_CREATE_TOPICS, &request);
+    call(slot, API_CREATE_TOPICS, (int16_t)version, &request);
 }
 
 // --- main
 
 static const char usage[] =
-    "usage: load topic|produce|fetch HOST:PORT TOPIC [OPTION=VALUE]...\n"
+    "usage: load topic|produce|fetch|tail HOST:PORT TOPIC [OPTION=VALUE]...\n"
     "  partitions=1 connections=1 in-flight=1 seconds=3 bytes=0 (no bound)\n"
-    "  produce: batch=1000000 record=1000 acks=-1    fetch: fetch=1048576\n"
+    "  produce: batch=1000000 record=1000 acks=-1 rate=0 (bytes/s)    fetch: fetch=1048576\n"
+    "  tail: one batch at a time until a consumer has it; batch=1000000 record=1000\n"
     "  topic: config=KEY=VALUE (repeated)\n";
 
 static bool parse_option(struct options *o, struct str text)
@@ -558,7 +676,7 @@ static bool parse_option(struct options *o, struct str text)
     struct str name = str_cut(&value, '=');
     struct { const char *name; int64_t *to; } longs[] = {
         {"batch", &o->batch_bytes}, {"record", &o->record_bytes}, {"bytes", &o->bytes},
-        {"fetch", &o->fetch_bytes},
+        {"fetch", &o->fetch_bytes}, {"rate", &o->rate},
     };
     struct { const char *name; int *to; } ints[] = {
         {"partitions", &o->partitions}, {"connections", &o->connections},
@@ -598,8 +716,10 @@ static bool parse(struct options *o, int argc, char **argv)
     for (int i = 4; i < argc; i++)
         if (!parse_option(o, str_from(argv[i])))
             return false;
-    bool known = strcmp(o->command, "topic") == 0 || strcmp(o->command, "produce") == 0 ||
-                 strcmp(o->command, "fetch") == 0;
+    static const char *const commands[] = {"topic", "produce", "fetch", "tail"};
+    bool known = false;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        known |= strcmp(o->command, commands[i]) == 0;
     return known && o->connections >= 1 && o->connections <= CONNECTIONS_MAX &&
            o->partitions >= 1 && o->partitions <= PARTITIONS_MAX && o->in_flight >= 1 &&
            o->record_bytes >= 1 && o->acks != 0;
@@ -621,6 +741,13 @@ int main(int argc, char **argv)
     l->env = os_loop_env(l->loop);
     l->end.fire = end_fire;
     l->again.fire = again_fire;
+    l->pace.fire = pace_fire;
+    list_init(&l->paced);
+    if (is_tail(l)) {
+        l->options.connections = 2;
+        l->options.partitions = l->options.in_flight = 1;
+        l->stays_at_end = true;
+    }
     if (!is_topic && !is_fetch(l))
         build_batch(l);
     l->sessions = mem_alloc_array((size_t)l->options.connections, sizeof *l->sessions);
