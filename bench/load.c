@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Load for bench/run: creates a topic, produces or fetches over N connections, or follows single records
-// from a producer to a consumer, and prints one line of what it saw. Does as little as it can per byte, since it shares the machine with the broker:
-// batches are built once and sent from the same memory, fetched bytes are only walked by batch.
+// from a producer to a consumer, and prints one line of what it saw. Does as little as it can per byte,
+// since it shares the machine with the broker: batches are built once and sent from the same memory,
+// fetched bytes are only walked by batch.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
