@@ -120,6 +120,12 @@ static void on_fatal(void *owner, const char *why)
     node_stop(n);
 }
 
+static bool has_room(void *owner)
+{
+    const struct node *n = owner;
+    return partitions_have_room(&n->partitions);
+}
+
 static void handle(void *context, struct request *r)
 {
     dispatch_request(context, r);
@@ -238,6 +244,7 @@ static int open_quorum(struct node *n, struct diag *diag)
         .owner = n,
         .on_image = on_image,
         .on_active = on_active,
+        .has_room = has_room,
         .on_fatal = on_fatal,
     };
     return quorum_open(&args, &n->quorum, diag);

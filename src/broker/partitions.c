@@ -219,16 +219,29 @@ static void partition_attach(struct partition *p, struct log_dir *dir, struct lo
 
 // --- Creating and removing ---
 
+// One with room comes before one without, whatever else is in it.
+static bool is_better(const struct log_dir *dir, const struct log_dir *than)
+{
+    if (than == NULL || log_dir_is_full(dir) != log_dir_is_full(than))
+        return than == NULL || log_dir_is_full(than);
+    return log_dir_log_count(dir) < log_dir_log_count(than);
+}
+
 static struct log_dir *emptiest_dir(struct partitions *ps)
 {
     struct log_dir *best = NULL;
-    for (int i = 0; i < ps->dir_count; i++) {
-        struct log_dir *dir = ps->dirs[i];
-        if (!log_dir_is_offline(dir) &&
-            (best == NULL || log_dir_log_count(dir) < log_dir_log_count(best)))
-            best = dir;
-    }
+    for (int i = 0; i < ps->dir_count; i++)
+        if (!log_dir_is_offline(ps->dirs[i]) && is_better(ps->dirs[i], best))
+            best = ps->dirs[i];
     return best;
+}
+
+bool partitions_have_room(const struct partitions *ps)
+{
+    for (int i = 0; i < ps->dir_count; i++)
+        if (!log_dir_is_offline(ps->dirs[i]) && !log_dir_is_full(ps->dirs[i]))
+            return true;
+    return false;
 }
 
 static struct log_dir *dir_of(struct partitions *ps, const struct metadata_partition *assigned)

@@ -72,6 +72,9 @@ void partitions_apply(struct partitions *ps, const struct metadata_image *from,
 // The partition, or NULL when this broker has none of it.
 struct partition *partitions_find(struct partitions *ps, struct uuid topic_id, int32_t index);
 
+// False when every log directory is full or offline: nothing can be created.
+bool partitions_have_room(const struct partitions *ps);
+
 // Something was appended or a high watermark moved: arms the checkpoint timers.
 void partitions_touch(struct partitions *ps);
 

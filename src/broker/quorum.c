@@ -15,6 +15,7 @@
 #include "env/fs.h"
 #include "env/mailbox.h"
 #include "env/random.h"
+#include "env/timer.h"
 #include "log/commit.h"
 #include "log/dir.h"
 #include "log/log.h"
@@ -27,6 +28,7 @@
 
 enum {
     QUORUM_MAGIC = 0x51554f52,
+    QUORUM_STALL_MS = 500,       // between tries to append to a full disk
     QUORUM_READ_BYTES = 8 << 20, // of committed batches handed over at once; one batch always fits
 };
 
@@ -45,6 +47,8 @@ struct quorum {
     struct metadata_snapshots snapshots;
     struct prng prng;
     struct buf scratch;
+    struct buf stalled;           // batches that the full disk has not taken yet
+    struct env_timer stall_timer; // the next try
     struct env_message wake; // to answer what was committed without an event of the log
     bool wake_posted;
     bool failed;
@@ -130,6 +134,9 @@ static struct controller_input input_of(struct quorum *q)
         .now_ms = env_wall_ms(q->args.env->clock),
         .next_offset = raft_log_end_offset(q->raft),
         .prng = &q->prng,
+        .no_room = q->args.has_room(q->args.owner)
+                       ? NULL
+                       : "The log directories are full; nothing can be created until there is room.",
         .random = fill_random,
         .random_context = q,
     };
@@ -139,7 +146,9 @@ static struct controller_input input_of(struct quorum *q)
 static int append_command(struct quorum *q, struct controller_command *cc, struct diag *diag)
 {
     int err = ERR_OK;
-    if (cc->record_count > 0) {
+    if (cc->record_count > 0 && q->stalled.size > 0) {
+        err = ERR_NOSPC; // what was decided before goes first
+    } else if (cc->record_count > 0) {
         struct raft_event event = {
             .type = RAFT_EVENT_APPEND,
             .now_ms = env_wall_ms(q->args.env->clock),
@@ -167,8 +176,9 @@ void quorum_submit(struct quorum *q, struct quorum_command *command)
     command->run(command, q->controller, &cc);
     int err = append_command(q, &cc, &diag);
     if (err != ERR_OK) {
-        trace_warn(q->args.trace, area, "a change of the metadata was refused: %s",
-                   diag.text[0] != '\0' ? diag.text : err_text(err));
+        if (err != ERR_NOSPC) // that was said once
+            trace_warn(q->args.trace, area, "a change of the metadata was refused: %s",
+                       diag.text[0] != '\0' ? diag.text : err_text(err));
         command->done(command, err == ERR_LIMIT ? KAFKA_POLICY_VIOLATION : KAFKA_NOT_CONTROLLER);
         return;
     }
@@ -202,17 +212,63 @@ static void do_persist(struct quorum *q, const struct quorum_state *state)
     step(q, &event, NULL);
 }
 
-static void do_append(struct quorum *q, struct bytes batch)
+static int append(struct quorum *q, struct bytes batches)
 {
     struct log_append_info info;
-    int err = log_append_follower(q->log, batch.data, batch.size,
+    int err = log_append_follower(q->log, batches.data, batches.size,
                                   env_wall_ms(q->args.env->clock), &info);
+    if (err != ERR_OK)
+        return err;
+    check(info.verdict == LOG_APPENDED);
+    log_committer_add(q->args.committer, q->log);
+    return ERR_OK;
+}
+
+static void set_stall_timer(struct quorum *q)
+{
+    env_timer_set(q->args.env->timers, &q->stall_timer,
+                  env_mono_ns(q->args.env->clock) + QUORUM_STALL_MS * INT64_C(1000000));
+}
+
+// Even the reserve is used up, which only others can have done. Raft has decided on the batch and waits
+// for it to be durable; nothing says how soon that must be.
+static void stall(struct quorum *q, struct bytes batch)
+{
+    if (q->stalled.size == 0)
+        trace_warn(q->args.trace, area, "%s has no room for a change of the metadata, which waits",
+                   log_path(q->log));
+    buf_append(&q->stalled, batch.data, batch.size);
+    if (q->stalled.failed)
+        step_failed(q, "cannot append to the metadata log", err_text(ERR_NOSPC));
+    else
+        set_stall_timer(q);
+}
+
+static void do_append(struct quorum *q, struct bytes batch)
+{
+    int err = q->stalled.size > 0 ? ERR_NOSPC : append(q, batch);
+    if (err == ERR_NOSPC)
+        stall(q, batch);
+    else if (err != ERR_OK)
+        step_failed(q, "cannot append to the metadata log", err_text(err));
+}
+
+static void stall_try(struct env_timer *timer)
+{
+    struct quorum *q = container_of(timer, struct quorum, stall_timer);
+    if (q->failed || q->stopped)
+        return;
+    int err = append(q, buf_bytes(&q->stalled));
+    if (err == ERR_NOSPC) {
+        set_stall_timer(q);
+        return;
+    }
+    buf_release(&q->stalled);
     if (err != ERR_OK) {
         step_failed(q, "cannot append to the metadata log", err_text(err));
         return;
     }
-    check(info.verdict == LOG_APPENDED);
-    log_committer_add(q->args.committer, q->log);
+    trace_info(q->args.trace, area, "the change of the metadata that waited for room is made");
 }
 
 static void publish(struct quorum *q)
@@ -335,6 +391,7 @@ static int open_log(struct quorum *q, struct diag *diag)
     // Snapshots alone decide what may go.
     config.retention_ms = -1;
     config.retention_bytes = -1;
+    config.uses_reserve = true;
     config.segment_bytes = config_i64(q->args.config, "metadata.log.segment.bytes");
     config.segment_ms = config_i64(q->args.config, "metadata.log.segment.ms");
     struct log_args args;
@@ -406,6 +463,8 @@ int quorum_open(const struct quorum_args *args, struct quorum **out, struct diag
     q->magic = QUORUM_MAGIC;
     q->args = *args;
     q->wake.receive = woken;
+    q->stall_timer.fire = stall_try;
+    buf_init(&q->stalled, 2 * RAFT_BATCH_SIZE_MAX);
     buf_init(&q->scratch, RAFT_BATCH_SIZE_MAX + QUORUM_READ_BYTES);
     uint64_t seed;
     env_random_fill(args->env->random, &seed, sizeof seed);
@@ -503,6 +562,8 @@ void quorum_free(struct quorum *q)
     metadata_image_unref(q->bootstrap);
     metadata_loader_free(q->loader);
     buf_release(&q->scratch);
+    buf_release(&q->stalled);
+    env_timer_cancel(q->args.env->timers, &q->stall_timer);
     q->magic = 0;
     mem_free(q);
 }

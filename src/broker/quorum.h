@@ -43,6 +43,8 @@ struct quorum_args {
                      const struct metadata_image *to);
     // This node leads and its controller takes commands.
     void (*on_active)(void *owner);
+    // True while there is room for what new topics and partitions need.
+    bool (*has_room)(void *owner);
     // The metadata cannot be known or written any more; the node has to stop. Called once.
     void (*on_fatal)(void *owner, const char *why);
 };

@@ -75,6 +75,7 @@ struct controller_input {
     int64_t now_ms;      // Unix time
     int64_t next_offset; // that the first record will get: raft_log_end_offset()
     struct prng *prng;   // for placement
+    const char *no_room; // why nothing may be created now; NULL: it may
     // Fills `out` with bytes nobody can guess, for ids.
     void (*random)(void *context, uint8_t *out, size_t size);
     void *random_context;

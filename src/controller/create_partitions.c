@@ -120,6 +120,8 @@ void controller_create_partitions(struct controller *c, struct controller_comman
         struct api_error e = {0};
         if (cmd->image == NULL)
             api_fail(&e, KAFKA_NOT_CONTROLLER, NULL);
+        else if (cmd->input.no_room != NULL)
+            api_fail(&e, KAFKA_KAFKA_STORAGE_ERROR, "%s", cmd->input.no_room);
         else if (uses > 1)
             api_fail(&e, KAFKA_INVALID_REQUEST, "Duplicate topic name.");
         else

@@ -257,6 +257,8 @@ void controller_create_topics(struct controller *c, struct controller_command *c
     struct api_error all = {0};
     if (cmd->image == NULL)
         api_fail(&all, KAFKA_NOT_CONTROLLER, NULL);
+    else if (cmd->input.no_room != NULL)
+        api_fail(&all, KAFKA_KAFKA_STORAGE_ERROR, "%s", cmd->input.no_room);
     else if (partitions_wanted(c, request) > CONTROLLER_RECORDS_MAX)
         api_fail(&all, KAFKA_POLICY_VIOLATION,
                  "Excessively large number of partitions per request.");

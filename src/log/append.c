@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "log/dir_internal.h"
 #include "log/internal.h"
 #include "log/names.h"
 
@@ -147,6 +148,9 @@ static int append_staged(struct append *a, int64_t now_ms, struct log_append_inf
         info->found = (int64_t)a->batches.size;
         return 0;
     }
+    bool bounded = log->home != NULL && !log->config.uses_reserve;
+    if (bounded && !log_dir__take_room(log->home, (int64_t)a->batches.size))
+        return ERR_NOSPC;
     int err = roll_if_due(a, now_ms);
     if (err < 0)
         return log__failed(log, err, "rolling");
@@ -162,6 +166,8 @@ static int append_staged(struct append *a, int64_t now_ms, struct log_append_inf
         err = take_in(a, s, position);
     if (err < 0)
         return log__failed(log, err, "appending");
+    if (bounded)
+        log_dir__note_room(log->home);
     info->base_offset = a->first_offset;
     info->last_offset = a->last_offset;
     info->max_timestamp = a->max_timestamp;

@@ -21,6 +21,7 @@ struct log_config {
     bool cleanup_delete;                  // cleanup.policy has "delete"
     bool cleanup_compact;                 // cleanup.policy has "compact": offsets may have gaps
     bool preallocate;                     // preallocate
+    bool uses_reserve;                    // appends go on while the directory is full (log/dir.h)
 };
 
 // Kafka's defaults.

@@ -153,6 +153,7 @@ int log_dir_open(const struct log_dir_args *args, struct log_dir **out, struct d
     env_random_fill(dir->env->random, &dir->seed, sizeof dir->seed);
     dir__save_init(dir);
     dir__discards_init(dir);
+    dir__space_init(dir, args->reserve_bytes);
     int err = make_dirs(dir->env->fs, dir->path);
     if (err < 0)
         diag_set(diag, err, "%s: %s", dir->path,
@@ -198,6 +199,7 @@ void log_dir_free(struct log_dir *dir)
     dir__unclaimed_release(dir);
     dir__former_release(dir);
     dir__discards_release(dir);
+    dir__space_release(dir);
     map_release(&dir->log_map);
     properties_release(&dir->properties);
     if (dir->lock != NULL)

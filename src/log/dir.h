@@ -35,6 +35,7 @@ struct log_dir_args {
     const char *path;
     int open_files_max; // segments held open by logs of this directory; 0: a default
     int volume_syncs_min; // from so many files to sync on the whole file system is synced; 0: a default
+    int64_t reserve_bytes; // see log_dir_is_full(); 0: nothing is kept free
     void *owner;
     // Called once, when the directory failed: every log in it is offline from now on. `why` names the
     // file and the error.
@@ -139,6 +140,13 @@ int log_dir_set_stray(struct log_dir *dir, const struct log_dir_partition *parti
 
 // Bytes of everything in the file system that holds the directory: total and usable; ERR_IO.
 int log_dir_space(struct log_dir *dir, int64_t *total_bytes, int64_t *usable_bytes);
+
+// True while records are refused with ERR_NOSPC, since less than `reserve_bytes` (or a 20th of the file
+// system, if that is less) is free there, or the file system refused to take more. The rest is for what
+// has to go on: the metadata log, checkpoints, the next start; and what was deleted goes at once, without
+// file.delete.delay.ms. It ends by itself within a second of there being room. The trace has one line
+// when it begins and one when it ends.
+bool log_dir_is_full(const struct log_dir *dir);
 
 // ---- Checkpoints ----
 

@@ -112,13 +112,22 @@ void dir__discards_release(struct log_dir *dir)
         discard_free(node);
 }
 
+void dir__discard_now(struct log_dir *dir)
+{
+    list_for_each(node, next, &dir->discards.items)
+        container_of(node, struct discard, node)->due_ns = 0;
+    schedule(dir);
+}
+
 void log_dir__discard(struct log_dir *dir, const char *path, bool is_dir, int64_t delay_ms)
 {
     size_t size = strlen(path) + 1;
     struct discard *item = mem_alloc_zero(sizeof *item + size);
     memcpy(item->path, path, size);
     item->is_dir = is_dir;
-    item->due_ns = env_mono_ns(dir->env->clock) + (delay_ms > 0 ? delay_ms : 0) * 1000000;
+    item->due_ns = dir->space.full ? 0
+                                   : env_mono_ns(dir->env->clock) +
+                                         (delay_ms > 0 ? delay_ms : 0) * 1000000;
     list_append(&dir->discards.items, &item->node);
     schedule(dir);
 }

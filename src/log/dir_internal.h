@@ -19,5 +19,12 @@ struct file_ref *log_dir__volume(const struct log_dir *dir, int *syncs_min);
 
 bool log_dir__is_saving(const struct log_dir *dir);
 
+// True if records of so many bytes may be appended: all is well, or what is left is for them and not the
+// reserve. False: to be refused with ERR_NOSPC. note_room: they were appended; note_no_room: the file
+// system refused what it was asked for.
+bool log_dir__take_room(struct log_dir *dir, int64_t bytes);
+void log_dir__note_room(struct log_dir *dir);
+void log_dir__note_no_room(struct log_dir *dir);
+
 // Removes a file, or a directory with all files in it, in `delay_ms`. The path is copied.
 void log_dir__discard(struct log_dir *dir, const char *path, bool is_dir, int64_t delay_ms);

@@ -50,6 +50,17 @@ struct dir_discards {
     bool running;
 };
 
+// How full the file system is.
+struct dir_space {
+    int64_t reserve_bytes; // log_dir_args
+    int64_t budget_bytes;  // may be appended before the file system is asked again,
+    int64_t budget_until_ns; // and for how long: others write there, too
+    bool full;             // appends are refused
+    bool refused;          // ... since the file system said so, and not its number of free bytes
+    bool said;             // the operator heard that it is full, and not yet that it is over
+    struct env_timer timer; // the next look, while full
+};
+
 // A partition that was found and whose log was not added yet: its entries stay in the checkpoints.
 struct dir_unclaimed {
     char *topic;
@@ -90,6 +101,7 @@ struct log_dir {
     struct hash_seed seed;
     struct dir_save save;
     struct dir_discards discards;
+    struct dir_space space;
 };
 
 // True if the whole file system is to be synced when `count` logs need a full sync.
@@ -123,3 +135,8 @@ void dir__former_saved(struct log_dir *dir);
 
 void dir__discards_init(struct log_dir *dir);
 void dir__discards_release(struct log_dir *dir);
+// Nothing waits for its time any more: room is needed.
+void dir__discard_now(struct log_dir *dir);
+
+void dir__space_init(struct log_dir *dir, int64_t reserve_bytes);
+void dir__space_release(struct log_dir *dir);

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "log/dir.h"
+#include "log/dir_internal.h"
 #include "log/internal.h"
 #include "log/names.h"
 #include "log/small_file.h"
@@ -180,6 +181,8 @@ int log__failed(struct log *log, int err, const char *what)
         log__set_offline(log, "%s: %s while %s", log->path, err_text(err), what);
         return ERR_CORRUPT;
     }
+    if (err == ERR_NOSPC && log->home != NULL)
+        log_dir__note_no_room(log->home);
     if (err == ERR_IO && log->home != NULL) {
         char why[DIAG_TEXT_MAX];
         snprintf(why, sizeof why, "%s: %s while %s", log->path, err_text(err), what);

@@ -25,7 +25,7 @@
 //
 // Errors of every call that does I/O: ERR_IO (the directory is offline from now on, see log/dir.h),
 // ERR_OFFLINE (it was already, or this partition is: see log_is_offline()), ERR_NOSPC (nothing
-// changed), ERR_CORRUPT (this partition went offline; log_problem() says why).
+// changed; see log_dir_is_full()), ERR_CORRUPT (this partition went offline; log_problem() says why).
 #pragma once
 
 #include <stdbool.h>

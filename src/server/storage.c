@@ -40,7 +40,8 @@ static int find_dir(const struct storage *s, struct str path)
     return -1;
 }
 
-static int open_dir(struct storage *s, struct str path, struct diag *diag)
+static int open_dir(struct storage *s, const struct config *config, struct str path,
+                    struct diag *diag)
 {
     char text[FS_PATH_MAX];
     if (path.size == 0)
@@ -57,6 +58,7 @@ static int open_dir(struct storage *s, struct str path, struct diag *diag)
         .env = s->env,
         .trace = s->trace,
         .path = text,
+        .reserve_bytes = config_i64(config, "chitin.log.dir.reserve.bytes"),
         .owner = s,
         .on_offline = dir_offline,
     };
@@ -76,10 +78,10 @@ int storage_open(struct storage *s, struct env *env, struct trace *trace,
     struct str path;
     int err = ERR_OK;
     while (err == ERR_OK && config_list_next(&rest, &path))
-        err = open_dir(s, path, diag);
+        err = open_dir(s, config, path, diag);
     struct str metadata = str_from(config_text(config, "metadata.log.dir"));
     if (err == ERR_OK && metadata.size > 0 && find_dir(s, metadata) < 0)
-        err = open_dir(s, metadata, diag);
+        err = open_dir(s, config, metadata, diag);
     if (err == ERR_OK && s->dir_count == 0)
         err = diag_set(diag, ERR_INVALID, "log.dirs names no directory");
     if (err != ERR_OK) {

@@ -161,13 +161,24 @@ static int check_transaction(const struct produce_op *op, const struct batch_hea
                                                    : KAFKA_INVALID_TXN_STATE;
 }
 
+// What makes clients try again, in order and until their own patience ends. A full disk is like a lack of
+// replicas: the records are nowhere, and it is nobody else's turn to take them (docs/durability.md has
+// the experiment that speaks against the other codes).
+static int append_error(const struct produce_part *part, int err)
+{
+    if (err != ERR_NOSPC)
+        return KAFKA_KAFKA_STORAGE_ERROR;
+    part->answer->error_message = str_from("The log directory is full.");
+    return KAFKA_NOT_ENOUGH_REPLICAS;
+}
+
 static int append(struct produce_part *part, const struct incoming_batch *batch, int64_t now_ms)
 {
     struct partition *p = part->partition;
     struct log_append_info info;
     int err = log_append(p->log, batch->data, batch->size, p->leader_epoch, now_ms, &info);
     if (err != ERR_OK)
-        return KAFKA_KAFKA_STORAGE_ERROR;
+        return append_error(part, err);
     int kafka_error = verdict_error(info.verdict);
     if (kafka_error != KAFKA_NONE)
         return kafka_error;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
+#include <string.h>
 
+#include "base/list.h"
+#include "base/trace.h"
 #include "log/commit.h"
 #include "log/dir.h"
 #include "testing.h"
@@ -423,6 +426,124 @@ static void something_in_the_way_takes_a_planned_log_offline(void **state)
     world_release(&w);
 }
 
+// ---- A full disk ----
+
+enum { DISK = 1 << 20, RESERVE = 32 << 10, BATCH = 1100 };
+
+struct full {
+    struct world w;
+    struct trace trace;
+    int begun, ended; // lines
+    struct log_dir *dir;
+    struct log *log;
+};
+
+static void count_line(struct trace *t, enum trace_level level, const char *area, const char *line)
+{
+    struct full *f = container_of(t, struct full, trace);
+    f->begun += strstr(line, "is full") != NULL;
+    f->ended += strstr(line, "has room again") != NULL;
+}
+
+static void full_init(struct full *f)
+{
+    struct diag diag;
+    *f = (struct full){.trace = {.emit = count_line, .level_min = TRACE_INFO}};
+    world_init(&f->w);
+    sim_fs_set_capacity(f->w.fs, DISK);
+    struct log_dir_args args = {.env = &f->w.shard.env, .path = "/data/log", .trace = &f->trace,
+                                .reserve_bytes = RESERVE};
+    assert_int_equal(log_dir_open(&args, &f->dir, &diag), 0);
+    f->log = create_log(&f->w, f->dir, 0);
+}
+
+static void full_release(struct full *f)
+{
+    sim_run_works(&f->w.sim);
+    log_dir_free(f->dir);
+    world_release(&f->w);
+}
+
+static int append_one(struct log *log)
+{
+    struct log_append_info info;
+    struct buf batch;
+    make_batch(&batch, 1, 1000, 1000, -1, -1, -1, 0);
+    return append_batch(log, &batch, &info);
+}
+
+static void append_all(struct full *f)
+{
+    int err, count = 0;
+    while ((err = append_one(f->log)) == 0)
+        assert_true(++count < DISK / BATCH);
+    assert_int_equal(err, ERR_NOSPC);
+}
+
+static int64_t free_bytes(struct full *f)
+{
+    int64_t total, usable;
+    assert_int_equal(log_dir_space(f->dir, &total, &usable), 0);
+    return usable;
+}
+
+static void note_save(struct log_save_wait *wait, int err)
+{
+    assert_int_equal(err, 0);
+}
+
+static void records_leave_a_reserve(void **state)
+{
+    struct full f;
+    full_init(&f);
+    struct log *other = create_log(&f.w, f.dir, 1);
+    struct log_config config = f.w.args.config;
+    config.uses_reserve = true;
+    struct log *metadata = create_log(&f.w, f.dir, 2);
+    log_set_config(metadata, &config);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(append_one(other), 0);
+    assert_false(log_dir_is_full(f.dir));
+    append_all(&f);
+    assert_true(log_dir_is_full(f.dir));
+    assert_in_range(free_bytes(&f), RESERVE - 2 * BATCH, RESERVE);
+    assert_int_equal(append_one(other), ERR_NOSPC);
+    assert_int_equal(append_one(metadata), 0);
+    struct log_save_wait wait = {.done = note_save};
+    log_dir_save(f.dir, LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS, &wait);
+    sim_run_for(&f.w.sim, INT64_C(2000000000));
+    assert_int_equal(append_one(f.log), ERR_NOSPC);
+    assert_int_equal(f.begun, 1);
+    assert_int_equal(f.ended, 0);
+    // What is deleted is gone before file.delete.delay.ms, and then there is room.
+    assert_int_equal(log_dir_delete_log(f.dir, other), 0);
+    sim_run_for(&f.w.sim, INT64_C(1000000000));
+    assert_false(log_dir_is_full(f.dir));
+    assert_int_equal(append_one(f.log), 0);
+    assert_int_equal(f.begun, 1);
+    assert_int_equal(f.ended, 1);
+    full_release(&f);
+}
+
+// The file system refuses, though it has free blocks: a quota.
+static void a_quota_is_tried_again(void **state)
+{
+    struct full f;
+    full_init(&f);
+    assert_int_equal(append_one(f.log), 0);
+    for (int i = 0; i < 3; i++) {
+        sim_fs_fail_at(f.w.fs, 1, SIM_OP_WRITE, ERR_NOSPC, false);
+        assert_int_equal(append_one(f.log), ERR_NOSPC);
+        assert_int_equal(append_one(f.log), ERR_NOSPC); // not even tried
+        sim_run_for(&f.w.sim, INT64_C(1000000000));
+    }
+    assert_int_equal(f.begun, 1);
+    assert_int_equal(f.ended, 0);
+    assert_int_equal(append_one(f.log), 0);
+    assert_int_equal(f.ended, 1);
+    full_release(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -436,6 +557,8 @@ int main(void)
         cmocka_unit_test(a_failed_sync_takes_the_directory_offline),
         cmocka_unit_test(a_planned_log_is_made_when_it_is_used),
         cmocka_unit_test(something_in_the_way_takes_a_planned_log_offline),
+        cmocka_unit_test(records_leave_a_reserve),
+        cmocka_unit_test(a_quota_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
