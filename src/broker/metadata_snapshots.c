@@ -205,6 +205,27 @@ static void drop_oldest(struct metadata_snapshots *s)
     log_dir_save(log_home(s->log), LOG_SAVE_START_OFFSETS, NULL);
 }
 
+static void timer_fire(struct env_timer *timer)
+{
+    struct metadata_snapshots *s = container_of(timer, struct metadata_snapshots, timer);
+    s->due(s->owner);
+}
+
+// What changed is in a snapshot when the interval is over, even if nothing changes any more.
+static void wait_for_interval(struct metadata_snapshots *s, int64_t now_ms)
+{
+    int64_t interval_ms = config_i64(s->config, "metadata.log.max.snapshot.interval.ms");
+    int64_t delay_ms = interval_ms - (now_ms - s->newest_ms), delay_ns;
+    if (interval_ms <= 0 || s->bytes_since == 0 || s->due == NULL || s->stopping ||
+        env_timer_is_set(&s->timer))
+        return;
+    int64_t now_ns = env_mono_ns(s->env->clock);
+    if (__builtin_mul_overflow(delay_ms > 1 ? delay_ms : 1, INT64_C(1000000), &delay_ns) ||
+        delay_ns > INT64_MAX - now_ns)
+        return;
+    env_timer_set(s->env->timers, &s->timer, now_ns + delay_ns);
+}
+
 static void written(struct env_work *work)
 {
     struct metadata_snapshots *s = container_of(work, struct metadata_snapshots, work);
@@ -223,6 +244,7 @@ static void written(struct env_work *work)
                (long long)s->writing_id.end_offset, (long long)size);
     while (!s->stopping && should_drop_oldest(s))
         drop_oldest(s);
+    wait_for_interval(s, env_wall_ms(s->env->clock)); // for what came while it was written
 }
 
 static bool is_due(const struct metadata_snapshots *s, int64_t now_ms)
@@ -238,9 +260,13 @@ void metadata_snapshots_consider(struct metadata_snapshots *s, const struct raft
 {
     int64_t now_ms = env_wall_ms(s->env->clock);
     struct snapshot_id id = {metadata_image_offset(image) + 1, metadata_image_epoch(image)};
-    if (s->writing || s->stopping || !is_due(s, now_ms) ||
-        id.end_offset <= metadata_snapshots_latest(s).end_offset)
+    if (s->writing || s->stopping || id.end_offset <= metadata_snapshots_latest(s).end_offset)
         return;
+    if (!is_due(s, now_ms)) {
+        wait_for_interval(s, now_ms);
+        return;
+    }
+    env_timer_cancel(s->env->timers, &s->timer);
     struct metadata_snapshot_options options = {
         .epoch = id.epoch,
         .now_ms = now_ms,
@@ -270,6 +296,7 @@ void metadata_snapshots_add(struct metadata_snapshots *s, size_t bytes)
 void metadata_snapshots_stop(struct metadata_snapshots *s)
 {
     s->stopping = true;
+    env_timer_cancel(s->env->timers, &s->timer);
 }
 
 void metadata_snapshots_init(struct metadata_snapshots *s, struct env *env, struct trace *trace,
@@ -284,6 +311,7 @@ void metadata_snapshots_init(struct metadata_snapshots *s, struct env *env, stru
         .sizes = mem_alloc_array(METADATA_SNAPSHOTS_MAX + 1, sizeof *s->sizes),
         .newest_ms = env_wall_ms(env->clock),
         .work = {.run = write_file, .done = written},
+        .timer.fire = timer_fire,
     };
     buf_init(&s->data, METADATA_SNAPSHOT_BYTES_MAX);
 }
@@ -291,6 +319,7 @@ void metadata_snapshots_init(struct metadata_snapshots *s, struct env *env, stru
 void metadata_snapshots_release(struct metadata_snapshots *s)
 {
     check(!s->writing);
+    env_timer_cancel(s->env->timers, &s->timer);
     buf_release(&s->data);
     mem_free(s->ids);
     mem_free(s->sizes);

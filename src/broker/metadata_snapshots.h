@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/diag.h"
+#include "env/timer.h"
 #include "env/work.h"
 #include "raft/snapshot_id.h"
 
@@ -34,6 +35,10 @@ struct metadata_snapshots {
     int count;
     int64_t bytes_since; // appended since the newest snapshot
     int64_t newest_ms;   // when it was written, or the start of this node
+    struct env_timer timer; // set while what changed waits for its interval
+    // Set by the owner: an interval is over, and metadata_snapshots_consider() is to be called.
+    void (*due)(void *owner);
+    void *owner;
     // The one being written.
     struct env_work work;
     bool writing;
@@ -60,7 +65,7 @@ struct snapshot_id metadata_snapshots_latest(const struct metadata_snapshots *s)
 void metadata_snapshots_add(struct metadata_snapshots *s, size_t bytes);
 
 // Starts a snapshot of this image if one is due (metadata.log.max.record.bytes.between.snapshots,
-// metadata.log.max.snapshot.interval.ms).
+// metadata.log.max.snapshot.interval.ms), or sees to it that `due` is called when it will be.
 void metadata_snapshots_consider(struct metadata_snapshots *s, const struct raft *raft,
                                  const struct metadata_image *image);
 

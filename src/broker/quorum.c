@@ -308,6 +308,13 @@ static void do_high_watermark(struct quorum *q, int64_t high_watermark)
         metadata_snapshots_consider(&q->snapshots, q->raft, q->image);
 }
 
+static void snapshot_due(void *owner)
+{
+    struct quorum *q = owner;
+    if (controller_is_active(q->controller))
+        metadata_snapshots_consider(&q->snapshots, q->raft, q->image);
+}
+
 static void do_lead(struct quorum *q)
 {
     struct controller_command cc;
@@ -488,6 +495,8 @@ int quorum_open(const struct quorum_args *args, struct quorum **out, struct diag
     int err = open_log(q, diag);
     if (err == ERR_OK) {
         metadata_snapshots_init(&q->snapshots, args->env, args->trace, args->config, q->log);
+        q->snapshots.due = snapshot_due;
+        q->snapshots.owner = q;
         err = load(q, diag);
     }
     if (err != ERR_OK) {

@@ -263,23 +263,28 @@ static void view_add(struct config_view *v, const char *name, const char *value,
         .name = name, .value = v->sensitive ? NULL : value, .source = source};
 }
 
+static bool is_prefixed(const char *name, const struct config_key *key)
+{
+    return str_starts_with(str_from(name), "listener.name.") &&
+           !str_is(str_from(name), config_key_name(key));
+}
+
 // Adds what the layers and the table say about a key and its synonyms, by precedence.
 static void view_add_broker(const struct config *c, struct config_view *v,
                             const struct config_key *key, const char *name)
 {
-    const char *names[CONFIG_SYNONYMS_MAX];
-    int count = config_key_synonyms(key, names);
-    if (count == 1)
-        names[0] = name; // with its listener prefix
+    const char *names[CONFIG_SYNONYMS_MAX] = {name, config_key_name(key)};
+    // With the prefix of a listener: that name, then the one for all.
+    int count = is_prefixed(name, key) ? 2 : config_key_synonyms(key, names);
     for (int layer = 0; layer < LAYER_COUNT; layer++)
         for (int i = 0; i < count; i++) {
             const char *value = properties_get(&c->layers[layer], names[i]);
             if (value != NULL)
                 view_add(v, names[i], value, layer_sources[layer]);
         }
-    for (int i = 0; i < count && str_is(str_from(name), config_key_name(key)); i++) {
+    for (int i = 0; i < count; i++) {
         const char *value = config_key_default(require(names[i]));
-        if (value != NULL)
+        if (value != NULL && !is_prefixed(names[i], key))
             view_add(v, names[i], value, CONFIG_SOURCE_DEFAULT);
     }
 }
@@ -369,6 +374,28 @@ int config_describe_topic(const struct config *c, const struct properties *overr
         return inherited_value(c, key, broker_name, arena, &out->value);
     out->value = config_key_default(key);
     return ERR_OK;
+}
+
+int config_listener_names(const struct config *c, struct arena *arena, const char ***out)
+{
+    int room = 0, count = 0;
+    for (int layer = 0; layer < LAYER_COUNT; layer++)
+        room += c->layers[layer].count;
+    const char **names = arena_new_array(arena, (size_t)room, const char *);
+    if (names == NULL)
+        return ERR_NOMEM;
+    for (int layer = 0; layer < LAYER_COUNT; layer++)
+        for (int i = 0; i < c->layers[layer].count; i++) {
+            const char *name = c->layers[layer].items[i].key;
+            const struct config_key *key = config_key_find(CONFIG_BROKER, str_from(name));
+            bool listed = key == NULL || !is_prefixed(name, key);
+            for (int j = 0; j < layer; j++)
+                listed = listed || properties_get(&c->layers[j], name) != NULL;
+            if (!listed)
+                names[count++] = name;
+        }
+    *out = names;
+    return count;
 }
 
 const struct properties *config_static_values(const struct config *c)

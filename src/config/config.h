@@ -117,6 +117,10 @@ struct config_view {
 // What the file and the command line say, in order; valid until the next load.
 const struct properties *config_static_values(const struct config *c);
 
+// The names with the prefix of a listener that are set in any layer, each once: their count, or
+// ERR_NOMEM. They are valid until a layer changes.
+int config_listener_names(const struct config *c, struct arena *arena, const char ***out);
+
 // Describes a broker key. ERR_NOT_FOUND for a name that is not in the table.
 int config_describe(const struct config *c, const char *name, struct config_view *out);
 

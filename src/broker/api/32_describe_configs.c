@@ -112,23 +112,34 @@ static int view_of(const struct describing *d, enum config_scope scope, const ch
     return err;
 }
 
+static bool add_key(struct describing *d, enum config_scope scope, const char *name)
+{
+    struct config_view view;
+    if (!is_asked(d, name) || view_of(d, scope, name, &view) != ERR_OK ||
+        (d->only_dynamic && view.source != CONFIG_SOURCE_BROKER_DEFAULT))
+        return true;
+    return add_view(d, &view);
+}
+
 static bool add_keys(struct describing *d, enum config_scope scope)
 {
-    int count = config_key_count(scope);
-    if (!describe_configs_response_describe_configs_resource_result_array_new(
-            &d->request->arena, count, &d->result->configs))
+    int count = config_key_count(scope), listener_count = 0;
+    const char **names;
+    if (scope == CONFIG_BROKER)
+        listener_count = config_listener_names(d->node->config, &d->request->arena, &names);
+    if (listener_count < 0 ||
+        !describe_configs_response_describe_configs_resource_result_array_new(
+            &d->request->arena, count + listener_count, &d->result->configs))
         return false;
     d->result->configs.count = 0;
     for (int i = 0; i < count; i++) {
         const struct config_key *key = config_key_at(scope, i);
-        struct config_view view;
-        if (config_key_is_internal(key) || !is_asked(d, config_key_name(key)) ||
-            view_of(d, scope, config_key_name(key), &view) != ERR_OK ||
-            (d->only_dynamic && view.source != CONFIG_SOURCE_BROKER_DEFAULT))
-            continue;
-        if (!add_view(d, &view))
+        if (!config_key_is_internal(key) && !add_key(d, scope, config_key_name(key)))
             return false;
     }
+    for (int i = 0; i < listener_count; i++)
+        if (!add_key(d, scope, names[i]))
+            return false;
     return true;
 }
 

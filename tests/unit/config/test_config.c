@@ -370,7 +370,26 @@ static void test_describe(void **state)
     assert_synonym(&v, 0, "ssl.key.password", NULL, CONFIG_SOURCE_STATIC);
     assert_int_equal(config_describe(c, "listener.name.a.ssl.key.password", &v), ERR_OK);
     assert_null(v.value);
-    assert_int_equal(v.synonym_count, 1);
+    assert_int_equal(v.synonym_count, 2);
+    assert_synonym(&v, 0, "listener.name.a.ssl.key.password", NULL, CONFIG_SOURCE_STATIC);
+    assert_synonym(&v, 1, "ssl.key.password", NULL, CONFIG_SOURCE_STATIC);
+    config_set_dynamic(c, CONFIG_SOURCE_BROKER, "listener.name.a.max.connections", "5");
+    config_set_dynamic(c, CONFIG_SOURCE_BROKER_DEFAULT, "listener.name.a.max.connections", "6");
+    assert_int_equal(config_describe(c, "listener.name.a.max.connections", &v), ERR_OK);
+    assert_string_equal(v.value, "5");
+    assert_int_equal(v.source, CONFIG_SOURCE_BROKER);
+    assert_false(v.read_only);
+    assert_int_equal(v.synonym_count, 3);
+    assert_synonym(&v, 0, "listener.name.a.max.connections", "5", CONFIG_SOURCE_BROKER);
+    assert_synonym(&v, 1, "listener.name.a.max.connections", "6", CONFIG_SOURCE_BROKER_DEFAULT);
+    assert_synonym(&v, 2, "max.connections", "2147483647", CONFIG_SOURCE_DEFAULT);
+    struct arena arena;
+    const char **names;
+    arena_init(&arena, 1000);
+    assert_int_equal(config_listener_names(c, &arena, &names), 2);
+    assert_string_equal(names[0], "listener.name.a.max.connections");
+    assert_string_equal(names[1], "listener.name.a.ssl.key.password");
+    arena_release(&arena);
     assert_int_equal(config_describe(c, "nope", &v), ERR_NOT_FOUND);
     for (int i = 0; i < config_key_count(CONFIG_BROKER); i++)
         assert_int_equal(config_describe(c, config_key_name(config_key_at(CONFIG_BROKER, i)), &v),

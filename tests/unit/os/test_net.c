@@ -434,6 +434,38 @@ static void test_a_paused_listener_accepts_later(void **state)
     close(fd);
 }
 
+// What the options ask for, every connection has from its first moment; the system doubles it.
+static void test_socket_buffers(void **state)
+{
+    const struct os_loop_options options = {.socket_send_buffer_bytes = 40000,
+                                            .socket_receive_buffer_bytes = 50000};
+    struct fixture f = {0};
+    assert_int_equal(os_loop_new(&options, &f.loop, NULL), 0);
+    f.env = os_loop_env(f.loop);
+    listen_on(&f, "127.0.0.1");
+    int mine = dial(&f, 0);
+    struct net_conn *conn = accept_one(&f);
+    int found = 0;
+    for (int fd = 3; fd < 64; fd++) {
+        struct sockaddr_in a = {0};
+        socklen_t size = sizeof a;
+        int send_bytes = 0, receive_bytes = 0;
+        if (fd == mine || getpeername(fd, (struct sockaddr *)&a, &size) != 0)
+            continue;
+        socklen_t value_size = sizeof send_bytes;
+        getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, &value_size);
+        getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, &value_size);
+        assert_int_equal(send_bytes, 2 * 40000);
+        assert_int_equal(receive_bytes, 2 * 50000);
+        found++;
+    }
+    assert_int_equal(found, 1);
+    net_close(conn);
+    net_listener_close(f.listener);
+    close(mine);
+    os_loop_free(f.loop);
+}
+
 // With no descriptor left the loop must not spin, and must accept when there is one again.
 static void test_out_of_descriptors(void **state)
 {
@@ -470,6 +502,7 @@ int main(void)
         TEST(test_foreign_address),
         TEST(test_all_addresses),
         TEST(test_a_paused_listener_accepts_later),
+        cmocka_unit_test(test_socket_buffers),
         TEST(test_out_of_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
