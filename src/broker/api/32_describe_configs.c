@@ -86,12 +86,16 @@ static int describe_broker_id(const struct describing *d, struct config_view *vi
 // The defaults of the cluster are what was set for all brokers, and nothing above or below that.
 static void keep_cluster_default(struct config_view *view)
 {
+    struct str own = str_from(view->name), base = str_from(config_key_name(view->key));
     int kept = 0;
     view->source = CONFIG_SOURCE_DEFAULT;
-    for (int i = 0; i < view->synonym_count && kept == 0; i++)
-        if (view->synonyms[i].source == CONFIG_SOURCE_BROKER_DEFAULT &&
-            str_is(str_from(view->name), view->synonyms[i].name))
-            view->synonyms[kept++] = view->synonyms[i];
+    for (int i = 0; i < view->synonym_count; i++) {
+        const struct config_synonym *s = &view->synonyms[i];
+        // For a listener: what it has itself, then what all have.
+        if (s->source == CONFIG_SOURCE_BROKER_DEFAULT &&
+            (str_is(own, s->name) || (kept > 0 && str_is(base, s->name))))
+            view->synonyms[kept++] = *s;
+    }
     view->synonym_count = kept;
     if (kept > 0) {
         view->source = CONFIG_SOURCE_BROKER_DEFAULT;

@@ -257,6 +257,98 @@ def broker_values(t):
                     "ValidateOnly": True})
 
 
+def dynamic_of_every_key(t):
+    """Each key that may change, set to what it is: where values come from, and their synonyms."""
+    configs = [{c["Name"]: c for c in answer["Results"][0]["Configs"]} for answer in t.ask(
+        "DescribeConfigs", 4, {"Resources": [asked(BROKER, "1")]})]
+    values = {key: c["Value"] for key, c in configs[0].items() if key in configs[1] and
+              not c["ReadOnly"] and c["Value"] is not None and c["Value"] == configs[1][key]["Value"]}
+
+    def request(name, operation, keys, only_check=False):
+        return {"Resources": [{"ResourceType": BROKER, "ResourceName": name, "Configs": [
+            change(key, operation, values[key] if operation == SET else None) for key in keys]}],
+            "ValidateOnly": only_check}
+
+    for names in (("",), ("1",), ("", "1")):
+        taken = {}
+        for name in names:
+            taken[name] = [key for key in values if all(
+                answer["Responses"][0]["ErrorCode"] == 0 for answer in t.ask(
+                    "IncrementalAlterConfigs", 1, request(name, SET, [key], True)))]
+            t.call(f"{len(taken[name]) > 40} for '{name}'", "IncrementalAlterConfigs", 1,
+                   request(name, SET, taken[name]))
+        for shown in ("1", ""):
+            look(t, f"every key set for {names}, seen at '{shown}'", BROKER, shown, list(values))
+        for name in names:
+            # The cluster's min.insync.replicas stays, with eligible leader replicas.
+            t.call(f"delete all for '{name}'", "IncrementalAlterConfigs", 1, request(
+                name, DELETE, [key for key in taken[name] if key != "min.insync.replicas"]))
+        look(t, f"every key deleted for {names}", BROKER, "1", list(values))
+
+
+def of_listeners(t):
+    """Keys with the prefix of a listener."""
+    key = "listener.name.plaintext.max.connections"
+    rate = "listener.name.plaintext.max.connection.creation.rate"
+
+    def alter_one(label, name, key, value, only_check=False):
+        t.call(label, "IncrementalAlterConfigs", 1, {"Resources": [{
+            "ResourceType": BROKER, "ResourceName": name, "Configs": [change(
+                key, DELETE if value is None else SET, value)]}], "ValidateOnly": only_check})
+
+    for name in ("1", ""):
+        for value in ("x", "-1", "", "99999999999"):
+            alter_one(f"'{name}' bad {value}", name, key, value, only_check=True)
+            alter_one(f"'{name}' bad rate {value}", name, rate, value, only_check=True)
+        alter_one(f"'{name}' no such listener", name, key.replace("plaintext", "nobody"), "5",
+                  only_check=True)
+        alter_one(f"'{name}' set", name, key, "1000")
+        alter_one(f"'{name}' set rate", name, rate, "10000")
+    for name in ("1", ""):
+        look(t, f"'{name}' of a listener", BROKER, name, [key, rate, "max.connections"])
+    for name in ("1", ""):
+        alter_one(f"'{name}' delete", name, key, None)
+        alter_one(f"'{name}' delete rate", name, rate, None)
+        look(t, f"'{name}' of a listener, deleted", BROKER, name, [key, rate, "max.connections"])
+
+
+def rules(t):
+    """What holds between keys."""
+    for name in ("1", ""):
+        for changes in ([("max.connections.per.ip", "0")],
+                        [("max.connections.per.ip", "0"),
+                         ("max.connections.per.ip.overrides", "10.0.0.9:5")],
+                        [("max.connections.per.ip.overrides", "a b")],
+                        [("max.connections.per.ip.overrides", "a b:5")],
+                        [("max.connections.per.ip.overrides", "a:x")],
+                        [("max.connections.per.ip.overrides", "localhost:5, ::1:7")],
+                        [("log.retention.ms", "0")], [("log.retention.ms", "-5")],
+                        [("log.roll.ms", "0")], [("log.roll.jitter.ms", "-1")],
+                        [("log.cleaner.dedupe.buffer.size", "1048576")],
+                        [("log.cleaner.min.compaction.lag.ms", "5"),
+                         ("log.cleaner.max.compaction.lag.ms", "4")]):
+            t.call(f"'{name}' {changes}", "IncrementalAlterConfigs", 1, {"Resources": [{
+                "ResourceType": BROKER, "ResourceName": name,
+                "Configs": [change(key, SET, value) for key, value in changes]}],
+                "ValidateOnly": True})
+
+
+def alter_broker(t):
+    """The old form on brokers: what is not named goes."""
+    def alter_all(label, name, *configs):
+        for version in (0, 2):
+            t.call(label, "AlterConfigs", version, {"Resources": [{
+                "ResourceType": BROKER, "ResourceName": name, "Configs": [
+                    {"Name": key, "Value": value} for key, value in configs]}]})
+            look(t, f"{label} v{version}", BROKER, name, ["log.retention.ms", "message.max.bytes"])
+
+    for name in ("1",):
+        alter_all(f"'{name}' two", name, ("log.retention.ms", "86400000"),
+                  ("message.max.bytes", "3000000"))
+        alter_all(f"'{name}' one of them", name, ("message.max.bytes", "4000000"))
+        alter_all(f"'{name}' none", name)
+
+
 def inherited(t):
     """A topic shows what its broker and the cluster say."""
     t.topic("in", 1, {"retention.ms": "777777"})
@@ -280,4 +372,5 @@ def inherited(t):
 
 
 SCENARIOS = (describe_topic, describe_broker, describe_others, incremental_topic, incremental_broker,
-             alter, topic_values, broker_values, inherited, list_config_resources)
+             alter, topic_values, broker_values,
+             dynamic_of_every_key, of_listeners, rules, alter_broker, inherited, list_config_resources)
