@@ -286,6 +286,7 @@ static void init_parts(struct node *n)
     producer_ids_init(&n->producer_ids, n->node_id);
     fetch_sessions_init(&n->fetch_sessions, n->hash_seed, session_seed,
                         config_i32(n->config, "max.incremental.fetch.session.cache.slots"));
+    n->fetch_bytes_max = config_i64(n->config, "fetch.max.bytes");
     dispatch_init(n);
 }
 

@@ -84,6 +84,7 @@ struct node {
     struct rpc_api apis[NODE_APIS_MAX]; // served, by rising key
     int api_count;
     struct listeners bound;   // where it really listens, ports included
+    int64_t fetch_bytes_max;  // fetch.max.bytes, which does not change
     int cold_reads;           // under way for fetches
     struct list early;        // struct early_request: came before the node was ready
     struct env_timer stop_poll;

@@ -92,10 +92,8 @@ static void checkpoint_high_watermarks(struct env_timer *timer)
 
 void partitions_touch(struct partitions *ps)
 {
-    arm(ps, &ps->checkpoint_timer,
-        config_i64(ps->config, "log.flush.offset.checkpoint.interval.ms"));
-    arm(ps, &ps->high_watermark_timer,
-        config_i64(ps->config, "replica.high.watermark.checkpoint.interval.ms"));
+    arm(ps, &ps->checkpoint_timer, ps->checkpoint_interval_ms);
+    arm(ps, &ps->high_watermark_timer, ps->high_watermark_interval_ms);
 }
 
 static void retain_one(void *context, struct partition *p)
@@ -124,7 +122,7 @@ static void retain(struct env_timer *timer)
     if (any)
         save_all(ps, LOG_SAVE_START_OFFSETS);
     if (ps->map.count > 0)
-        arm(ps, &ps->retention_timer, config_i64(ps->config, "log.retention.check.interval.ms"));
+        arm(ps, &ps->retention_timer, ps->retention_interval_ms);
 }
 
 // --- One partition ---
@@ -171,7 +169,7 @@ static struct partition *partition_new(struct partitions *ps, const struct metad
     list_init(&p->fetch_waits);
     map_insert(&ps->map, &p->map_node, key_hash(ps, topic->id, index));
     if (ps->map.count == 1)
-        arm(ps, &ps->retention_timer, config_i64(ps->config, "log.retention.check.interval.ms"));
+        arm(ps, &ps->retention_timer, ps->retention_interval_ms);
     return p;
 }
 
@@ -466,6 +464,11 @@ void partitions_init(struct partitions *ps, const struct partitions_args *args)
         .committer = args->committer,
         .dirs = args->dirs,
         .dir_count = args->dir_count,
+        .checkpoint_interval_ms =
+            config_i64(args->config, "log.flush.offset.checkpoint.interval.ms"),
+        .high_watermark_interval_ms =
+            config_i64(args->config, "replica.high.watermark.checkpoint.interval.ms"),
+        .retention_interval_ms = config_i64(args->config, "log.retention.check.interval.ms"),
         .checkpoint_timer.fire = checkpoint,
         .high_watermark_timer.fire = checkpoint_high_watermarks,
         .retention_timer.fire = retain,

@@ -50,6 +50,10 @@ struct partitions {
     struct map map; // struct partition by topic id and index
     struct create_later *later;
     struct make_later planned;
+    // Settings that are read with every append, looked up once; they do not change while we run.
+    int64_t checkpoint_interval_ms;
+    int64_t high_watermark_interval_ms;
+    int64_t retention_interval_ms;
     struct env_timer checkpoint_timer; // set while something is newer than its checkpoint
     struct env_timer high_watermark_timer;
     struct env_timer retention_timer; // set while there are partitions

@@ -17,7 +17,6 @@
 #include "broker/node.h"
 #include "broker/partition.h"
 #include "broker/request.h"
-#include "config/config.h"
 #include "env/clock.h"
 #include "env/env.h"
 #include "env/mailbox.h"
@@ -703,9 +702,8 @@ void api_fetch(struct node *n, struct request *r, const void *body)
     op->body = body;
     op->cleanup.run = run_cleanup;
     op->bytes_max = op->body->max_bytes;
-    int64_t configured_max = config_i64(n->config, "fetch.max.bytes");
-    if (op->bytes_max > configured_max)
-        op->bytes_max = configured_max;
+    if (op->bytes_max > n->fetch_bytes_max)
+        op->bytes_max = n->fetch_bytes_max;
     if (is_from_replica(r, op->body)) {
         request_close_connection(r, "a fetch in the name of a replica");
         return;
