@@ -240,7 +240,9 @@ static void written(struct env_work *work)
     }
     s->ids[s->count] = s->writing_id;
     s->sizes[s->count++] = size;
-    trace_info(s->trace, area, "metadata snapshot at offset %lld, %lld bytes",
+    const struct trace_field fields[] = {
+        {"offset", .number = s->writing_id.end_offset}, {"size_bytes", .number = size}, {0}};
+    trace_event(s->trace, TRACE_INFO, area, fields, "metadata snapshot at offset %lld, %lld bytes",
                (long long)s->writing_id.end_offset, (long long)size);
     while (!s->stopping && should_drop_oldest(s))
         drop_oldest(s);

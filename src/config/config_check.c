@@ -34,13 +34,16 @@ static void warn_unknown(const struct property *item, struct trace *trace)
     struct str name = str_from(item->key);
     const char *removed = config_key_removed_in(name);
     const char *nearest = removed == NULL ? config_key_nearest(CONFIG_BROKER, name) : NULL;
+    const struct trace_field fields[] = {
+        {"key", .text = item->key}, {nearest != NULL ? "nearest" : NULL, .text = nearest}, {0}};
     if (removed != NULL)
-        trace_warn(trace, "config", "%s has no effect: Apache Kafka %s removed it", item->key,
-                   removed);
+        trace_event(trace, TRACE_WARN, "config", fields,
+                    "%s has no effect: Apache Kafka %s removed it", item->key, removed);
     else if (nearest != NULL)
-        trace_warn(trace, "config", "%s is not a known key; did you mean %s?", item->key, nearest);
+        trace_event(trace, TRACE_WARN, "config", fields,
+                    "%s is not a known key; did you mean %s?", item->key, nearest);
     else
-        trace_warn(trace, "config", "%s is not a known key", item->key);
+        trace_event(trace, TRACE_WARN, "config", fields, "%s is not a known key", item->key);
 }
 
 static bool is_idle(const struct property *item, const struct config_key *key)

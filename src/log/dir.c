@@ -224,7 +224,10 @@ void log_dir_fail(struct log_dir *dir, int err, const char *why)
     if (dir->offline)
         return;
     dir->offline = true;
-    trace_error(dir->trace, LOG_AREA, "log directory %s is offline: %s", dir->path, why);
+    const struct trace_field fields[] = {
+        {"directory", .text = dir->path}, {"reason", .text = why}, {0}};
+    trace_event(dir->trace, TRACE_ERROR, LOG_AREA, fields, "log directory %s is offline: %s",
+                dir->path, why);
     if (dir->on_offline != NULL)
         dir->on_offline(dir, dir->owner, err, why);
 }

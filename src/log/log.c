@@ -171,8 +171,11 @@ void log__set_offline(struct log *log, const char *format, ...)
     if (log->problem != NULL)
         return; // the first one says it
     log->problem = mem_copy_text(text);
-    trace_error(log->trace, LOG_AREA, "partition %s-%" PRId32 " is offline: %s", log->topic,
-                log->partition, text);
+    const struct trace_field fields[] = {
+        {"topic", .text = log->topic}, {"partition", .number = log->partition},
+        {"reason", .text = text}, {0}};
+    trace_event(log->trace, TRACE_ERROR, LOG_AREA, fields, "partition %s-%" PRId32 " is offline: %s",
+                log->topic, log->partition, text);
 }
 
 int log__failed(struct log *log, int err, const char *what)

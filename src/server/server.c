@@ -183,6 +183,16 @@ static int open_loop(struct server *s, struct diag *diag)
     return err;
 }
 
+// A configuration may be wrong in several places: a line for each.
+static void tell_cannot_start(struct server *s, const char *words)
+{
+    struct str rest = str_from(words);
+    while (rest.data != NULL) {
+        struct str line = str_cut(&rest, '\n');
+        trace_error(&s->trace.trace, area, "cannot start: %.*s", STR_ARG(line));
+    }
+}
+
 static int run(struct server *s, const struct server_arguments *arguments)
 {
     struct diag diag = {{0}};
@@ -194,7 +204,7 @@ static int run(struct server *s, const struct server_arguments *arguments)
     if (err == ERR_OK)
         err = start(s, &diag);
     if (err != ERR_OK) {
-        trace_error(&s->trace.trace, area, "cannot start: %s", diag.text);
+        tell_cannot_start(s, diag.text);
         return EXIT_FAILED;
     }
     os_loop_run(s->loop);

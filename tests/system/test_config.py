@@ -314,6 +314,23 @@ def test_settings_of_the_file(own_broker, topic, tmp_path):
     b.stop()
 
 
+def test_a_wrong_file_is_told_line_by_line(tmp_path):
+    done = subprocess.run([binary(), "server", "--log-format=json",
+                           "--override", f"log.dirs={tmp_path / 'data'}",
+                           "--override", "num.partitions=0", "--override", "num.partition=1",
+                           "--override", "max.connections.per.ip=x"],
+                          capture_output=True, timeout=10, check=False)
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["message"] for line in lines if line["level"] == "ERROR"] == [
+        "cannot start: Invalid value 0 for configuration num.partitions: Value must be at least 1; "
+        "valid: [1,...]",
+        "cannot start: Invalid value x for configuration max.connections.per.ip: Not a number of "
+        "type INT; valid: [0,...]"]
+    warning = next(line for line in lines if line["level"] == "WARN")
+    assert (warning["key"], warning["nearest"]) == ("num.partition", "num.partitions")
+
+
 def test_environment_and_json_lines(tmp_path):
     port = free_port()
     file = tmp_path / "server.properties"
@@ -338,6 +355,7 @@ def test_environment_and_json_lines(tmp_path):
         assert ready["cluster_id"] == "4L6g3nShT-eMCtK--X86sw"
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", ready["time"])
         warnings = [line["message"] for line in lines if line["level"] == "WARN"]
+        assert all(line.keys() >= {"time", "level", "area", "message"} for line in lines)
         assert warnings == ["KAFKA_NUM_PARTITION is not a known key; did you mean "
                             "KAFKA_NUM_PARTITIONS?"]
         resource = ConfigResource(ConfigResource.Type.BROKER, "1")
