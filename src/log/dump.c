@@ -132,7 +132,9 @@ static void add_header_keys(struct dump_line *l, const struct record *r)
 
 static void dump_record(struct dump *d, const struct batch_header *h, const struct record *r)
 {
-    struct dump_line l = begin(d, "record", "| ");
+    // Without what surrounds keys and values nothing is left of a control record.
+    bool hidden = batch_is_control(h) && d->options->skip_record_metadata;
+    struct dump_line l = begin(d, "record", hidden ? "" : "| ");
     if (!d->options->skip_record_metadata) {
         dump_line_int(&l, "offset", r->offset);
         dump_line_int(&l, batch_is_log_append_time(h) ? "LogAppendTime" : "CreateTime",
@@ -142,9 +144,9 @@ static void dump_record(struct dump *d, const struct batch_header *h, const stru
         dump_line_int(&l, "sequence", r->sequence);
         add_header_keys(&l, r);
     }
-    if (batch_is_control(h))
+    if (batch_is_control(h) && !hidden)
         dump_control(&l, r);
-    else if (d->options->payload)
+    else if (d->options->payload && !hidden)
         dump_payload(&l, d->decoder, r);
     dump_line_end(&l);
     d->result.records++;
@@ -288,15 +290,22 @@ static int entry_is_true(struct fs_file *log, const struct offset_entry *e)
     return got == 1 && h.base_offset <= e->offset;
 }
 
+static bool shows_entries(const struct dump *d)
+{
+    return d->options->index == DUMP_INDEX_ENTRIES || d->options->index == DUMP_INDEX_ENTRIES_TRUE;
+}
+
 static int dump_offset_entry(struct dump *d, const uint8_t *bytes, int64_t base, int64_t index,
                              struct fs_file *log)
 {
     struct offset_entry e;
     offset_entry_decode(bytes, base, &e);
-    struct dump_line l = begin(d, "entry", "");
-    dump_line_int(&l, "offset", e.offset);
-    dump_line_int(&l, "position", e.position);
-    dump_line_end(&l);
+    if (shows_entries(d)) {
+        struct dump_line l = begin(d, "entry", "");
+        dump_line_int(&l, "offset", e.offset);
+        dump_line_int(&l, "position", e.position);
+        dump_line_end(&l);
+    }
     int good = log != NULL ? entry_is_true(log, &e) : 1;
     if (good == 0)
         report(d, index * OFFSET_ENTRY_SIZE, "the log has no such batch there");
@@ -307,6 +316,8 @@ static void dump_time_entry(struct dump *d, const uint8_t *bytes, int64_t base)
 {
     struct time_entry e;
     time_entry_decode(bytes, base, &e);
+    if (!shows_entries(d))
+        return;
     struct dump_line l = begin(d, "entry", "");
     dump_line_int(&l, "timestamp", e.timestamp);
     dump_line_int(&l, "offset", e.offset);
@@ -334,6 +345,22 @@ static bool is_all_zero(const uint8_t *bytes, size_t size)
     return true;
 }
 
+// What Kafka says of an index as a whole.
+static void say_of_index(struct dump *d, enum log_file_kind kind)
+{
+    char text[FS_PATH_MAX + 32];
+    const char *said = NULL;
+    if (kind == LOG_FILE_INDEX && d->result.entries == 0)
+        said = "is empty.";
+    else if (kind != LOG_FILE_TXN_INDEX && d->options->index == DUMP_INDEX_SANITY &&
+             d->result.problems == 0)
+        said = "passed sanity check.";
+    if (said == NULL || d->options->format == DUMP_JSON)
+        return;
+    snprintf(text, sizeof text, "%s %s", d->name, said);
+    say(d, text);
+}
+
 static int dump_index(struct dump *d, struct fs_file *file, int64_t size, enum log_file_kind kind,
                       int64_t base)
 {
@@ -343,7 +370,7 @@ static int dump_index(struct dump *d, struct fs_file *file, int64_t size, enum l
     struct fs_file *log = NULL;
     char path[FS_PATH_MAX];
     int err = 0;
-    if (kind == LOG_FILE_INDEX && d->options->verify_indexes &&
+    if (kind == LOG_FILE_INDEX && d->options->index != DUMP_INDEX_ENTRIES &&
         str_copy_to(str_of(d->path, strlen(d->path) - strlen(".index")), path, sizeof path - 4)) {
         memcpy(path + strlen(path), ".log", 5);
         if (fs_open(d->fs, path, FS_READ, &log) < 0)
@@ -370,6 +397,8 @@ static int dump_index(struct dump *d, struct fs_file *file, int64_t size, enum l
     }
     if (size % entry_size != 0 && err == 0)
         report(d, size - size % entry_size, "the last entry is not whole");
+    if (err == 0)
+        say_of_index(d, kind);
     if (log != NULL)
         fs_file_close(log);
     return err;

@@ -18,6 +18,14 @@ struct env_fs;
 
 enum dump_format { DUMP_JSON, DUMP_TEXT };
 
+// What is said of an index.
+enum dump_index {
+    DUMP_INDEX_ENTRIES,      // each entry
+    DUMP_INDEX_ENTRIES_TRUE, // each entry, checked against the log beside it
+    DUMP_INDEX_CHECK,        // only entries that are wrong
+    DUMP_INDEX_SANITY,       // the same, and a line when none is
+};
+
 // What records hold and how keys and values are shown.
 enum dump_decoder {
     DUMP_DECODE_AUTO,     // by the partition's directory: __cluster_metadata, __consumer_offsets, ...
@@ -33,7 +41,7 @@ struct dump_options {
     enum dump_decoder decoder;
     bool records;        // print each record, not only batches
     bool payload;        // with keys and values
-    bool verify_indexes; // check each index entry against the log beside it
+    enum dump_index index;
     bool skip_record_metadata;
     size_t chunk_bytes;  // `write` is called about this often; 0: a default
 };

@@ -95,6 +95,14 @@ void dump_line_json(struct dump_line *l, const char *name, struct str json)
     buf_append_str(l->out, json);
 }
 
+void dump_line_control(struct dump_line *l, const char *type, struct str json)
+{
+    buf_printf(l->out, "%s%s%s ", l->first ? "" : " ", type,
+               strcmp(type, "LeaderChange") == 0 ? ":" : "");
+    buf_append_str(l->out, json);
+    l->first = false;
+}
+
 void dump_line_text(struct dump_line *l, const char *text)
 {
     if (l->format == DUMP_JSON)

@@ -29,5 +29,9 @@ void dump_line_optional(struct dump_line *l, const char *name, int64_t value);
 // `json` is a whole JSON value.
 void dump_line_json(struct dump_line *l, const char *name, struct str json);
 
+// In text only: what a control record of this type says, as Kafka prints it (after LeaderChange with a
+// colon, after the others without).
+void dump_line_control(struct dump_line *l, const char *type, struct str json);
+
 // Text without a name in front; "text" in JSON.
 void dump_line_text(struct dump_line *l, const char *text);

@@ -58,7 +58,7 @@ static bool format_message(struct buf *out, const char *label, int64_t number,
     if (good) {
         if (label != NULL)
             buf_printf(out, "{\"%s\":\"%lld\",\"data\":", label, (long long)number);
-        wire_print(schema, version, message, 0, out);
+        wire_print(schema, version, message, WIRE_PRINT_AS_KAFKA, out);
         if (label != NULL)
             buf_append_text(out, "}");
     }
@@ -73,12 +73,16 @@ static void add_control_message(struct dump_line *l, const char *type, const str
 {
     struct buf text;
     buf_init(&text, DUMP_LINE_MAX);
-    dump_line_str(l, "control", str_from(type));
     // The version is the message's first field: only version 0 was ever written.
-    if (format_message(&text, NULL, 0, schema, 0, value))
-        dump_line_json(l, "data", buf_str(&text));
-    else
+    if (!format_message(&text, NULL, 0, schema, 0, value)) {
+        dump_line_str(l, "control", str_from(type));
         add_undecoded(l, "data", value);
+    } else if (l->format == DUMP_JSON) {
+        dump_line_str(l, "control", str_from(type));
+        dump_line_json(l, "data", buf_str(&text));
+    } else {
+        dump_line_control(l, type, buf_str(&text));
+    }
     buf_release(&text);
 }
 
@@ -113,6 +117,17 @@ void dump_control(struct dump_line *l, const struct record *r)
 
 // ---- Keys and values ----
 
+// "TopicRecord" as Kafka's enum has it: TOPIC_RECORD.
+static void append_constant(struct buf *out, const char *name)
+{
+    for (const char *at = name; *at != '\0'; at++) {
+        bool upper = *at >= 'A' && *at <= 'Z';
+        if (upper && at > name)
+            buf_append_u8(out, '_');
+        buf_append_u8(out, (uint8_t)(upper || *at < 'a' || *at > 'z' ? *at : *at - 'a' + 'A'));
+    }
+}
+
 static void add_metadata(struct dump_line *l, struct bytes value)
 {
     struct arena arena;
@@ -121,9 +136,10 @@ static void add_metadata(struct dump_line *l, struct bytes value)
     arena_init(&arena, MESSAGE_MEMORY_MAX);
     buf_init(&text, DUMP_LINE_MAX);
     if (metadata_record_decode(value, &arena, &record) == 0) {
-        buf_printf(&text, "{\"type\":\"%s\",\"version\":%d,\"data\":",
-                   metadata_record_name((int32_t)record.type), record.version);
-        wire_print(record.schema, record.version, record.message, 0, &text);
+        buf_append_text(&text, "{\"type\":\"");
+        append_constant(&text, metadata_record_name((int32_t)record.type));
+        buf_printf(&text, "\",\"version\":%d,\"data\":", record.version);
+        wire_print(record.schema, record.version, record.message, WIRE_PRINT_AS_KAFKA, &text);
         buf_append_text(&text, "}");
         dump_line_json(l, "payload", buf_str(&text));
     } else {

@@ -173,7 +173,7 @@ static int dump_run(struct tool *t)
         .decoder = decoder_of(flags_text(f, DECODER)),
         .records = flags_given(f, RECORDS) || flags_given(f, VALUES),
         .payload = flags_given(f, VALUES),
-        .verify_indexes = flags_given(f, VERIFY),
+        .index = flags_given(f, VERIFY) ? DUMP_INDEX_ENTRIES_TRUE : DUMP_INDEX_ENTRIES,
     };
     int status = EXIT_OK;
     for (int i = 0; i < f->arg_count && !t->out.broken; i++) {
@@ -229,7 +229,7 @@ static const struct flag_def dump_log_flags[] = {
     [VERIFY_INDEX_ONLY] = {.names = "--verify-index-only", .kind = FLAG_BOOL,
                            .help = "Check each index entry against the log beside it."},
     [INDEX_SANITY_CHECK] = {.names = "--index-sanity-check", .kind = FLAG_BOOL,
-                            .help = "The same."},
+                            .help = "The same, and say so when all are right."},
     [DEEP_ITERATION] = {.names = "--deep-iteration", .kind = FLAG_BOOL,
                         .help = "Print each record."},
     [MAX_MESSAGE_SIZE] = {.names = "--max-message-size", .argument = "BYTES", .kind = FLAG_I32,
@@ -277,7 +277,9 @@ static int dump_log_run(struct tool *t)
                                                          : DUMP_DECODE_STRING,
         .records = payload || flags_given(f, DEEP_ITERATION),
         .payload = payload,
-        .verify_indexes = flags_given(f, VERIFY_INDEX_ONLY) || flags_given(f, INDEX_SANITY_CHECK),
+        .index = flags_given(f, INDEX_SANITY_CHECK)  ? DUMP_INDEX_SANITY
+                 : flags_given(f, VERIFY_INDEX_ONLY) ? DUMP_INDEX_CHECK
+                                                     : DUMP_INDEX_ENTRIES,
         .skip_record_metadata = flags_given(f, SKIP_RECORD_METADATA),
     };
     int status = EXIT_OK;

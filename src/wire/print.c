@@ -3,8 +3,11 @@
 // Messages as JSON, for people, tools and tests.
 #include "wire/wire.h"
 
+#include "codec/base64.h"
 #include "codec/json.h"
 #include "wire/tables.h"
+
+enum { NAME_SIZE_MAX = 128 };
 
 struct print {
     struct json_printer json;
@@ -29,6 +32,24 @@ static void records_print(struct print *p, const struct wire_records *r)
     json_object_end(&p->json);
 }
 
+// As Jackson prints binary values.
+static void base64_print(struct print *p, struct bytes value)
+{
+    struct buf text;
+    buf_init(&text, value.size / 3 * 4 + 4);
+    base64_encode(value, &text);
+    json_print_str(&p->json, value.data == NULL ? str_of(NULL, 0) : buf_str(&text));
+    buf_release(&text);
+}
+
+static void bytes_print(struct print *p, struct bytes value)
+{
+    if (p->flags & WIRE_PRINT_AS_KAFKA)
+        base64_print(p, value);
+    else
+        json_print_hex(&p->json, value);
+}
+
 static void value_print(struct print *p, const struct wire_field *f, const char *value)
 {
     struct json_printer *json = &p->json;
@@ -43,7 +64,7 @@ static void value_print(struct print *p, const struct wire_field *f, const char 
     case WIRE_FLOAT64: json_print_double(json, *(const double *)value); break;
     case WIRE_UUID: json_print_text(json, uuid_format(*(const struct uuid *)value).text); break;
     case WIRE_STRING: json_print_str(json, *(const struct str *)value); break;
-    case WIRE_BYTES: json_print_hex(json, *(const struct bytes *)value); break;
+    case WIRE_BYTES: bytes_print(p, *(const struct bytes *)value); break;
     case WIRE_RECORDS: records_print(p, (const struct wire_records *)value); break;
     default: struct_print(p, f->element, value); break;
     }
@@ -61,9 +82,21 @@ static void array_print(struct print *p, const struct wire_field *f, const struc
     json_array_end(&p->json);
 }
 
+static void name_print(struct print *p, const char *name)
+{
+    char lower[NAME_SIZE_MAX];
+    if (!(p->flags & WIRE_PRINT_AS_KAFKA) || !str_copy_to(str_from(name), lower, sizeof lower)) {
+        json_key(&p->json, name);
+        return;
+    }
+    if (lower[0] >= 'A' && lower[0] <= 'Z')
+        lower[0] = (char)(lower[0] - 'A' + 'a');
+    json_key(&p->json, lower);
+}
+
 static void field_print(struct print *p, const struct wire_field *f, const char *value)
 {
-    json_key(&p->json, f->name);
+    name_print(p, f->name);
     if ((f->flags & WIRE_IS_SECRET) && !(p->flags & WIRE_PRINT_SECRETS))
         json_print_text(&p->json, "(secret)");
     else if (f->flags & WIRE_IS_ARRAY)
@@ -76,10 +109,22 @@ static void field_print(struct print *p, const struct wire_field *f, const char 
         struct_print(p, f->element, *(const char *const *)value);
 }
 
+// The field that the schema has after this one: members of the C struct are in its order, while the
+// table has the tagged fields last. -1 at the end.
+static int field_after(const struct wire_struct *type, int i)
+{
+    int next = -1;
+    for (int j = 0; j < type->field_count; j++)
+        if ((i < 0 || type->fields[j].offset > type->fields[i].offset) &&
+            (next < 0 || type->fields[j].offset < type->fields[next].offset))
+            next = j;
+    return next;
+}
+
 static void struct_print(struct print *p, const struct wire_struct *type, const char *msg)
 {
     json_object_begin(&p->json);
-    for (int i = 0; i < type->field_count; i++) {
+    for (int i = field_after(type, -1); i >= 0; i = field_after(type, i)) {
         const struct wire_field *f = &type->fields[i];
         if (wire_field_in_version(f, p->version)
             && (i < type->plain_count || !wire_field_is_default(f, msg)))

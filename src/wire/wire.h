@@ -122,11 +122,12 @@ bool wire_equal(const struct wire_schema *schema, int16_t version, const void *a
 
 enum wire_print_flags {
     WIRE_PRINT_SECRETS = 1, // show fields marked secret; otherwise they print as "(secret)"
+    WIRE_PRINT_AS_KAFKA = 2, // as Kafka's own JSON: names begin in lower case, bytes in base64
 };
 
-// Appends the message as one line of JSON with Kafka's field names: the fields this version has, a
-// tagged one only if it is not its default; bytes in hex, ids as 22 characters, records as
-// {"hex":...} or {"size":...} for a splice.
+// Appends the message as one line of JSON with Kafka's field names, in the schema's order: the fields
+// this version has, a tagged one only if it is not its default; bytes in hex, ids as 22 characters,
+// records as {"hex":...} or {"size":...} for a splice.
 void wire_print(const struct wire_schema *schema, int16_t version, const void *msg, int flags,
                 struct buf *out);
 

@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     os_fs_init(&fs);
     for (int i = 1; i < argc; i++) {
         struct dump_options options = {
-            .format = DUMP_JSON, .records = true, .payload = true, .verify_indexes = true};
+            .format = DUMP_JSON, .records = true, .payload = true, .index = DUMP_INDEX_ENTRIES_TRUE};
         struct dump_result result;
         struct diag diag;
         if (dump_file(&fs.fs, argv[i], &options, print, NULL, &result, &diag) < 0) {
