@@ -16,6 +16,7 @@
 #include "log/small_file.h"
 #include "metadata/snapshot.h"
 #include "raft/snapshot_id.h"
+#include "server/known_metadata.h"
 #include "wire/record/voters_record.h"
 
 enum { FORMAT_SNAPSHOT_MAX = 1 << 20 };
@@ -305,6 +306,8 @@ int storage_identify(struct storage *s, const struct node_config *node, struct d
     int err = check_all(s, node, &formatted, diag);
     if (err == ERR_OK && formatted < s->dir_count)
         err = check_may_format(s, node, formatted, diag);
+    if (err == ERR_OK && !is_unformatted(s, s->metadata_dir))
+        err = known_metadata_check(s->env->fs, log_dir_path(s->dirs[s->metadata_dir]), diag);
     if (err != ERR_OK)
         return err;
     if (formatted == 0 && (err = new_cluster_id(s, diag)) != ERR_OK)
