@@ -113,11 +113,17 @@ static void on_image(void *owner, const struct metadata_image *from,
 
 // --- Start ---
 
+static void leave_soon(struct node *n);
+
 static void on_fatal(void *owner, const char *why)
 {
     struct node *n = owner;
     n->failed = true;
-    node_stop(n);
+    // The controller may not be able to answer any more.
+    if (n->leaving)
+        leave_soon(n);
+    else
+        node_stop(n);
 }
 
 static bool has_room(void *owner)
@@ -367,12 +373,51 @@ static void poll_stop(struct env_timer *timer)
     n->args.on_stopped(n->args.owner, n->failed);
 }
 
+// Whatever still waits for the quorum hears that it is lost.
+static void leave_quorum(struct node *n)
+{
+    n->leaving = false;
+    quorum_stop(n->quorum);
+}
+
+static void leave(struct env_timer *timer)
+{
+    struct node *n = container_of(timer, struct node, stop_poll);
+    leave_quorum(n);
+    n->stop_poll.fire = poll_stop;
+    poll_stop(&n->stop_poll);
+}
+
+// Not at once: the quorum may be at its answers.
+static void leave_soon(struct node *n)
+{
+    n->stop_poll.fire = leave;
+    env_timer_set(n->env->timers, &n->stop_poll, env_mono_ns(n->env->clock));
+}
+
+static void broker_left(void *context, const char *why, int64_t broker_epoch)
+{
+    struct node *n = context;
+    (void)broker_epoch;
+    if (!n->leaving)
+        return;
+    if (why != NULL && !n->failed)
+        trace_warn(n->trace, area, "the broker leaves without the controller's consent: %s", why);
+    leave_soon(n);
+}
+
 static void connections_gone(void *context)
 {
     struct node *n = context;
     env_timer_cancel(n->env->timers, &n->stop_patience);
     producer_ids_release(&n->producer_ids);
-    quorum_stop(n->quorum);
+    if (n->broker_epoch >= 0 && !n->failed) {
+        n->leaving = true;
+        registration_end(n, broker_left, n);
+        return;
+    }
+    leave_quorum(n);
+    n->stop_poll.fire = poll_stop;
     poll_stop(&n->stop_poll);
 }
 
@@ -391,7 +436,6 @@ void node_stop(struct node *n)
     if (n->state >= NODE_STOPPING)
         return;
     n->state = NODE_STOPPING;
-    n->stop_poll.fire = poll_stop;
     n->stop_patience.fire = patience_over;
     env_timer_set(n->env->timers, &n->stop_patience,
                   env_mono_ns(n->env->clock) + STOP_PATIENCE_MS * INT64_C(1000000));
@@ -409,6 +453,8 @@ void node_free(struct node *n)
     env_timer_cancel(n->env->timers, &n->stop_patience);
     if (n->connections != NULL)
         connections_free(n->connections);
+    if (n->leaving)
+        leave_quorum(n);
     if (n->partitions.magic != 0)
         partitions_release(&n->partitions);
     fetch_sessions_release(&n->fetch_sessions);

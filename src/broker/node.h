@@ -87,6 +87,7 @@ struct node {
     int64_t fetch_bytes_max;  // fetch.max.bytes, which does not change
     int cold_reads;           // under way for fetches
     struct list early;        // struct early_request: came before the node was ready
+    bool leaving;             // waits for the controller to let the broker go
     struct env_timer stop_poll;
     struct env_timer stop_patience;
 };

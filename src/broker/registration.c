@@ -14,19 +14,32 @@
 #include "wire/api/controller_registration.h"
 #include "wire/errors.h"
 
-enum { REGISTRATION_ARENA_MAX = 1 << 20 };
+enum { REGISTRATION_ARENA_MAX = 1 << 20, FAREWELLS_MAX = 4 };
 
 struct registration {
     struct quorum_command command;
     struct node *node;
     registration_done done;
     void *context;
+    bool leaves; // the broker goes, by heartbeats that ask to
+    int farewells;
     struct arena arena;
     int64_t broker_epoch;
     struct broker_registration_response registered;
     struct broker_heartbeat_response beaten;
     struct controller_registration_response controller;
 };
+
+static struct registration *registration_new(struct node *n, registration_done done, void *context)
+{
+    struct registration *r = mem_new(struct registration);
+    r->node = n;
+    r->done = done;
+    r->context = context;
+    r->broker_epoch = -1;
+    arena_init(&r->arena, REGISTRATION_ARENA_MAX);
+    return r;
+}
 
 static void finish(struct registration *r, int kafka_error)
 {
@@ -121,6 +134,7 @@ static void run_heartbeat(struct quorum_command *command, struct controller *con
     request.broker_epoch = r->broker_epoch;
     request.current_metadata_offset = metadata_image_offset(node_image(r->node));
     request.want_fence = false;
+    request.want_shut_down = r->leaves;
     controller_heartbeat(controller, cc, &request, &r->beaten, &r->arena);
 }
 
@@ -136,6 +150,31 @@ static void heartbeat_done(struct quorum_command *command, int kafka_error)
     r->command.run = run_controller;
     r->command.done = controller_done;
     quorum_submit(r->node->quorum, &r->command);
+}
+
+// --- Farewell ---
+
+static void farewell_done(struct quorum_command *command, int kafka_error)
+{
+    struct registration *r = container_of(command, struct registration, command);
+    if (kafka_error == KAFKA_NONE)
+        kafka_error = r->beaten.error_code;
+    // The first takes its partitions away, the next lets it go.
+    if (kafka_error != KAFKA_NONE || r->beaten.should_shut_down || ++r->farewells == FAREWELLS_MAX) {
+        finish(r, kafka_error);
+        return;
+    }
+    quorum_submit(r->node->quorum, &r->command);
+}
+
+void registration_end(struct node *n, registration_done done, void *context)
+{
+    struct registration *r = registration_new(n, done, context);
+    r->leaves = true;
+    r->broker_epoch = n->broker_epoch;
+    r->command.run = run_heartbeat;
+    r->command.done = farewell_done;
+    quorum_submit(n->quorum, &r->command);
 }
 
 // --- Broker ---
@@ -211,12 +250,7 @@ static void broker_done(struct quorum_command *command, int kafka_error)
 
 void registration_start(struct node *n, registration_done done, void *context)
 {
-    struct registration *r = mem_new(struct registration);
-    r->node = n;
-    r->done = done;
-    r->context = context;
-    r->broker_epoch = -1;
-    arena_init(&r->arena, REGISTRATION_ARENA_MAX);
+    struct registration *r = registration_new(n, done, context);
     r->command.run = run_broker;
     r->command.done = broker_done;
     quorum_submit(n->quorum, &r->command);
