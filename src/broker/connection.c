@@ -134,7 +134,10 @@ static void parse(struct connection *conn)
     struct rpc_frame frame;
     conn->unparsed = true;
     while (may_read(conn)) {
+        conn->reader.alone = conn->pipeline.count == 0;
         int result = rpc_frame_reader_next(&conn->reader, &frame);
+        if (result != ERR_AGAIN)
+            conn->hungry_ns = 0;
         if (result == 1) {
             take_frame(conn, &frame);
         } else if (result == ERR_AGAIN) {
@@ -218,7 +221,7 @@ static bool hand_over(struct connection *conn)
     struct list_node *node;
     while ((node = list_first(&conn->queued)) != NULL) {
         struct request *r = container_of(node, struct request, node);
-        if (!may_hand_over(conn, r))
+        if (!may_hand_over(conn, r) || !connections__may_hold_more(c, conn))
             break;
         list_remove(&r->node);
         c->queued_count--;

@@ -5,8 +5,12 @@
 //
 // - An idle connection holds no buffer. A frame grows with the bytes that arrive (rpc/frame.h), and
 //   all frames together stay inside `queued_bytes_max`: past it connections are not read until
-//   requests have been answered. When nobody gives back for STALL_MS, the connection with the largest
-//   incomplete frame is closed.
+//   requests have been answered. When nobody gives back for STALL_MS, or somebody waits for PATIENCE_MS,
+//   the connection goes that holds most in a frame that is not complete or a request that only waits.
+//   A small frame of a connection that has no other finds room in a reserve beyond.
+// - What requests were decoded to while they wait, and answers that nobody takes, stay inside
+//   CONNECTIONS_HELD_BYTES_MAX together. Past it a connection's next request waits until it holds
+//   nothing itself, and then the connections that hold the most are closed for it.
 // - A connection has at most `in_flight_max` requests that are not answered and sent; answers that
 //   a slow reader does not take are memory up to `output_bytes_max` and otherwise references to files.
 //   Past either it is not read, which stops the sender by TCP.
@@ -15,6 +19,7 @@
 // - As in Kafka a connection has one request in the handler's hands at a time; only Produce may
 //   follow Produce while the first still waits for the disk. So requests of one connection take
 //   effect in their order.
+// - Connections are refused while there are only descriptors left for files (os/net_listen.c).
 // - `max.connections` and `max.connection.creation.rate`, of the broker and of each listener,
 //   `max.connections.per.ip` and its overrides, and `connections.max.idle.ms` as in Kafka, the limits
 //   at run time too. Overrides name addresses or localhost, not other host names.
@@ -61,6 +66,7 @@ struct connections_config {
     size_t arena_bytes_max;             // of one request
     size_t answer_bytes_max;            // memory part of one answer; 0: CONNECTION_ANSWER_BYTES_MAX
     size_t output_bytes_max;            // 0: CONNECTION_OUTPUT_BYTES_MAX
+    size_t held_bytes_max;              // 0: CONNECTIONS_HELD_BYTES_MAX
     int in_flight_max;                  // 0: CONNECTION_IN_FLIGHT_MAX
     int64_t idle_ms_max;                // connections.max.idle.ms; < 0: never
     struct connection_limits limits;
@@ -69,10 +75,13 @@ struct connections_config {
 enum {
     CONNECTIONS_QUEUED_REQUESTS_MAX = 500,
     CONNECTIONS_QUEUED_BYTES_MAX = 256 << 20,
+    CONNECTIONS_RESERVE_BYTES = 64 << 20,   // of frames, beyond that
+    CONNECTIONS_HELD_BYTES_MAX = 256 << 20, // and one request (REQUEST_ARENA_MAX) and its answer
     CONNECTION_ANSWER_BYTES_MAX = 64 << 20,
     CONNECTION_OUTPUT_BYTES_MAX = 1 << 20,
     CONNECTION_IN_FLIGHT_MAX = 64,
     CONNECTIONS_STALL_MS = 2000,
+    CONNECTIONS_PATIENCE_MS = 10000,
 };
 
 // No listener yet. `env` must outlive it. Overrides that make no sense are skipped: whoever reads the
@@ -106,6 +115,7 @@ struct connections_stats {
     int64_t accepted_total;
     int64_t refused_total;     // over a limit
     int64_t closed_idle_total;
+    int64_t closed_greedy_total; // held too much memory when others needed it
     int64_t closed_bad_total;  // garbage, unknown API or version
     int64_t requests_total;
     int64_t bytes_in_total;

@@ -56,6 +56,8 @@ struct connection {
     struct rpc_pipeline pipeline;
     size_t turn_bytes;         // moved since connection__run() was entered
     struct list queued;        // requests that are not in the handler's hands yet, by request.node
+    size_t held_bytes;         // by its requests, see connections.held_bytes
+    int64_t hungry_ns;         // since when it waits for the frame budget; 0: it does not
     int handed_count;          // requests in the handler's hands and not ended
     bool handed_only_produce;  // all of these are Produce
     bool unparsed;             // the reader may have a frame without another read
@@ -87,6 +89,9 @@ struct connections {
     struct list dirty;
     struct list hungry;
     struct list abandoned; // requests without a connection, by request.node
+    size_t held_bytes; // what requests were decoded to, and answers that are not sent yet
+    int64_t shed_told_ns; // when the operator was told last
+    int64_t descriptors_told_ns;
     struct connection_flush *flush;
     struct env_timer idle_timer;
     struct env_timer stall_timer;
@@ -125,6 +130,9 @@ void connection__cut(struct connection *conn, struct request *r);
 void connections__removed(struct connections *c, struct connection *conn);
 void connections__starving(struct connections *c, struct connection *conn);
 void connections__frame_released(struct connections *c);
+
+// Whether `conn` may hand over another request, as far as memory goes. Closes others to make room.
+bool connections__may_hold_more(struct connections *c, struct connection *conn);
 void connections__schedule(struct connections *c, struct connection *conn);
 
 // request.c

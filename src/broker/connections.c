@@ -9,6 +9,7 @@
 #include "broker/connection_internal.h"
 #include "env/clock.h"
 #include "env/random.h"
+#include "wire/api_keys.h"
 
 enum { CONNECTIONS_MAGIC = 0x636f6e73 };
 
@@ -167,11 +168,54 @@ static void idle_fire(struct env_timer *timer)
     set_idle_timer(c);
 }
 
+// --- memory that requests hold
+
+// Told once a second at most.
+static bool may_tell(struct connections *c, int64_t *told_ns)
+{
+    int64_t now_ns = env_mono_ns(c->env->clock);
+    if (now_ns < *told_ns + ns_per_second)
+        return false;
+    *told_ns = now_ns;
+    return true;
+}
+
+static void shed(struct connections *c, struct connection *conn)
+{
+    trace_emit(c->config.trace, may_tell(c, &c->shed_told_ns) ? TRACE_WARN : TRACE_DEBUG, "broker",
+               "requests that wait and answers that nobody takes hold %zu bytes; closing %s port %u, "
+               "which holds %zu of them",
+               c->held_bytes, conn->net->remote.host, (unsigned)conn->net->remote.port,
+               conn->held_bytes);
+    c->stats.closed_greedy_total++;
+    connection__end(conn);
+}
+
+bool connections__may_hold_more(struct connections *c, struct connection *conn)
+{
+    while (c->held_bytes > c->config.held_bytes_max) {
+        struct connection *largest = NULL;
+        if (conn->held_bytes > 0)
+            return false;
+        list_for_each (node, next, &c->all) {
+            struct connection *other = container_of(node, struct connection, node);
+            if (other->held_bytes > (largest != NULL ? largest->held_bytes : 0))
+                largest = other;
+        }
+        if (largest == NULL)
+            break; // all of it belongs to requests whose connections have gone; they end soon
+        shed(c, largest);
+    }
+    return true;
+}
+
 // --- starving connections
 
 void connections__starving(struct connections *c, struct connection *conn)
 {
     list_append(&c->hungry, &conn->hungry_node);
+    if (conn->hungry_ns == 0)
+        conn->hungry_ns = env_mono_ns(c->env->clock);
     if (env_timer_is_set(&c->stall_timer))
         return;
     c->budget_given_at_stall = c->budget_given_total;
@@ -192,26 +236,54 @@ void connections__frame_released(struct connections *c)
     feed_all(c);
 }
 
-// Incomplete frames hold the whole budget and nobody gives back: the largest of them goes, or all
-// would wait for each other forever.
+// What a connection holds of the frame budget without a need: a frame that is not complete, requests
+// that wait for something else than the disk.
+static size_t frames_held(const struct connection *conn)
+{
+    size_t held = rpc_frame_reader_held(&conn->reader);
+    list_for_each (node, next, &conn->pipeline.exchanges) {
+        const struct rpc_exchange *e = container_of(node, const struct rpc_exchange, node);
+        const struct request *r = container_of(e, const struct request, exchange);
+        if (e->state == RPC_EXCHANGE_WAITING && r->header.api_key != API_PRODUCE)
+            held += r->frame.charged;
+    }
+    return held;
+}
+
+static bool has_waited_long(const struct connections *c)
+{
+    int64_t since_ns = INT64_MAX;
+    list_for_each (node, next, &c->hungry) {
+        const struct connection *conn = container_of(node, const struct connection, hungry_node);
+        if (conn->hungry_ns < since_ns)
+            since_ns = conn->hungry_ns;
+    }
+    return since_ns < env_mono_ns(c->env->clock) - CONNECTIONS_PATIENCE_MS * ns_per_ms;
+}
+
+// Frames that do not move hold the whole budget: the largest of them goes, or all would wait for each
+// other forever, and a large request for as long as small ones come.
 static void stall_fire(struct env_timer *timer)
 {
     struct connections *c = container_of(timer, struct connections, stall_timer);
     struct connection *largest = NULL;
+    size_t most = 0;
     if (list_empty(&c->hungry))
         return;
     list_for_each (node, next, &c->all) {
         struct connection *conn = container_of(node, struct connection, node);
-        size_t held = rpc_frame_reader_held(&conn->reader);
-        if (held > 0 && (largest == NULL || held > rpc_frame_reader_held(&largest->reader)))
+        size_t held = frames_held(conn);
+        if (held > most) {
             largest = conn;
+            most = held;
+        }
     }
-    if (c->budget_given_at_stall == c->budget_given_total && largest != NULL) {
+    if (largest != NULL &&
+        (c->budget_given_at_stall == c->budget_given_total || has_waited_long(c))) {
         trace_warn(c->config.trace, "broker",
-                   "queued.max.request.bytes is used up by requests that do not arrive; closing %s "
-                   "port %u, which holds %zu bytes",
-                   largest->net->remote.host, (unsigned)largest->net->remote.port,
-                   rpc_frame_reader_held(&largest->reader));
+                   "queued.max.request.bytes is used up by requests that do not arrive or only wait; "
+                   "closing %s port %u, which holds %zu bytes",
+                   largest->net->remote.host, (unsigned)largest->net->remote.port, most);
         connection__end(largest);
     }
     feed_all(c); // those for whom it is still not enough set the timer again
@@ -286,6 +358,17 @@ static void listener_accept(struct net_listener *net_listener, struct net_conn *
     pause_or_resume(c);
 }
 
+static void listener_refused(struct net_listener *net_listener, int count)
+{
+    struct connection_listener *l = net_listener->user;
+    struct connections *c = l->owner;
+    c->stats.refused_total += count;
+    trace_emit(c->config.trace, may_tell(c, &c->descriptors_told_ns) ? TRACE_WARN : TRACE_DEBUG,
+               "broker", "%d connections refused on %s: %d are open, and what is left of the "
+               "descriptors is for files; raise the limit (LimitNOFILE, ulimit -n) or set "
+               "max.connections", count, l->name, c->count);
+}
+
 int connections_listen(struct connections *c, const char *name, const char *host, uint16_t port,
                        struct net_address *local, struct diag *diag)
 {
@@ -301,6 +384,7 @@ int connections_listen(struct connections *c, const char *name, const char *host
     l->connections_max = INT32_MAX;
     rate_init(&l->rate, c, 0);
     net->accept = listener_accept;
+    net->refused = listener_refused;
     net->user = l;
     list_append(&c->listeners, &l->node);
     pause_or_resume(c);
@@ -365,6 +449,8 @@ static void set_defaults(struct connections_config *config)
         config->answer_bytes_max = CONNECTION_ANSWER_BYTES_MAX;
     if (config->output_bytes_max == 0)
         config->output_bytes_max = CONNECTION_OUTPUT_BYTES_MAX;
+    if (config->held_bytes_max == 0)
+        config->held_bytes_max = CONNECTIONS_HELD_BYTES_MAX;
     if (config->in_flight_max == 0)
         config->in_flight_max = CONNECTION_IN_FLIGHT_MAX;
 }
@@ -377,6 +463,7 @@ struct connections *connections_new(struct env *env, const struct connections_co
     c->config = *config;
     set_defaults(&c->config);
     c->budget.size_max = (size_t)c->config.queued_bytes_max;
+    c->budget.reserve_size = CONNECTIONS_RESERVE_BYTES;
     c->scratch = mem_alloc(RPC_SCRATCH_BYTES);
     list_init(&c->listeners);
     list_init(&c->all);

@@ -88,6 +88,7 @@ static void serve(struct node *n, struct request *r)
         request_close_connection(r, err_text(err));
         return;
     }
+    request_decoded(r);
     route->handle(n, r, body);
 }
 

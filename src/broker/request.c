@@ -26,10 +26,38 @@ struct request *request__new(struct connection *conn, struct rpc_frame *frame,
     return r;
 }
 
+static void hold(struct request *r, size_t bytes)
+{
+    if (r->owner == NULL)
+        return;
+    r->owner->held_bytes += bytes - r->held_bytes;
+    if (r->connection != NULL)
+        r->connection->held_bytes += bytes - r->held_bytes;
+    r->held_bytes = bytes;
+}
+
+void request_decoded(struct request *r)
+{
+    hold(r, r->arena.used);
+}
+
+// An answer may wait long for a peer that does not read: nothing else waits with it.
+static void keep_answer_alone(struct request *r)
+{
+    if (r->cleanups == NULL) { // these may be in the arena, and need what is in the frame
+        arena_release(&r->arena);
+        rpc_frame_release(&r->frame);
+        r->body = (struct bytes){0};
+        connections__frame_released(r->owner);
+    }
+    hold(r, r->arena.used + r->exchange.output.buf.size);
+}
+
 void request__free(struct request *r)
 {
     check(r->magic == REQUEST_MAGIC);
     struct connections *c = r->owner;
+    hold(r, 0);
     struct request_cleanup *next;
     for (struct request_cleanup *cleanup = r->cleanups; cleanup != NULL; cleanup = next) {
         next = cleanup->next;
@@ -47,6 +75,7 @@ void request__free(struct request *r)
 
 void request__abandon(struct request *r)
 {
+    r->connection->held_bytes -= r->held_bytes;
     r->connection = NULL;
     list_append(&r->owner->abandoned, &r->node);
     if (r->abandoned != NULL)
@@ -81,6 +110,7 @@ void request_reply_version(struct request *r, int16_t version, const void *messa
     }
     end_handling(r);
     rpc_pipeline_answer(&conn->pipeline, &r->exchange);
+    keep_answer_alone(r);
     connection__schedule(conn);
 }
 

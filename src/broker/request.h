@@ -52,6 +52,7 @@ struct request {
     struct rpc_exchange exchange;
     struct rpc_frame frame;
     struct request_cleanup *cleanups;
+    size_t held_bytes;             // counted in connections.held_bytes and its connection's
     struct list_node node;         // in connections.abandoned
     struct connections *owner;     // NULL once that has been freed
 };
@@ -71,6 +72,9 @@ void request_drop(struct request *r);
 // Ends it and its connection: for bodies that do not decode, and where Kafka does so. `why` goes to
 // the trace at level debug.
 void request_close_connection(struct request *r, const char *why);
+
+// The body has been decoded: what that took in the arena counts as held until the answer is made.
+void request_decoded(struct request *r);
 
 // Runs when the request is freed, the latest added first.
 void request_add_cleanup(struct request *r, struct request_cleanup *cleanup);

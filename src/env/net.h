@@ -54,10 +54,12 @@ struct net_conn_ops {
     void (*close)(struct net_conn *conn);
 };
 
-// A listening socket. `accept` gets a connection that it owns from then on.
+// A listening socket. `accept` gets a connection that it owns from then on. Before descriptors run out
+// connections are refused (closed at once): what opens files must not fail for them.
 struct net_listener {
     struct net_address local; // with the port the system chose, if 0 was asked for
     void (*accept)(struct net_listener *listener, struct net_conn *conn);
+    void (*refused)(struct net_listener *listener, int count); // so many, just now; may be NULL
     void *user;
     void (*close)(struct net_listener *listener);
     // Stops and restarts accepting: when descriptors run out or a connection limit is reached.

@@ -3,10 +3,12 @@
 // Listening sockets, level-triggered. What accepted sockets inherit from them (TCP_NODELAY,
 // keepalive, buffer sizes) is set here, which saves the calls for each connection.
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +23,8 @@ enum {
     SOCKETS_MAX = 8,       // addresses that one listener binds
     ACCEPT_BURST_MAX = 64, // connections accepted before others get their turn
     ACCEPT_RETRY_MS = 100, // after descriptors ran out
+    // Descriptors that connections leave to files: a quarter of all, at most so many.
+    FILE_DESCRIPTORS_MAX = 8192,
 };
 
 struct os_listener;
@@ -39,6 +43,7 @@ struct os_listener {
     int socket_count;
     bool any_address; // accepted connections must be asked for their local address
     bool paused;
+    int descriptor_end; // first that no connection may have
     struct env_timer retry;
 };
 
@@ -90,14 +95,38 @@ static void listener_accepted(struct os_listener *l, int fd, const union os_sock
         l->listener.accept(&l->listener, conn);
 }
 
+// First descriptor that no connection may have. The system gives the lowest that is free, so there are
+// others when it gives this one.
+static int connection_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+        return INT_MAX;
+    int all = (int)limit.rlim_cur;
+    return all - (all / 4 < FILE_DESCRIPTORS_MAX ? all / 4 : FILE_DESCRIPTORS_MAX);
+}
+
+static void listener_refused(struct os_listener *l, int count)
+{
+    listener_back_off(l);
+    if (l->listener.refused != NULL)
+        l->listener.refused(&l->listener, count);
+}
+
 static void listener_event(struct os_watch *watch, uint32_t epoll_events)
 {
     struct listen_socket *s = container_of(watch, struct listen_socket, watch);
     struct os_listener *l = s->listener;
+    int refused = 0;
     for (int i = 0; i < ACCEPT_BURST_MAX && watch->fd >= 0 && !l->paused; i++) {
         union os_socket_address remote = {0};
         socklen_t size = sizeof remote;
         int fd = accept4(watch->fd, &remote.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= l->descriptor_end) {
+            close(fd);
+            refused++;
+            continue;
+        }
         if (fd >= 0) {
             listener_accepted(l, fd, &remote);
             continue;
@@ -105,8 +134,10 @@ static void listener_event(struct os_watch *watch, uint32_t epoll_events)
         // EINTR, or the connection died in the backlog: the event comes again.
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
             listener_back_off(l);
-        return;
+        break;
     }
+    if (refused > 0)
+        listener_refused(l, refused);
 }
 
 static void listener_free(struct os_corpse *corpse)
@@ -236,6 +267,7 @@ int os__net_listen(struct env_net *env_net, const char *host, uint16_t port,
     l->net = net;
     l->corpse.free = listener_free;
     l->retry.fire = listener_retry;
+    l->descriptor_end = connection_descriptors();
     l->listener.close = listener_close;
     l->listener.pause = listener_pause;
     net->open_count++;

@@ -48,7 +48,8 @@ void rpc_frame_reader_release(struct rpc_frame_reader *r)
 static int set_capacity(struct rpc_frame_reader *r, size_t capacity)
 {
     size_t more = capacity - r->frame.capacity;
-    if (r->budget != NULL && !rpc_budget_take(r->budget, more))
+    bool reserved = r->alone && capacity <= RPC_FRAME_RESERVED_MAX;
+    if (r->budget != NULL && !rpc_budget_take(r->budget, more, reserved))
         return ERR_AGAIN;
     r->frame.size_max = capacity;
     if (buf_reserve(&r->frame, capacity - r->frame.size))

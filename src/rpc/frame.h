@@ -24,6 +24,7 @@ enum {
     RPC_FRAME_SIZE_BYTES = 4,
     RPC_FRAME_UNPROVEN_MAX = 64 * 1024, // held for a connection before its first admitted frame
     RPC_FRAME_PROVEN_MAX = 1024 * 1024,
+    RPC_FRAME_RESERVED_MAX = 16 * 1024, // of a frame that may use the budget's reserve
     RPC_SCRATCH_BYTES = 32 * 1024, // a good size for the caller's scratch memory, and its maximum
 };
 
@@ -31,12 +32,15 @@ enum {
 struct rpc_budget {
     size_t used;
     size_t size_max;
+    size_t reserve_size;  // beyond that, for those who need little (RPC_FRAME_RESERVED_MAX)
     size_t refused_count; // times somebody was told to wait, for metrics
 };
 
-static inline bool rpc_budget_take(struct rpc_budget *b, size_t size)
+// `reserved`: may go into the reserve.
+static inline bool rpc_budget_take(struct rpc_budget *b, size_t size, bool reserved)
 {
-    if (size > b->size_max - b->used) {
+    size_t size_max = b->size_max + (reserved ? b->reserve_size : 0);
+    if (b->used > size_max || size > size_max - b->used) {
         b->refused_count++;
         return false;
     }
@@ -72,6 +76,8 @@ struct rpc_frame_reader {
     int (*admit)(void *context, const uint8_t *first, size_t size);
     void *context;
 
+    bool alone;         // the owner's word: its connection holds no other frame now, so that it may
+                        // use the budget's reserve
     size_t filled_size; // of the last whole frame, at most RPC_FRAME_PROVEN_MAX
 
     uint8_t size_field[RPC_FRAME_SIZE_BYTES];

@@ -33,8 +33,10 @@ struct fixture {
     struct request *handed[HANDED_MAX];
     int handed_count;
     bool answer_at_once;
+    size_t decoded_bytes; // that a request is decoded to
     int abandoned_count;
     int cleanup_count;
+    bool no_cleanup;
     int stopped_count;
     bool free_when_stopped;
 };
@@ -149,9 +151,13 @@ static void handle(void *context, struct request *r)
 {
     struct fixture *f = context;
     assert_false(request_is_abandoned(r));
-    struct request_cleanup *cleanup = arena_new(&r->arena, struct request_cleanup);
-    cleanup->run = count_cleanup;
-    request_add_cleanup(r, cleanup);
+    if (!f->no_cleanup) {
+        struct request_cleanup *cleanup = arena_new(&r->arena, struct request_cleanup);
+        cleanup->run = count_cleanup;
+        request_add_cleanup(r, cleanup);
+    }
+    if (f->decoded_bytes > 0 && arena_alloc(&r->arena, f->decoded_bytes) != NULL)
+        request_decoded(r);
     if (f->answer_at_once) {
         reply(r);
         return;
@@ -641,6 +647,107 @@ static void test_a_stall_costs_the_largest(void **state)
     EXPECT(good, 5);
 }
 
+// Complete requests that wait for data stand in the way no less.
+static void test_a_stall_ends_what_only_waits(void **state)
+{
+    F->config.request_bytes_max = 100000;
+    F->config.queued_bytes_max = 100000;
+    start();
+    struct fake_peer *hog = dial("192.0.2.7");
+    struct fake_peer *writer = dial("192.0.2.8");
+    put_request(hog, API_FETCH, 4, 1, 30000);
+    put_request(writer, API_PRODUCE, 4, 2, 50000); // waits for the disk, which is not its fault
+    settle();
+    assert_int_equal(F->handed_count, 2);
+    F->handed[0]->abandoned = end_when_abandoned;
+    struct fake_peer *good = dial("192.0.2.9");
+    put_request(good, API_PRODUCE, 4, 5, 40000);
+    settle();
+    assert_int_equal(F->handed_count, 2);
+    pass_ms(CONNECTIONS_STALL_MS);
+    assert_int_equal(F->handed_count, 3);
+    F->handed[0] = NULL;
+    assert_false(hog->open);
+    assert_true(writer->open);
+    answer(2);
+    EXPECT(good, 5);
+}
+
+// Small requests go on meanwhile: nothing that a few do can hold them up.
+static void test_small_requests_have_a_reserve(void **state)
+{
+    F->config.request_bytes_max = 100000;
+    F->config.queued_bytes_max = 100000;
+    start();
+    struct fake_peer *hog = dial("192.0.2.7");
+    put_request(hog, API_PRODUCE, 4, 1, 90000);
+    hog->input.size = 70000;
+    settle();
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.queued_bytes, 90010);
+    F->answer_at_once = true;
+    struct fake_peer *good = dial("192.0.2.9");
+    for (int i = 0; i < 5; i++)
+        put_request(good, API_METADATA, 4, i, 10000);
+    settle();
+    EXPECT(good, 0, 1, 2, 3, 4);
+    put_request(good, API_METADATA, 4, 6, 20000); // no small one
+    settle();
+    assert_int_equal(good->output.size, 0);
+}
+
+// What requests were decoded to is bounded for all together, by closing who holds the most.
+static void test_waiting_requests_are_bounded_by_memory(void **state)
+{
+    F->config.held_bytes_max = 100000;
+    F->decoded_bytes = 40000;
+    start();
+    struct fake_peer *peers[4];
+    for (int i = 0; i < 4; i++) {
+        peers[i] = dial("192.0.2.7");
+        ask(peers[i], API_FETCH, i);
+        assert_int_equal(F->handed_count, i + 1);
+        F->handed[i]->abandoned = end_when_abandoned;
+        F->decoded_bytes -= 1000;
+    }
+    assert_false(peers[0]->open); // three of them are too much, and it held the most
+    F->handed[0] = NULL;
+    assert_true(peers[1]->open && peers[2]->open && peers[3]->open);
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.closed_greedy_total, 1);
+    // Who holds something waits for that instead of closing others.
+    ask(peers[3], API_PRODUCE, 9);
+    assert_int_equal(F->handed_count, 4);
+    answer(3);
+    assert_int_equal(F->handed_count, 5);
+    assert_true(peers[1]->open && peers[2]->open);
+    F->handed[1]->abandoned = F->handed[2]->abandoned = NULL;
+}
+
+// An answer that nobody takes keeps neither its request nor what that was decoded to.
+static void test_an_answer_waits_alone(void **state)
+{
+    F->config.held_bytes_max = 100000;
+    F->decoded_bytes = 90000;
+    F->answer_at_once = true;
+    F->no_cleanup = true;
+    start();
+    for (int i = 0; i < 8; i++) {
+        struct fake_peer *p = dial("192.0.2.7");
+        p->output_room = 0;
+        put_request(p, API_METADATA, 4, i, 2000);
+        settle();
+        assert_true(p->open);
+    }
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.requests_total, 8);
+    assert_int_equal(stats.queued_bytes, 0);
+    assert_int_equal(stats.closed_greedy_total, 0);
+}
+
 static void test_idle_connections_are_closed(void **state)
 {
     F->config.idle_ms_max = 1000;
@@ -921,6 +1028,10 @@ int main(void)
         TEST(test_waiting_requests_are_bounded),
         TEST(test_the_frame_budget_is_shared),
         TEST(test_a_stall_costs_the_largest),
+        TEST(test_a_stall_ends_what_only_waits),
+        TEST(test_small_requests_have_a_reserve),
+        TEST(test_waiting_requests_are_bounded_by_memory),
+        TEST(test_an_answer_waits_alone),
         TEST(test_idle_connections_are_closed),
         TEST(test_limits_per_address),
         TEST(test_at_the_connection_limit_nothing_is_accepted),

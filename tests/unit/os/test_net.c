@@ -26,6 +26,7 @@ struct fixture {
     struct env *env;
     struct net_listener *listener;
     struct net_conn *accepted[ACCEPTED_MAX];
+    int refused_count;
     int accepted_count;
     // What the callback `note` saw of the first connection.
     unsigned events;
@@ -485,6 +486,35 @@ static void test_out_of_descriptors(void **state)
     close(fd);
 }
 
+static void count_refused(struct net_listener *listener, int count)
+{
+    struct fixture *f = listener->user;
+    f->refused_count += count;
+}
+
+// Connections leave some descriptors to files.
+static void test_connections_do_not_take_the_last_descriptors(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before, low;
+    net_listener_close(f->listener);
+    int probe = dup(0);
+    close(probe);
+    getrlimit(RLIMIT_NOFILE, &before);
+    low = (struct rlimit){.rlim_cur = (rlim_t)probe + 3, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &low);
+    listen_on(f, "127.0.0.1");
+    f->listener->refused = count_refused;
+    int fd = dial(f, 0);
+    os_loop_step(f->loop, false);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(f->accepted_count, 0);
+    assert_int_equal(f->refused_count, 1);
+    char byte;
+    assert_int_equal(recv(fd, &byte, 1, 0), 0); // closed, and not left to wait
+    close(fd);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -504,6 +534,7 @@ int main(void)
         TEST(test_a_paused_listener_accepts_later),
         cmocka_unit_test(test_socket_buffers),
         TEST(test_out_of_descriptors),
+        TEST(test_connections_do_not_take_the_last_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
