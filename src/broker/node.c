@@ -477,6 +477,8 @@ void node_dir_failed(struct node *n, struct log_dir *dir, const char *why)
     bool any_online = false;
     for (int i = 0; i < n->args.dir_count; i++)
         any_online = any_online || !log_dir_is_offline(n->args.dirs[i]);
-    if (dir == n->args.dirs[n->args.metadata_dir] || !any_online)
+    if (dir == n->args.dirs[n->args.metadata_dir] && n->quorum != NULL)
+        quorum_log_failed(n->quorum, why);
+    else if (dir == n->args.dirs[n->args.metadata_dir] || !any_online)
         on_fatal(n, why);
 }

@@ -118,6 +118,8 @@ static void woken(struct env_message *message)
     struct quorum *q = container_of(message, struct quorum, wake);
     q->wake_posted = false;
     answer_committed(q);
+    if (q->failed)
+        answer_lost(q);
 }
 
 // --- Commands ---
@@ -184,8 +186,9 @@ void quorum_submit(struct quorum *q, struct quorum_command *command)
     }
     controller_wait(q->controller, &command->waiter, cc.wait_offset);
     // What is committed already must not wait for an append that may never come; but not from in
-    // here, since callers expect `done` after their own event.
-    if (cc.wait_offset <= raft_high_watermark(q->raft) && !q->wake_posted) {
+    // here, since callers expect `done` after their own event. The same for what its own append has ended.
+    bool settled = q->failed || cc.wait_offset <= raft_high_watermark(q->raft);
+    if (settled && !q->wake_posted) {
         q->wake_posted = true;
         env_post(q->args.env->mailbox, &q->wake);
     }
@@ -546,6 +549,12 @@ int quorum_start(struct quorum *q, struct diag *diag)
 }
 
 // --- Stopping and asking ---
+
+void quorum_log_failed(struct quorum *q, const char *why)
+{
+    if (!q->failed)
+        step_failed(q, "the metadata log cannot be written any more, so the node stops", why);
+}
 
 void quorum_stop(struct quorum *q)
 {

@@ -56,6 +56,10 @@ int quorum_open(const struct quorum_args *args, struct quorum **out, struct diag
 // Starts the consensus; on_active follows in a later event.
 int quorum_start(struct quorum *q, struct diag *diag);
 
+// The directory of the metadata log is offline: whoever waits for a change hears that nothing is known
+// about it, and on_fatal follows.
+void quorum_log_failed(struct quorum *q, const char *why);
+
 // Ends leadership; replies that wait get NOT_CONTROLLER. The log stays with its directory, which
 // closes it.
 void quorum_stop(struct quorum *q);

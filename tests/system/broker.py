@@ -27,11 +27,13 @@ def binary():
 class Broker:
     """chitin server on a folder. start() waits until it answers; the folder survives stop()."""
 
-    def __init__(self, folder, port=None, overrides=(), program=None, log_folder=None):
+    def __init__(self, folder, port=None, overrides=(), program=None, log_folder=None,
+                 environment=None):
         self.program = program or binary()
         self.folder = Path(folder)
         self.port = port or free_port()
         self.overrides = list(overrides)
+        self.environment = {**os.environ, **(environment or {})}
         self.process = None
         self.log_path = Path(log_folder or self.folder.parent) / (self.folder.name + ".stderr")
 
@@ -49,7 +51,8 @@ class Broker:
 
     def start(self, wait=True):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command(), stderr=log, stdout=log)
+            self.process = subprocess.Popen(self.command(), stderr=log, stdout=log,
+                                            env=self.environment)
         if wait:
             self.wait_ready()
         return self

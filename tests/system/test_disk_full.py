@@ -98,7 +98,7 @@ def wait_full(broker, times):
     wait_until(lambda: broker.log().count("is full:") >= times, "the disk does not get full")
 
 
-def standing_still(writers, seconds=1):
+def standing_still(writers, seconds=0.5):
     time.sleep(0.3)  # answers under way
     before = acknowledged(writers)
     time.sleep(seconds)

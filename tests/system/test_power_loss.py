@@ -24,7 +24,7 @@ def folder(tmp_path):
 def test_power_loss(folder):
     seed = int(time.time())
     print(f"seed {seed}")
-    assert power_loss.run(folder, cuts=4, seed=seed) == []
+    assert power_loss.run(folder, cuts=3, seed=seed) == []
 
 
 def test_that_a_cut_loses_what_was_not_synced(folder, monkeypatch):
