@@ -19,6 +19,7 @@ const struct command *const commands[] = {
     &command_storage_info,
     &command_storage_random_uuid,
     &command_log_dump,
+    &command_log_verify,
     &command_completion,
     &command_version,
     NULL,

@@ -20,6 +20,7 @@ extern const struct command command_storage_format;
 extern const struct command command_storage_info;
 extern const struct command command_storage_random_uuid;
 extern const struct command command_log_dump;
+extern const struct command command_log_verify;
 extern const struct command command_completion;
 extern const struct command command_server;
 extern const struct command command_version;

@@ -81,6 +81,7 @@ void os_host_init(struct os_host *h)
                 .getenv = host_getenv,
                 .input_is_terminal = isatty(STDIN_FILENO),
                 .output_is_terminal = isatty(STDOUT_FILENO),
+                .error_is_terminal = isatty(STDERR_FILENO),
             },
     };
     os_process_ignore_sigpipe();

@@ -46,6 +46,7 @@ struct host {
     bool keep_loop; // a worker still reads standard input: the loop ends with the process
     bool input_is_terminal;
     bool output_is_terminal;
+    bool error_is_terminal;
     const char *(*getenv)(struct host *host, const char *name);
 };
 
