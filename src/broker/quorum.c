@@ -408,7 +408,8 @@ static int open_log(struct quorum *q, struct diag *diag)
     (void)log_dir_create_args(q->args.dir, str_from(metadata_topic), 0, uuid_from_halves(0, 1), &config,
                               &args); // ERR_AGAIN is no matter: checkpoints have no say here
     // Every segment is scanned at every start: what is read here decides about everything else.
-    args.clean = false;
+    // After a clean stop nothing in it can be torn.
+    args.clean = log_dir_has_clean_mark(q->args.dir);
     args.recovery_point = -1;
     int err = complete_directory(q, &args);
     if (err != ERR_OK)

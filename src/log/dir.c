@@ -393,15 +393,27 @@ static int read_checkpoint(struct log_dir *dir, const char *name, struct log_dir
     char path[FS_PATH_MAX];
     struct checkpoint c;
     struct diag diag;
+    struct fs_stat stat;
     checkpoint_init(&c);
     diag_clear(&diag);
     int err = dir__path(dir, name, path);
     if (err == 0)
         err = checkpoint_read(&c, dir->env->fs, path, &diag);
-    if (err == ERR_CORRUPT) {
-        trace_warn(dir->trace, LOG_AREA, "%s; going on without it", diag.text);
+    bool start_offsets = strcmp(name, CHECKPOINT_START_OFFSETS) == 0;
+    const char *lost = start_offsets ? "where logs start is taken from their epochs and segments: records "
+                                       "that were deleted may come back"
+                                     : "logs are read to find what it said";
+    bool missing = err == 0 && c.text.size == 0 && scan->clean && scan->count > 0 &&
+                   strcmp(name, CHECKPOINT_CLEANER) != 0;
+    if (err == ERR_CORRUPT)
+        trace_error(dir->trace, LOG_AREA, "%s; going on without it: %s", diag.text, lost);
+    else if (missing)
+        trace_error(dir->trace, LOG_AREA, "%s is %s though %s was closed cleanly: %s", path,
+                    fs_stat(dir->env->fs, path, &stat) == 0 ? "empty" : "missing", dir->path, lost);
+    if (start_offsets)
+        scan->start_unknown = err == ERR_CORRUPT || missing;
+    if (err == ERR_CORRUPT)
         err = 0;
-    }
     if (err == 0)
         note_former(dir, &c, scan);
     for (int i = 0; i < scan->count && err == 0; i++) {
@@ -413,6 +425,13 @@ static int read_checkpoint(struct log_dir *dir, const char *name, struct log_dir
     }
     checkpoint_release(&c);
     return err;
+}
+
+bool log_dir_has_clean_mark(const struct log_dir *dir)
+{
+    char path[FS_PATH_MAX];
+    struct fs_stat stat;
+    return dir__path(dir, CLEAN_MARKER, path) == 0 && fs_stat(dir->env->fs, path, &stat) == 0;
 }
 
 int log_dir_scan(struct log_dir *dir, struct log_dir_scan *out, struct diag *diag)
@@ -498,6 +517,7 @@ void log_dir_partition_args(struct log_dir *dir, const struct log_dir_scan *scan
     out->high_watermark = partition->high_watermark;
     out->compacted = partition->cleaner_offset >= 0;
     out->clean = scan->clean;
+    out->start_unknown = scan->start_unknown;
     out->synced = scan->synced;
 }
 

@@ -97,9 +97,13 @@ struct log_dir_scan {
     int count;
     bool has_metadata_log;    // `__cluster_metadata-0` is here; it is not among the partitions
     bool clean;               // the clean-stop marker was there (and is gone now)
+    bool start_unknown;       // log-start-offset-checkpoint is missing or damaged
     bool synced;              // it was not, and what the last process wrote was made durable at once
     int64_t broker_epoch;     // from the marker; -1 unknown
 };
+
+// True if the directory was closed cleanly; before log_dir_scan(), which takes the mark away.
+bool log_dir_has_clean_mark(const struct log_dir *dir);
 
 // Blocks. Takes the clean-stop marker away, reads the checkpoints, lists the partitions, queues
 // `-delete` directories for removal and leaves `-stray` ones alone. After an unclean stop with many

@@ -47,6 +47,9 @@ struct log {
 
     bool read_failed;     // and that was said
     bool compacted;       // it was, by Apache Kafka: offsets may be missing
+    bool closed;          // log_args.clean: what does not fit together was damaged since
+    bool start_unknown;   // log_args.start_unknown
+    int64_t found_high_watermark; // log_args.high_watermark
     bool found_synced;    // log_args.synced
     bool planned;         // not on disk yet: no segments, not loaded
     bool loaded;          // sizes, epochs and producers are known

@@ -305,6 +305,8 @@ int log__load_epochs(struct log *log)
     int err = small_file_read(log->env.fs, path, &text);
     if (err == 0)
         err = epoch_cache_parse(&log->epochs, buf_str(&text), &diag);
+    if (err == 0 && text.size == 0 && log->closed && log->end_offset > log->segments[0]->base_offset)
+        err = diag_set(&diag, ERR_CORRUPT, "it is empty");
     buf_release(&text);
     if (err == ERR_NOT_FOUND || err == ERR_CORRUPT) {
         if (err == ERR_CORRUPT)

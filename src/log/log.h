@@ -61,7 +61,8 @@ struct log_args {
     int64_t recovery_point;    // all below is on disk and not looked at; -1 unknown
     int64_t log_start_offset;  // from the checkpoint; -1 when it has no entry (then the first segment says)
     int64_t high_watermark;    // from the checkpoint; -1 unknown
-    bool clean;                // the directory was closed cleanly: nothing to recover
+    bool clean;                // the directory was closed cleanly: nothing to recover, nothing torn
+    bool start_unknown;        // the checkpoint of log start offsets is missing or damaged
     bool compacted;            // Apache Kafka's log cleaner worked on it: offsets may be missing
     bool synced;               // it was not, but all that is found is on disk, not in the page cache alone
 };

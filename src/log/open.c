@@ -202,6 +202,9 @@ static struct log *log_new(const struct log_args *args, struct diag *diag)
     log->trace = args->trace;
     log->found_synced = args->synced;
     log->compacted = args->compacted;
+    log->closed = args->clean;
+    log->start_unknown = args->start_unknown;
+    log->found_high_watermark = args->high_watermark;
     log->env = (struct segment_env){.fs = args->fs, .trace = args->trace, .dir = log->path};
     log_set_config(log, &args->config);
     log->snapshot_offset = log->saving_start_offset = -1;
@@ -340,6 +343,9 @@ static int settle(struct log *log, const struct log_args *args)
         log->start_offset = args->log_start_offset;
     else
         log->start_offset = log->segments[0]->base_offset;
+    // The epochs on disk may be from before the start was raised.
+    if (log->loaded && epoch_cache_truncate_start(&log->epochs, log->start_offset))
+        log->epochs_dirty = true;
     log->durable_offset = log->end_offset;
     log->recovery_point = clamp(args->recovery_point, log->segments[0]->base_offset,
                                 log->end_offset);
@@ -353,6 +359,8 @@ static int drop_below_start(struct log *log, const struct log_args *args)
 {
     int64_t below = clamp(args->recovery_point, -1, args->log_start_offset);
     int err = 0;
+    if (args->clean)
+        return 0; // there is time to see first whether the start can be believed (log_load())
     while (log->segment_count > 1 && log->segments[1]->base_offset <= below && err == 0) {
         err = segment_remove_files(&log->env, log->segments[0]->base_offset, false);
         segment_free(&log->env, log->segments[0]);
@@ -362,6 +370,13 @@ static int drop_below_start(struct log *log, const struct log_args *args)
         log__note_dir_change(log);
     }
     return err;
+}
+
+// Whether there is anything in the last segment or before it.
+static bool log_may_hold_records(struct log *log)
+{
+    return log->segment_count > 1 ||
+           (segment_load_size(&log->env, log__active(log)) == 0 && log__active(log)->size > 0);
 }
 
 static int open_segments(struct log *log, const struct log_args *args)
@@ -399,6 +414,12 @@ static int open_segments(struct log *log, const struct log_args *args)
         log->end_offset = args->recovery_point;
         return 0;
     }
+    if (args->clean && log_may_hold_records(log))
+        trace_warn(log->trace, LOG_AREA,
+                   "%s: closed cleanly, but recovery-point-offset-checkpoint %s: reading the log from "
+                   "there to find its end",
+                   log->path, args->recovery_point < 0 ? "has no entry for it"
+                                                       : "names an offset before its last segment");
     // Before a kill -9, too, segments may have been taken away and their names not be synced.
     log->removed_dirty |= args->log_start_offset >= 0;
     return log__recover(log);
@@ -448,9 +469,36 @@ int log_open(const struct log_args *args, struct log **out, struct diag *diag)
 
 // ---- Loading what an idle log does without ----
 
+// A log that is whole but ends elsewhere than the recovery point says: the other files decide which of
+// the two is wrong. A clean stop leaves a producer snapshot at the end, and a broker that is alone the
+// high watermark there.
+static bool recovery_point_is_wrong(const struct log *log, int64_t end)
+{
+    char path[FS_PATH_MAX];
+    struct fs_stat stat;
+    if (end > log->end_offset)
+        return true;
+    return log->found_high_watermark == end &&
+           log_file_path(path, log->path, end, LOG_FILE_SNAPSHOT) &&
+           fs_stat(log->env.fs, path, &stat) == 0;
+}
+
+static void correct_end(struct log *log, int64_t end)
+{
+    trace_error(log->trace, LOG_AREA,
+                "%s: recovery-point-offset-checkpoint says that the log was closed at offset %" PRId64
+                ", but it is whole up to %" PRId64 ": the checkpoint is damaged, going on at the latter",
+                log->path, log->end_offset, end);
+    log->end_offset = log->recovery_point = end;
+    log->high_watermark = clamp(log->found_high_watermark, log->start_offset, end);
+    log->durable_offset = end;
+    if (log->on_durable != NULL)
+        log->on_durable(log, log->owner);
+}
+
 // Walks the batches behind the last index entry and compares their end with the recovery point's
-// promise.
-static int check_tail(struct log *log)
+// promise. *last_epoch: of the last batch; -1.
+static int check_tail(struct log *log, int32_t *last_epoch)
 {
     struct segment *s = log__active(log);
     int err = segment_open(&log->env, s);
@@ -470,10 +518,13 @@ static int check_tail(struct log *log)
         if (err != 1)
             break;
         end = batch_last_offset(&h) + 1;
+        *last_epoch = h.partition_leader_epoch;
     }
     if (err == ERR_IO)
         return err;
-    if (err != 0 || end != log->end_offset)
+    if (err == 0 && end != log->end_offset && log->closed && recovery_point_is_wrong(log, end))
+        correct_end(log, end);
+    else if (err != 0 || end != log->end_offset)
         log__set_offline(log,
                          "%s/%020" PRId64 ".log: position %" PRId64 ": the log was closed at offset "
                          "%" PRId64 " but what can be read ends at %" PRId64
@@ -483,8 +534,99 @@ static int check_tail(struct log *log)
     return 0;
 }
 
+// ---- Whether epochs and log start can be believed ----
+
+enum { EPOCHS_LOOKED_AT = 16 }; // at the end of the list: a log may have led many lives
+
+// The epoch of the batch that holds `offset`, -1 if there is none: 1, 0, or an error.
+static int batch_epoch(struct log *log, int64_t offset, int32_t *epoch)
+{
+    struct batch_header h;
+    int64_t position;
+    if (offset < log->segments[0]->base_offset || offset >= log->end_offset)
+        return 0;
+    int got = segment_find(&log->env, log->segments[log__segment_at(log, offset)], offset, &position, &h);
+    *epoch = got == 1 ? h.partition_leader_epoch : -1;
+    return got == ERR_IO ? got : got == 1;
+}
+
+// True if the batches contradict the epochs of the file: 1, 0, or an error.
+static int epochs_are_wrong(struct log *log, int32_t last_epoch)
+{
+    const struct epoch_cache *c = &log->epochs;
+    if (last_epoch >= 0 && epoch_cache_at(c, log->end_offset - 1) != last_epoch)
+        return 1;
+    for (int i = c->count - 1; i >= 0 && i >= c->count - EPOCHS_LOOKED_AT; i--) {
+        int32_t epoch;
+        int64_t next = i + 1 < c->count ? c->entries[i + 1].start_offset : log->end_offset;
+        if (c->entries[i].start_offset >= next)
+            continue; // nothing was written in it
+        int got = batch_epoch(log, c->entries[i].start_offset, &epoch);
+        if (got < 0)
+            return got;
+        if (got == 1 && epoch != c->entries[i].epoch)
+            return 1;
+    }
+    return 0;
+}
+
+// The log starts where its epochs do, as every raise of the start sees to.
+static int check_start(struct log *log)
+{
+    int64_t base = log->segments[0]->base_offset, start = log->start_offset;
+    if (log->epochs.count == 0 || log->end_offset == start)
+        return 0;
+    int64_t first = log->epochs.entries[0].start_offset;
+    if (first < base) {
+        log__set_offline(log,
+                         "%s: the log began at offset %" PRId64 " when it was closed, its first segment "
+                         "begins at %" PRId64 ": segments are missing. Put them back, or remove "
+                         "leader-epoch-checkpoint to accept the loss", log->path, first, base);
+        return 0;
+    }
+    if (first < start) {
+        log__set_offline(log,
+                         "%s: log-start-offset-checkpoint says that the log starts at offset %" PRId64
+                         ", leader-epoch-checkpoint that it starts at %" PRId64 ": one is damaged. "
+                         "Correct or remove the line of the former, or remove the latter",
+                         log->path, start, first);
+        return 0;
+    }
+    int32_t epoch;
+    int got = first > start ? batch_epoch(log, start, &epoch) : 0;
+    if (got <= 0 || epoch < 0)
+        return got < 0 ? got : 0;
+    if (!log->start_unknown)
+        return 1; // the epochs are wrong
+    trace_error(log->trace, LOG_AREA,
+                "%s: where the log starts was lost with log-start-offset-checkpoint; it starts at offset "
+                "%" PRId64 " by its leader epochs, what is below was deleted", log->path, first);
+    log->start_offset = first;
+    if (log->high_watermark < first)
+        log->high_watermark = first;
+    return 0;
+}
+
+static int load_epochs(struct log *log, int32_t last_epoch)
+{
+    int err = log__load_epochs(log);
+    if (err == ERR_NOT_FOUND)
+        return log__rebuild_epochs(log);
+    int wrong = err == 0 && log->closed ? check_start(log) : 0;
+    if (err == 0 && wrong == 0 && !log->offline && log->closed)
+        wrong = epochs_are_wrong(log, last_epoch);
+    if (err < 0 || wrong < 0)
+        return err < 0 ? err : wrong;
+    if (wrong == 0)
+        return 0;
+    trace_error(log->trace, LOG_AREA, "%s/" EPOCHS_FILE " is damaged: batches have other leader epochs "
+                "than it says", log->path);
+    return log__rebuild_epochs(log);
+}
+
 int log_load(struct log *log)
 {
+    int32_t last_epoch = -1;
     int err = log__check(log);
     if (err < 0 || log->loaded)
         return err;
@@ -493,12 +635,9 @@ int log_load(struct log *log)
     for (int i = 0; i < log->segment_count && err == 0; i++)
         err = segment_load_size(&log->env, log->segments[i]);
     if (err == 0)
-        err = check_tail(log);
-    if (err == 0 && !log->offline) {
-        err = log__load_epochs(log);
-        if (err == ERR_NOT_FOUND)
-            err = log__rebuild_epochs(log);
-    }
+        err = check_tail(log, &last_epoch);
+    if (err == 0 && !log->offline)
+        err = load_epochs(log, last_epoch);
     if (err == 0 && !log->offline)
         err = log__rebuild_producers(log, INT64_MAX);
     if (err < 0)
@@ -690,6 +829,13 @@ int log__rebuild_producers(struct log *log, int64_t recovered_from)
     int err = log__drop_snapshots(log, log->end_offset);
     if (err == 0)
         err = load_newest_snapshot(log, newest, &from);
+    if (err == 0 && log->closed && recovered_from == INT64_MAX && !log->loaded && from < log->end_offset)
+        trace_warn(log->trace, LOG_AREA,
+                   "%s: the producer snapshot at offset %" PRId64 " is missing or damaged; reading the "
+                   "batches from offset %" PRId64 " on again%s",
+                   log->path, log->end_offset, from,
+                   log->snapshot_offset < 0 && from > 0
+                       ? ", so what producers wrote before is not known any more" : "");
     if (err < 0 || from >= log->end_offset)
         return err;
     for (int i = log__segment_at(log, from); i < log->segment_count && err == 0; i++) {

@@ -212,6 +212,10 @@ static int judge_end(struct recovery *r, int index, int64_t position)
         return 0;
     }
     int zero = range_is_zero(r, s, position, s->size);
+    if (zero == 0 && log->closed) {
+        damaged(r, s, position, "the log was closed cleanly, so nothing in it was torn");
+        return 0;
+    }
     int64_t follows = s->size;
     int later = zero != 0 ? zero : find_later_batch(r, s, position, &follows);
     bool same_file = zero == 0 && later == 1;
@@ -463,7 +467,7 @@ int log__rebuild_epochs(struct log *log)
     epoch_cache_clear(&log->epochs);
     if (log->end_offset == log->segments[0]->base_offset)
         return 0; // never written: nobody led here yet
-    trace_warn(log->trace, LOG_AREA, "%s: leader-epoch-checkpoint is missing; made again", log->path);
+    trace_warn(log->trace, LOG_AREA, "%s/" EPOCHS_FILE " is made again from the batches", log->path);
     for (int i = 0; i < log->segment_count; i++) {
         struct segment *s = log->segments[i];
         int err = segment_open(&log->env, s);
@@ -478,6 +482,7 @@ int log__rebuild_epochs(struct log *log)
         if (err < 0)
             return err;
     }
+    epoch_cache_truncate_start(&log->epochs, log->start_offset);
     log->epochs_dirty = true;
     return 0;
 }

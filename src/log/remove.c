@@ -318,6 +318,9 @@ static void discard_files(struct log *log, int64_t base_offset)
 int log_delete_segments_below(struct log *log, int64_t offset)
 {
     int err = log__check(log), count = 0;
+    // Of a log that nobody used since its clean stop the start may still turn out to be wrong.
+    if (!log->loaded)
+        return err;
     // The name of the segment that is to be the first may not be on disk yet: without it, a crash leaves
     // a log that ends below its recovery point.
     if (log__dir_is_dirty(log))
