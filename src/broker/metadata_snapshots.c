@@ -132,6 +132,24 @@ static int load_bootstrap(struct metadata_snapshots *s, const char *path, struct
     return err;
 }
 
+// The newest snapshot cannot be read: true if the log reaches back to the one before it, or to the
+// beginning. Then it is put out of the way, since no later one may build on it.
+static bool set_aside(struct metadata_snapshots *s, const char *path, struct diag *diag)
+{
+    char aside[FS_PATH_MAX];
+    int64_t before = s->count > 1 ? s->ids[s->count - 2].end_offset : 0;
+    if (log_start_offset(s->log) > before)
+        return false;
+    int size = snprintf(aside, sizeof aside, "%s.damaged", path);
+    if (size < 0 || size >= FS_PATH_MAX || fs_rename(s->env->fs, path, aside) != ERR_OK)
+        return false;
+    s->count--;
+    trace_error(s->trace, area, "%s; nothing is lost: the log reaches back to offset %lld. Renamed to "
+                "...damaged", diag->text, (long long)before);
+    diag_clear(diag);
+    return true;
+}
+
 int metadata_snapshots_load(struct metadata_snapshots *s, struct metadata_loader *loader,
                             struct raft *raft, const struct metadata_image **bootstrap,
                             struct snapshot_id *latest, struct diag *diag)
@@ -144,13 +162,25 @@ int metadata_snapshots_load(struct metadata_snapshots *s, struct metadata_loader
     path_of(s, snapshot_name_format((struct snapshot_id){0, 0}).text, path);
     // Voters come from the newest snapshot; 0-0 counts for them only while it is the newest.
     err = load_bootstrap(s, path, is_bootstrap(*latest) ? raft : NULL, bootstrap, diag);
+    if (err == ERR_CORRUPT && !is_bootstrap(*latest)) {
+        trace_error(s->trace, area, "%s; nothing is lost: a later one stands for it", diag->text);
+        diag_clear(diag);
+        err = ERR_OK;
+    }
     if (err == ERR_OK && *bootstrap == NULL) {
         snprintf(path, sizeof path, "%s/bootstrap.checkpoint", log_dir_path(log_home(s->log)));
         err = load_bootstrap(s, path, NULL, bootstrap, diag);
+        if (*bootstrap == NULL && err == ERR_OK && s->count == 0 && log_end_offset(s->log) > 0)
+            trace_error(s->trace, area, "%s has no snapshot any more, not even the first; the metadata "
+                        "is read from the log, which is whole", directory(s));
     }
-    if (err == ERR_OK && !is_bootstrap(*latest)) {
+    while (err == ERR_OK && !is_bootstrap(*latest)) {
         path_of(s, snapshot_name_format(*latest).text, path);
         err = load_file(s, path, *latest, loader, raft, diag);
+        if (err != ERR_CORRUPT || !set_aside(s, path, diag))
+            break;
+        *latest = metadata_snapshots_latest(s);
+        err = ERR_OK;
     }
     return err;
 }

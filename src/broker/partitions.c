@@ -15,6 +15,7 @@
 #include "log/commit.h"
 #include "log/dir.h"
 #include "log/log.h"
+#include "log/partition_metadata.h"
 #include "metadata/image.h"
 #include "wire/errors.h"
 
@@ -516,6 +517,7 @@ struct loading {
     const struct metadata_image *image;
     struct log_dir *dir;
     const struct log_dir_scan *scan;
+    const struct log_dir_scan *scans; // of all directories
     const struct metadata_topic *topic; // the one that the last partition belonged to,
     struct topic_config config;         // and its
 };
@@ -540,13 +542,87 @@ static int open_found(struct loading *l, const struct log_dir_partition *found)
     return ERR_OK;
 }
 
-static int load_found(struct loading *l, const struct log_dir_partition *found)
+// True if another directory has this partition with the right topic id.
+static bool is_elsewhere(const struct loading *l, const struct metadata_topic *topic, int32_t index)
+{
+    for (int d = 0; d < l->ps->dir_count; d++)
+        for (int i = 0; i < l->scans[d].count; i++)
+            if (l->scans[d].partitions[i].partition == index &&
+                uuid_equal(l->scans[d].partitions[i].topic_id, topic->id))
+                return true;
+    return false;
+}
+
+// The topic that a directory without a usable partition.metadata must be of: the metadata has one of
+// its name, puts the partition into this directory, and no other directory has it. Or NULL.
+static const struct metadata_topic *topic_by_name(struct loading *l,
+                                                  const struct log_dir_partition *found)
+{
+    const struct metadata_topic *topic = metadata_image_topic(l->image, str_from(found->topic));
+    const struct metadata_partition *assigned =
+        topic != NULL ? metadata_topic_partition(topic, found->partition) : NULL;
+    if (assigned == NULL || found->future || !is_here(l->ps, assigned))
+        return NULL;
+    struct log_dir *dir = dir_of(l->ps, assigned);
+    bool fits = (dir == NULL || dir == l->dir) && !is_elsewhere(l, topic, found->partition);
+    return fits ? topic : NULL;
+}
+
+// Two ids that differ in a character or two are one id, damaged: nobody draws such a pair by chance.
+static bool is_nearly(struct uuid a, struct uuid b)
+{
+    struct uuid_text x = uuid_format(a), y = uuid_format(b);
+    int differ = 0;
+    for (size_t i = 0; x.text[i] != '\0'; i++)
+        differ += x.text[i] != y.text[i];
+    return differ <= 2;
+}
+
+// Gives a directory the partition.metadata that it should have.
+static int write_topic_id(struct loading *l, struct log_dir_partition *found,
+                          const struct metadata_topic *topic)
+{
+    char path[FS_PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s-%d", log_dir_path(l->dir), found->topic, found->partition);
+    trace_error(l->ps->trace, area,
+                "%s/partition.metadata is missing or damaged; the metadata has topic id %s for this "
+                "directory, which it gets again", path, uuid_format(topic->id).text);
+    found->topic_id = topic->id;
+    return partition_metadata_write(l->ps->env->fs, path, topic->id, true);
+}
+
+// A directory that is where a partition should be and claims to be of another topic. After a clean stop
+// nothing explains it, and an empty partition in its place would hide what it holds.
+static int hold_offline(struct loading *l, const struct log_dir_partition *found,
+                        const struct metadata_topic *topic)
+{
+    struct topic_config config = topic_config_in(l->ps, l->image, topic->name);
+    partition_new(l->ps, topic, found->partition, &config);
+    trace_error(l->ps->trace, area,
+                "%s-%d is offline: %s/%s-%d/partition.metadata has topic id %s, the metadata %s. If it is "
+                "this topic's, remove the file and start again: it is made anew. If not, move the "
+                "directory away",
+                found->topic, found->partition, log_dir_path(l->dir), found->topic, found->partition,
+                uuid_format(found->topic_id).text, uuid_format(topic->id).text);
+    return ERR_OK;
+}
+
+static int load_found(struct loading *l, struct log_dir_partition *found)
 {
     struct partitions *ps = l->ps;
     struct log_dir *dir = l->dir;
     if (str_is(str_from(found->topic), "__cluster_metadata"))
         return ERR_OK;
     const struct metadata_topic *topic = metadata_image_topic_by_id(l->image, found->topic_id);
+    const struct metadata_topic *named = topic == NULL ? topic_by_name(l, found) : NULL;
+    if (named != NULL && (uuid_is_zero(found->topic_id) || is_nearly(found->topic_id, named->id))) {
+        int err = write_topic_id(l, found, named);
+        if (err != ERR_OK)
+            return err;
+        topic = named;
+    } else if (named != NULL && l->scan->clean) {
+        return hold_offline(l, found, named);
+    }
     const struct metadata_partition *assigned =
         topic != NULL ? metadata_topic_partition(topic, found->partition) : NULL;
     if (uuid_is_zero(found->topic_id))
@@ -568,9 +644,10 @@ int partitions_load(struct partitions *ps, const struct metadata_image *image,
 {
     read_configs(ps);
     for (int d = 0; d < ps->dir_count; d++) {
-        struct loading l = {.ps = ps, .image = image, .dir = ps->dirs[d], .scan = &scans[d]};
+        struct loading l = {.ps = ps, .image = image, .dir = ps->dirs[d], .scan = &scans[d],
+                            .scans = scans};
         for (int i = 0; i < scans[d].count; i++) {
-            const struct log_dir_partition *found = &scans[d].partitions[i];
+            struct log_dir_partition *found = &scans[d].partitions[i];
             int err = load_found(&l, found);
             if (err != ERR_OK)
                 return diag_set(diag, err, "cannot move %s/%s-%d aside: %s",

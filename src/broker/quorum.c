@@ -511,6 +511,19 @@ int quorum_open(const struct quorum_args *args, struct quorum **out, struct diag
     return ERR_OK;
 }
 
+static bool is_alone(const struct quorum *q)
+{
+    return q->args.voter_count == 1 && q->args.voters[0].id == q->args.node_id;
+}
+
+static int quorum_state_lost(struct quorum *q, const char *path, const char *why)
+{
+    if (log_end_offset(q->log) > 0)
+        trace_error(q->args.trace, area, "%s: %s; going on with the epoch of the log%s", path, why,
+                    is_alone(q) ? "" : ". Whom this node voted for is forgotten");
+    return ERR_OK;
+}
+
 static int read_quorum_state(struct quorum *q, struct quorum_state *state, struct diag *diag)
 {
     char path[FS_PATH_MAX];
@@ -522,7 +535,13 @@ static int read_quorum_state(struct quorum *q, struct quorum_state *state, struc
     if (err == ERR_OK)
         err = quorum_state_parse(state, buf_str(&text), diag);
     else if (err == ERR_NOT_FOUND)
-        err = ERR_OK;
+        err = quorum_state_lost(q, path, "is missing");
+    // Who is alone gives its vote to nobody else, and its epoch is in the log.
+    if (err == ERR_CORRUPT && is_alone(q)) {
+        quorum_state_init(state);
+        err = quorum_state_lost(q, path, diag->text);
+        diag_clear(diag);
+    }
     if (err != ERR_OK)
         diag_prefix(diag, "cannot read %s", path);
     buf_release(&text);
@@ -574,7 +593,8 @@ void quorum_free(struct quorum *q)
     check(q->magic == QUORUM_MAGIC);
     if (q->log != NULL)
         log_set_owner(q->log, NULL, NULL);
-    metadata_snapshots_release(&q->snapshots);
+    if (q->snapshots.env != NULL) // or else the log could not be opened
+        metadata_snapshots_release(&q->snapshots);
     controller_free(q->controller);
     raft_free(q->raft);
     metadata_image_unref(q->image);

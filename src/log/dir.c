@@ -367,7 +367,7 @@ static int compare_partitions(const void *a, const void *b)
 
 // Entries without a partition; both are sorted.
 static void note_former(struct log_dir *dir, const struct checkpoint *c,
-                        const struct log_dir_scan *scan)
+                        const struct log_dir_scan *scan, bool said)
 {
     for (int i = 0, at = 0; i < c->count; i++) {
         const struct checkpoint_entry *e = &c->entries[i];
@@ -380,6 +380,11 @@ static void note_former(struct log_dir *dir, const struct checkpoint *c,
             if (order >= 0)
                 break;
         }
+        if (order != 0 && said && e->offset > 0)
+            trace_error(dir->trace, LOG_AREA,
+                        "%s/%.*s-%" PRId32 " is gone: it ended at offset %" PRId64 " when %s was closed. "
+                        "Put it back before records are written to it again",
+                        dir->path, STR_ARG(e->topic), e->partition, e->offset, dir->path);
         if (order != 0)
             dir__former_add(dir, (struct partition_key){e->topic, e->partition});
     }
@@ -415,7 +420,7 @@ static int read_checkpoint(struct log_dir *dir, const char *name, struct log_dir
     if (err == ERR_CORRUPT)
         err = 0;
     if (err == 0)
-        note_former(dir, &c, scan);
+        note_former(dir, &c, scan, scan->clean && strcmp(name, CHECKPOINT_RECOVERY_POINTS) == 0);
     for (int i = 0; i < scan->count && err == 0; i++) {
         struct log_dir_partition *p = &scan->partitions[i];
         if (p->future)
