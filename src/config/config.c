@@ -151,7 +151,10 @@ int config_validate_layer(const struct config *c, enum config_source layer,
                   str_from(values->items[i].value), 0);
     config__check_rules(&proposed, &f);
     properties_release(&proposed.layers[index]);
-    return f.count == 0 ? ERR_OK : ERR_INVALID;
+    if (f.count == 0)
+        return ERR_OK;
+    diag_prefix(diag, "requirement failed"); // as Kafka's answers begin
+    return ERR_INVALID;
 }
 
 static const struct config_key *require(const char *name)

@@ -102,6 +102,26 @@ static bool is_replica(struct str pair)
            str_parse_i32(pair, &broker) && broker >= 0;
 }
 
+// Kafka prints this value as a list of its own.
+static int refuse_replicas(const struct config_key *key, struct str value, struct diag *diag)
+{
+    const char *name = config_key_name(key);
+    struct buf list;
+    if (value.size > QUOTED_MAX)
+        value.size = QUOTED_MAX;
+    struct str rest = list_start(value), item;
+    buf_init(&list, 4 * QUOTED_MAX);
+    while (config_list_next(&rest, &item))
+        buf_printf(&list, "%s%.*s", list.size > 0 ? ", " : "", STR_ARG(item));
+    int err = diag_set(diag, ERR_INVALID,
+                       "Invalid value [%s] for configuration %s: %s must be the literal '*' or a list "
+                       "of replicas in the following format: "
+                       "[partitionId]:[brokerId],[partitionId]:[brokerId],...",
+                       buf_text(&list), name, name);
+    buf_release(&list);
+    return err;
+}
+
 static int check_list(const struct config_key *key, struct str value, struct diag *diag)
 {
     if (key->check == CHECK_REPLICAS && str_is(value, "*"))
@@ -110,9 +130,7 @@ static int check_list(const struct config_key *key, struct str value, struct dia
     struct str item;
     while (config_list_next(&rest, &item)) {
         if (key->check == CHECK_REPLICAS && !is_replica(item))
-            return refuse(key, value, diag,
-                          "Value must be * or a list of replicas like "
-                          "[partitionId]:[brokerId],[partitionId]:[brokerId],...");
+            return refuse_replicas(key, value, diag);
         if (key->check != CHECK_NONE && item.size == 0)
             return diag_set(diag, ERR_INVALID, "Configuration '%s' values must not be empty.",
                             config_key_name(key));

@@ -351,7 +351,12 @@ static bool list_op(struct alteration *x, struct str name, struct str value, enu
                     struct api_error *e)
 {
     const struct config_key *key = config_key_find(scope_of(x->type), name);
-    if (key == NULL || config_key_type(key) != CONFIG_TYPE_LIST)
+    bool is_list = key != NULL && config_key_type(key) == CONFIG_TYPE_LIST;
+    if (!is_list && x->type == CONFIG_RESOURCE_BROKER) // in Kafka the broker says it
+        return api_fail(e, KAFKA_INVALID_CONFIG,
+                        "Config value %s is not allowed for config key: %.*s",
+                        op == OP_APPEND ? "append" : "subtract", STR_ARG(name));
+    if (!is_list)
         return api_fail(e, KAFKA_INVALID_CONFIG,
                         "Can't %s to key %.*s because its type is not LIST.",
                         op == OP_APPEND ? "APPEND" : "SUBTRACT", STR_ARG(name));

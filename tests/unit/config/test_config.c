@@ -296,7 +296,7 @@ static void test_validate_layer(void **state)
     assert_int_equal(config_validate_layer(c, CONFIG_SOURCE_BROKER, &values, &diag), ERR_OK);
     properties_set(&values, str_from("max.connections.per.ip.overrides"), str_from(" "), 0);
     assert_int_equal(config_validate_layer(c, CONFIG_SOURCE_BROKER, &values, &diag), ERR_INVALID);
-    assert_string_equal(diag.text, "max.connections.per.ip can be set to zero only if "
+    assert_string_equal(diag.text, "requirement failed: max.connections.per.ip can be set to zero only if "
                                    "max.connections.per.ip.overrides property is set.");
     assert_int_equal(config_validate_layer(c, CONFIG_SOURCE_BROKER, &values, NULL), ERR_INVALID);
     // What the layer had before does not count; what lies above it does.

@@ -179,8 +179,9 @@ static void test_validate(void **state)
         {CONFIG_TOPIC, "leader.replication.throttled.replicas", "*", NULL},
         {CONFIG_TOPIC, "leader.replication.throttled.replicas", "0:1,1:2", NULL},
         {CONFIG_TOPIC, "leader.replication.throttled.replicas", "0:1,1",
-         "Invalid value 0:1,1 for configuration leader.replication.throttled.replicas: Value must "
-         "be * or a list of replicas like [partitionId]:[brokerId],[partitionId]:[brokerId],..."},
+         "Invalid value [0:1, 1] for configuration leader.replication.throttled.replicas: "
+         "leader.replication.throttled.replicas must be the literal '*' or a list of replicas in the "
+         "following format: [partitionId]:[brokerId],[partitionId]:[brokerId],..."},
         {CONFIG_BROKER, "num.partitions", "0",
          "Invalid value 0 for configuration num.partitions: Value must be at least 1"},
         {CONFIG_BROKER, "offsets.topic.replication.factor", "40000",

@@ -105,6 +105,8 @@ static void errors_are_kafkas(void **state)
          "Default topic resources are not allowed."},
         {2, "a/b", "retention.ms", SET, "5", KAFKA_INVALID_TOPIC_EXCEPTION,
          "Topic name is invalid: 'a/b'"},
+        {4, "1", "log.cleaner.threads", APPEND, "2", KAFKA_INVALID_CONFIG,
+         "Config value append is not allowed for config key: log.cleaner.threads"},
         {4, "x", "log.cleaner.threads", SET, "2", KAFKA_INVALID_REQUEST,
          "Unable to parse broker name as a base 10 number."},
         {4, "-3", "log.cleaner.threads", SET, "2", KAFKA_INVALID_REQUEST,
@@ -220,6 +222,28 @@ static void brokers_are_always_written(void **state)
     cluster_release(&x);
 }
 
+static void brokers_keep_the_rules_between_keys(void **state)
+{
+    struct cluster x;
+    cluster_init(&x);
+    struct result r = alter(&x, 4, "", "max.connections.per.ip", SET, "0");
+    assert_int_equal(r.code, KAFKA_INVALID_REQUEST);
+    text_is(r.text, "requirement failed: max.connections.per.ip can be set to zero only if "
+                    "max.connections.per.ip.overrides property is set.");
+    assert_int_equal(x.record_count, 0);
+    struct incremental_alter_configs_request_alterable_config ops[] = {
+        {str_from("max.connections.per.ip"), SET, str_from("0")},
+        {str_from("max.connections.per.ip.overrides"), SET, str_from("10.0.0.1:5")},
+    };
+    assert_int_equal(alter_ops(&x, 4, "", ops, 2, false).code, 0);
+    assert_int_equal(x.record_count, 2);
+    assert_int_equal(alter(&x, 4, "", "log.cleaner.threads", SET, "2").code, 0);
+    assert_int_equal(alter(&x, 4, "", "max.connections.per.ip.overrides", DELETE, NULL).code,
+                     KAFKA_INVALID_REQUEST);
+    assert_int_equal(x.record_count, 0);
+    cluster_release(&x);
+}
+
 static void min_insync_replicas_clears_elr(void **state)
 {
     struct cluster x;
@@ -325,6 +349,7 @@ int main(void)
         cmocka_unit_test(settings_come_and_go),
         cmocka_unit_test(lists_grow_and_shrink),
         cmocka_unit_test(brokers_are_always_written),
+        cmocka_unit_test(brokers_keep_the_rules_between_keys),
         cmocka_unit_test(min_insync_replicas_clears_elr),
         cmocka_unit_test(the_old_form_replaces_everything),
         cmocka_unit_test(a_resource_may_come_once),
