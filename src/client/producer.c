@@ -67,6 +67,7 @@ struct queue {
     struct list batches;
     int in_flight;
     int32_t sequence_next;
+    bool known; // the broker has stored a batch of this producer id here
 };
 
 // A record whose topic is not known yet: a copy of everything in one block.
@@ -214,16 +215,21 @@ static void batch_retry(struct batch *b, int16_t code, int err,
         client_topology_is_stale(p->client, p->now_ms);
 }
 
-// Takes the broker's word that this batch's sequence does not fit. Behind another batch that is
-// tried again that is to be expected; else the broker has forgotten us.
-static void batch_out_of_sequence(struct batch *b, int16_t code)
+// Takes the broker's word that this batch's sequence does not fit. Behind another batch that is tried
+// again that is to be expected; else the broker has forgotten us: a batch that it cannot have stored
+// starts anew, but one that it may have stored must not be sent as another one (a broker that started
+// again may remember a producer's last batch alone).
+static void batch_out_of_sequence(struct batch *b, int16_t code,
+                                  const struct produce_response_partition_produce_response *answer)
 {
-    struct producer *p = b->queue->topic->producer;
     bool first = list_first(&b->queue->batches) == &b->node;
-    b->uncertain = false;
-    if (first || code != KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER)
-        p->restart = true;
-    batch_retry(b, code, 0, NULL);
+    bool forgotten = first || code != KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    if (forgotten)
+        b->queue->topic->producer->restart = true;
+    if (forgotten && b->uncertain)
+        batch_give_up(b, code, 0, answer);
+    else
+        batch_retry(b, code, 0, answer);
 }
 
 static bool leaves_doubt(int16_t code)
@@ -238,11 +244,12 @@ static void batch_answered(struct batch *b,
     int16_t code = answer->error_code;
     bool idempotent = b->stamped;
     if (code == 0 || (idempotent && code == KAFKA_DUPLICATE_SEQUENCE_NUMBER)) {
+        b->queue->known = true;
         batch_finish(b, 0, 0, code == 0 ? answer : NULL);
     } else if (idempotent && (code == KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER ||
                               code == KAFKA_UNKNOWN_PRODUCER_ID ||
                               code == KAFKA_INVALID_PRODUCER_EPOCH)) {
-        batch_out_of_sequence(b, code);
+        batch_out_of_sequence(b, code, answer);
     } else {
         b->uncertain = leaves_doubt(code);
         if (kafka_error_is_retriable(code))
@@ -320,11 +327,13 @@ static void on_shipped(struct client_request *request, int err, struct client_an
     shipment_free(s);
 }
 
-// The first batch of a queue that is not under way, if it may be sent now.
+// The first batch of a queue that is not under way, if it may be sent now. The first ever goes alone: of
+// a producer that it does not know the broker takes any sequence, so that a second batch would be stored
+// where the first one failed and is tried again.
 static struct batch *queue_ready(struct queue *q, int64_t now_ms)
 {
     struct producer *p = q->topic->producer;
-    if (q->in_flight >= (p->options.idempotent ? IN_FLIGHT_MAX : 1))
+    if (q->in_flight >= (p->options.idempotent && q->known ? IN_FLIGHT_MAX : 1))
         return NULL;
     list_for_each (n, next, &q->batches) {
         struct batch *b = container_of(n, struct batch, node);
@@ -454,6 +463,16 @@ static void ship(struct producer *p, int64_t now_ms)
 
 // --- Identity: producer id and epoch (KIP-98, KIP-360) ---
 
+// No broker knows a new producer id.
+static void forget_known(struct producer *p)
+{
+    list_for_each (n, next, &p->topics) {
+        struct topic *t = container_of(n, struct topic, node);
+        for (int i = 0; i < t->queue_count; i++)
+            t->queues[i]->known = false;
+    }
+}
+
 static void on_identity(struct client_request *request, int err, struct client_answer *answer,
                         int64_t now_ms)
 {
@@ -462,6 +481,8 @@ static void on_identity(struct client_request *request, int err, struct client_a
     p->identity_code = r != NULL ? r->error_code : 0;
     p->identity_err = err;
     if (err == 0 && r->error_code == 0) {
+        if (r->producer_id != p->producer_id)
+            forget_known(p);
         p->identity = IDENTITY_KNOWN;
         p->producer_id = r->producer_id;
         p->producer_epoch = r->producer_epoch;
@@ -534,8 +555,12 @@ static bool may_restart(const struct producer *p)
 
 static void identity_step(struct producer *p, int64_t now_ms)
 {
-    if (!p->options.idempotent || p->pending == 0)
+    if (!p->options.idempotent)
         return;
+    if (p->pending == 0) {
+        p->identity_failed = false; // which the records that waited were told; later ones try again
+        return;
+    }
     if (p->restart && p->identity == IDENTITY_KNOWN && may_restart(p)) {
         p->restart = false;
         p->identity = IDENTITY_NONE;
