@@ -459,6 +459,8 @@ static void look_again(struct env_message *message)
         return;
     }
     read_stale(op);
+    if (op->message_posted)
+        return; // a read has just taken a directory offline, which woke the other items: once more
     if (is_satisfied(op)) {
         answer(op);
         return;
