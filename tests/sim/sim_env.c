@@ -6,7 +6,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-enum { WALL_START_S = 1700000000 };
+enum { WALL_START_S = 1700000000, RUN_OUT_STEPS_MAX = 100000 };
 
 enum task_kind { TASK_MESSAGE, TASK_RUN, TASK_DONE };
 
@@ -228,6 +228,24 @@ void sim_env_drain(struct sim_env *e)
     struct list_node *first;
     while ((first = list_first(&e->tasks)) != NULL)
         take_task(e->sim, container_of(first, struct task, in_env));
+}
+
+void sim_env_run_out(struct sim_env *e, const bool *done)
+{
+    for (int i = 0; !*done && i < RUN_OUT_STEPS_MAX; i++) {
+        struct list_node *task = list_first(&e->tasks);
+        struct heap_node *timer = heap_min(&e->timer_heap);
+        if (task != NULL) {
+            take_task(e->sim, container_of(task, struct task, in_env));
+        } else if (timer != NULL) {
+            struct env_timer *t = container_of(timer, struct env_timer, node);
+            heap_remove(&e->timer_heap, timer);
+            t->fire(t);
+        } else {
+            return;
+        }
+    }
+    check(*done);
 }
 
 void sim_env_release(struct sim_env *e)

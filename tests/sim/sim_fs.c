@@ -797,6 +797,11 @@ void sim_fs_set_capacity(struct sim_fs *fs, int64_t bytes)
     fs->capacity = bytes;
 }
 
+int64_t sim_fs_used(const struct sim_fs *fs)
+{
+    return fs->used;
+}
+
 uint64_t sim_fs_count(const struct sim_fs *fs, unsigned ops)
 {
     uint64_t sum = 0;

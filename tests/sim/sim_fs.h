@@ -59,6 +59,9 @@ void sim_fs_restart(struct sim_fs *fs, enum sim_crash crash);
 // Bytes that all files together may have; writes beyond fail with ERR_NOSPC, in part.
 void sim_fs_set_capacity(struct sim_fs *fs, int64_t bytes);
 
+// Bytes that they have now.
+int64_t sim_fs_used(const struct sim_fs *fs);
+
 // Operations so far, of those in `ops`.
 uint64_t sim_fs_count(const struct sim_fs *fs, unsigned ops);
 

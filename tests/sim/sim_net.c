@@ -257,9 +257,10 @@ static void on_arrival(struct sim_event *event)
     if (s->kind == SEGMENT_DATA) {
         list_append(&c->received, &s->node);
     } else {
+        bool reset = s->kind == SEGMENT_RESET;
         c->ended = true;
         mem_free(s);
-        if (s->kind == SEGMENT_RESET) {
+        if (reset) {
             fail(c, ERR_CLOSED);
             return;
         }
