@@ -351,6 +351,8 @@ void metadata_snapshots_init(struct metadata_snapshots *s, struct env *env, stru
 void metadata_snapshots_release(struct metadata_snapshots *s)
 {
     check(!s->writing);
+    if (s->env == NULL)
+        return; // never initialised: the metadata log could not be opened
     env_timer_cancel(s->env->timers, &s->timer);
     buf_release(&s->data);
     mem_free(s->ids);
