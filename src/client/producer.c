@@ -232,10 +232,13 @@ static void batch_out_of_sequence(struct batch *b, int16_t code,
         batch_retry(b, code, 0, answer);
 }
 
+// May the batch be in the log all the same? Those that say what came after an append: it waited in
+// vain, the leadership moved, the disk failed under it.
 static bool leaves_doubt(int16_t code)
 {
     return code == KAFKA_REQUEST_TIMED_OUT || code == KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND ||
-           code == KAFKA_NETWORK_EXCEPTION || code == KAFKA_UNKNOWN_SERVER_ERROR;
+           code == KAFKA_NETWORK_EXCEPTION || code == KAFKA_UNKNOWN_SERVER_ERROR ||
+           code == KAFKA_KAFKA_STORAGE_ERROR || code == KAFKA_NOT_LEADER_OR_FOLLOWER;
 }
 
 static void batch_answered(struct batch *b,
@@ -251,7 +254,7 @@ static void batch_answered(struct batch *b,
                               code == KAFKA_INVALID_PRODUCER_EPOCH)) {
         batch_out_of_sequence(b, code, answer);
     } else {
-        b->uncertain = leaves_doubt(code);
+        b->uncertain |= leaves_doubt(code); // a refusal now tells nothing of an earlier try
         if (kafka_error_is_retriable(code))
             batch_retry(b, code, 0, answer);
         else
@@ -261,8 +264,9 @@ static void batch_answered(struct batch *b,
 
 static void batch_unanswered(struct batch *b, int err)
 {
-    b->uncertain = err == ERR_CLOSED || err == ERR_TIMEOUT || err == ERR_CORRUPT;
-    if (b->uncertain)
+    bool again = err == ERR_CLOSED || err == ERR_TIMEOUT || err == ERR_CORRUPT;
+    b->uncertain |= again;
+    if (again)
         batch_retry(b, 0, err, NULL);
     else
         batch_give_up(b, 0, err, NULL);
