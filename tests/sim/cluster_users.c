@@ -52,7 +52,7 @@ static void on_result(void *user, const struct produce_result *result)
     sim_note(u->sim, (uint64_t)number << 32 | (uint32_t)result->code << 16 | (uint16_t)result->err);
     sim_note(u->sim, (uint64_t)result->offset);
     if (delivered) {
-        users_say(u, "record %" PRId64 ": %.*s-%d at %" PRId64, number, STR_ARG(result->topic),
+        users_say(u, "record %" PRId64 " of %d: %.*s-%d at %" PRId64, number, p->number, STR_ARG(result->topic),
                   result->partition, result->offset);
         model_acknowledged(u->model, number, result->partition, result->offset);
     } else {
