@@ -485,8 +485,7 @@ static void on_identity(struct client_request *request, int err, struct client_a
     p->identity_code = r != NULL ? r->error_code : 0;
     p->identity_err = err;
     if (err == 0 && r->error_code == 0) {
-        if (r->producer_id != p->producer_id)
-            forget_known(p);
+        forget_known(p);
         p->identity = IDENTITY_KNOWN;
         p->producer_id = r->producer_id;
         p->producer_epoch = r->producer_epoch;
@@ -494,15 +493,8 @@ static void on_identity(struct client_request *request, int err, struct client_a
         return;
     }
     p->identity = IDENTITY_NONE;
-    bool fatal = err == ERR_REFUSED || err == ERR_UNSUPPORTED ||
-                 (err == 0 && !kafka_error_is_retriable(r->error_code));
-    if (err == 0 && (r->error_code == KAFKA_INVALID_PRODUCER_EPOCH ||
-                     r->error_code == KAFKA_PRODUCER_FENCED)) {
-        p->producer_id = PRODUCER_ID_NONE; // the old one is of no use: take a new id
-        p->producer_epoch = PRODUCER_EPOCH_NONE;
-        fatal = false;
-    }
-    p->identity_failed = fatal;
+    p->identity_failed = err == ERR_REFUSED || err == ERR_UNSUPPORTED ||
+                         (err == 0 && !kafka_error_is_retriable(r->error_code));
     p->identity_retry_ms = now_ms + client_backoff_ms(p->client, p->identity_attempts++);
 }
 
@@ -511,15 +503,12 @@ static void identity_ask(struct producer *p, int64_t now_ms)
     init_producer_id_request_init(&p->identity_body);
     p->identity_body.transactional_id = (struct str){0};
     p->identity_body.transaction_timeout_ms = INT32_MAX; // there are no transactions
-    // With the former id and epoch the epoch is bumped (from version 3 on); older brokers give a new
-    // id, which serves as well.
-    p->identity_body.producer_id = p->producer_id;
-    p->identity_body.producer_epoch = p->producer_epoch;
-    bool bump = p->producer_id != PRODUCER_ID_NONE;
+    p->identity_body.producer_id = PRODUCER_ID_NONE;
+    p->identity_body.producer_epoch = PRODUCER_EPOCH_NONE;
     p->identity = IDENTITY_ASKED;
     p->identity_request = (struct client_request){
         .api_key = API_INIT_PRODUCER_ID,
-        .version_min = bump ? 3 : 0,
+        .version_min = 0,
         .version_max = 5,
         .node = CLIENT_NODE_ANY,
         .body = &p->identity_body,
@@ -567,9 +556,15 @@ static void identity_step(struct producer *p, int64_t now_ms)
     }
     if (p->restart && p->identity == IDENTITY_KNOWN && may_restart(p)) {
         p->restart = false;
-        p->identity = IDENTITY_NONE;
-        p->identity_retry_ms = now_ms;
         unstamp_all(p);
+        // The next epoch is ours to take (KIP-360). A broker that has seen it refuses what is still on
+        // its way from before; under a new id that would be stored, after what came later.
+        if (p->producer_epoch < INT16_MAX) {
+            p->producer_epoch++;
+        } else {
+            p->identity = IDENTITY_NONE;
+            p->identity_retry_ms = now_ms;
+        }
     }
     if (p->identity == IDENTITY_NONE && now_ms >= p->identity_retry_ms)
         identity_ask(p, now_ms);
