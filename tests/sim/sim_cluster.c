@@ -75,6 +75,7 @@ struct world {
     unsigned faults;
     bool calm;      // liveness: nothing goes wrong any more
     bool full;      // the disk has a limit
+    bool crippled;  // and some of its partitions are offline until the next start
     bool disturbed; // something was done to this life of the node that may make it complain
     int64_t restart_ns;
     int lives_before; // of the last restart
@@ -105,6 +106,7 @@ static void on_said(void *owner, enum trace_level level, const char *line)
     say(w, "node: %s: %s", trace_level_name(level), line);
     if (level == TRACE_ERROR && !w->disturbed)
         complain(w, "the node complains, and nothing was done to it: %s", line);
+    w->crippled |= level == TRACE_ERROR && strstr(line, " is offline: ") != NULL;
 }
 
 static void start_process(struct world *w)
@@ -112,6 +114,7 @@ static void start_process(struct world *w)
     struct diag diag = {{0}};
     sim_host_boot(w->node_host);
     w->disturbed = w->full;
+    w->crippled = false;
     // Now and then the start is cut off as well.
     if (!w->calm && w->process.lives > 0 && (w->faults & FAULT_CRASH) && one_in(w, 6))
         sim_fs_crash_at(w->disk, 1 + below(w, 60));
@@ -353,7 +356,7 @@ static void calm_down(struct world *w)
     sim_fs_fail_at(w->disk, 0, 0, 0, false);
     sim_fs_crash_at(w->disk, 0);
     // Whoever operates it replaces a disk that failed, and starts the node again.
-    if (w->process.state != PROCESS_DOWN && w->process.dir_offline)
+    if (w->process.state != PROCESS_DOWN && (w->process.dir_offline || w->crippled))
         process_kill(&w->process);
 }
 
