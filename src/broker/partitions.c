@@ -584,9 +584,10 @@ static int write_topic_id(struct loading *l, struct log_dir_partition *found,
 {
     char path[FS_PATH_MAX];
     snprintf(path, sizeof path, "%s/%s-%d", log_dir_path(l->dir), found->topic, found->partition);
-    trace_error(l->ps->trace, area,
-                "%s/partition.metadata is missing or damaged; the metadata has topic id %s for this "
-                "directory, which it gets again", path, uuid_format(topic->id).text);
+    // A partition that was just being made when the node died may be without it too.
+    trace_emit(l->ps->trace, l->scan->clean ? TRACE_ERROR : TRACE_WARN, area,
+               "%s/partition.metadata is missing or damaged; the metadata has topic id %s for this "
+               "directory, which it gets again", path, uuid_format(topic->id).text);
     found->topic_id = topic->id;
     return partition_metadata_write(l->ps->env->fs, path, topic->id, true);
 }
