@@ -186,11 +186,13 @@ int log__failed(struct log *log, int err, const char *what)
     }
     if (err == ERR_NOSPC && log->home != NULL)
         log_dir__note_no_room(log->home);
-    if (err == ERR_IO && log->home != NULL) {
+    // Rights that have been taken away are not expected back either.
+    bool failed = err == ERR_IO || err == ERR_REFUSED;
+    if (failed && log->home != NULL) {
         char why[DIAG_TEXT_MAX];
         snprintf(why, sizeof why, "%s: %s while %s", log->path, err_text(err), what);
         log_dir_fail(log->home, err, why);
-    } else if (err == ERR_IO) {
+    } else if (failed) {
         log__set_offline(log, "%s: %s while %s", log->path, err_text(err), what);
     }
     return err;

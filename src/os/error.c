@@ -25,7 +25,6 @@ int os_error(int errno_value)
         return ERR_BUSY;
     case EACCES:
     case EPERM:
-    case EROFS:
     case ECONNREFUSED:
     case EHOSTUNREACH:
     case ENETUNREACH:
@@ -58,6 +57,7 @@ int os_error(int errno_value)
         return ERR_UNSUPPORTED;
     case ETIMEDOUT:
         return ERR_TIMEOUT;
+    case EROFS: // what many systems make of a file system that has failed
     default:
         return ERR_IO;
     }

@@ -24,7 +24,7 @@ def missing(folder):
     """Why there can be no disk here, or None. Tries it."""
     if os.geteuid() != 0:
         return "mounting a file system needs root"
-    for program in ("mkfs.ext4", "mount", "umount"):
+    for program in ("mkfs.ext4", "mount", "umount", "findmnt"):
         if shutil.which(program) is None:
             return f"{program} is missing"
     try:
@@ -85,6 +85,19 @@ class Disk:
             fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, struct.pack("I", GOING_FLAGS_NOLOGFLUSH))
         finally:
             os.close(fd)
+
+    def turn_read_only(self):
+        """What ext4 does when it finds an error."""
+        device = subprocess.run(["findmnt", "-no", "SOURCE", str(self.path)], check=True,
+                                capture_output=True, text=True).stdout.strip()
+        Path("/sys/fs/ext4", Path(device).name, "trigger_fs_error").write_text("test")
+
+    def repair(self):
+        """Mounted again, good as new."""
+        self.unmount()
+        status = subprocess.run(["e2fsck", "-fp", str(self.image)], capture_output=True).returncode
+        assert status in (0, 1), status  # 1: errors were corrected
+        self.mount()
 
     def free_bytes(self):
         space = os.statvfs(self.path)

@@ -11,6 +11,7 @@ import confluent_kafka
 import pytest
 
 import clients
+import disk
 from broker import Broker, binary
 
 PARTITIONS = 4
@@ -197,3 +198,31 @@ def test_a_start_with_a_disk_that_fails(disks, topic, which):
     for partition in good + bad:
         assert values(disks, topic, partition, 1) == [b"before"]
     disks.broker.stop()
+
+
+def test_a_file_system_that_turns_read_only(tmp_path, topic):
+    """The usual end of a disk: writing is refused, and nothing says "input/output error"."""
+    if os.environ.get("SYSTEM_BOOTSTRAP"):
+        pytest.skip("needs a broker process of its own")
+    why = disk.missing(tmp_path)
+    if why is not None:
+        pytest.skip(f"NOT TESTED, a file system that turns read-only: {why}")
+    with disk.Disk(tmp_path, 64 << 20) as d:
+        broker = Broker(d.path / "data", log_folder=tmp_path)
+        try:
+            broker.start()
+            clients.create_topic(broker.bootstrap, topic)
+            clients.Confluent.produce(broker.bootstrap, topic, [(None, b"before", [])])
+            d.turn_read_only()
+            with pytest.raises(AssertionError):
+                clients.Confluent.produce(broker.bootstrap, topic, [(None, b"lost", [])],
+                                          **{"message.timeout.ms": 1000})
+            assert broker.wait(5) == 1
+            assert f"log directory {d.path}/data is offline" in broker.log()
+            d.repair()
+            broker.start()
+            assert clients.Confluent.consume(broker.bootstrap, topic, 1) == [(None, b"before", [])]
+            broker.stop()
+        finally:
+            if broker.is_running():
+                broker.kill()

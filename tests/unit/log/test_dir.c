@@ -350,6 +350,20 @@ static void a_failed_sync_takes_the_directory_offline(void **state)
     fail_a_sync(MANY);
 }
 
+static void taken_rights_take_the_directory_offline(void **state)
+{
+    struct world w;
+    world_init(&w);
+    struct log_dir *dir = open_dir(&w);
+    struct log *log = create_log(&w, dir, 0);
+    append_plain(log, 1, 10, 1000);
+    sim_fs_fail_at(w.fs, 1, SIM_OP_OPEN, ERR_REFUSED, false);
+    assert_int_equal(log_roll(log, 2000), ERR_REFUSED);
+    assert_true(log_dir_is_offline(dir));
+    log_dir_free(dir);
+    world_release(&w);
+}
+
 static bool is_there(struct world *w, const char *path)
 {
     struct fs_stat stat;
@@ -557,6 +571,7 @@ int main(void)
         cmocka_unit_test(a_failed_sync_takes_the_directory_offline),
         cmocka_unit_test(a_planned_log_is_made_when_it_is_used),
         cmocka_unit_test(something_in_the_way_takes_a_planned_log_offline),
+        cmocka_unit_test(taken_rights_take_the_directory_offline),
         cmocka_unit_test(records_leave_a_reserve),
         cmocka_unit_test(a_quota_is_tried_again),
     };

@@ -5,11 +5,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/err.h"
+#include "os/error.h"
 #include "os/fs.h"
 #include "temp_dir.h"
 
@@ -243,6 +245,13 @@ static void test_lock_excludes_a_posix_lock_of_another_process(void **state)
     fs_file_close(file);
 }
 
+// A read-only file system is mostly one that has failed: whoever wrote to it must hear that.
+static void test_a_read_only_file_system_has_failed(void **state)
+{
+    assert_int_equal(os_error(EROFS), ERR_IO);
+    assert_int_equal(os_error(EACCES), ERR_REFUSED);
+}
+
 static void test_is_cached(void **state)
 {
     struct fixture *f = *state;
@@ -276,6 +285,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lock_excludes_another_descriptor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lock_excludes_a_posix_lock_of_another_process, setup,
                                         teardown),
+        cmocka_unit_test(test_a_read_only_file_system_has_failed),
         cmocka_unit_test_setup_teardown(test_is_cached, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
