@@ -6,29 +6,31 @@
 #include "broker/api/api.h"
 #include "broker/node.h"
 #include "broker/request.h"
+#include "broker/shard.h"
+#include "env/env.h"
 #include "wire/apis.h"
 
 static const struct api_route routes[] = {
-    {API_PRODUCE, api_produce},
-    {API_FETCH, api_fetch},
-    {API_LIST_OFFSETS, api_list_offsets},
-    {API_METADATA, api_metadata},
-    {API_FIND_COORDINATOR, api_find_coordinator},
-    {API_API_VERSIONS, api_api_versions},
-    {API_CREATE_TOPICS, api_create_topics},
-    {API_DELETE_TOPICS, api_delete_topics},
-    {API_DELETE_RECORDS, api_delete_records},
-    {API_INIT_PRODUCER_ID, api_init_producer_id},
-    {API_OFFSET_FOR_LEADER_EPOCH, api_offset_for_leader_epoch},
-    {API_DESCRIBE_CONFIGS, api_describe_configs},
-    {API_ALTER_CONFIGS, api_alter_configs},
-    {API_DESCRIBE_LOG_DIRS, api_describe_log_dirs},
-    {API_CREATE_PARTITIONS, api_create_partitions},
-    {API_INCREMENTAL_ALTER_CONFIGS, api_incremental_alter_configs},
-    {API_DESCRIBE_CLUSTER, api_describe_cluster},
-    {API_DESCRIBE_PRODUCERS, api_describe_producers},
-    {API_LIST_CONFIG_RESOURCES, api_list_config_resources},
-    {API_DESCRIBE_TOPIC_PARTITIONS, api_describe_topic_partitions},
+    {API_PRODUCE, .on_shard = api_produce},
+    {API_FETCH, .on_shard = api_fetch},
+    {API_LIST_OFFSETS, .on_shard = api_list_offsets},
+    {API_METADATA, .on_node = api_metadata},
+    {API_FIND_COORDINATOR, .on_node = api_find_coordinator},
+    {API_API_VERSIONS, .on_node = api_api_versions},
+    {API_CREATE_TOPICS, .on_node = api_create_topics},
+    {API_DELETE_TOPICS, .on_node = api_delete_topics},
+    {API_DELETE_RECORDS, .on_shard = api_delete_records},
+    {API_INIT_PRODUCER_ID, .on_node = api_init_producer_id},
+    {API_OFFSET_FOR_LEADER_EPOCH, .on_shard = api_offset_for_leader_epoch},
+    {API_DESCRIBE_CONFIGS, .on_node = api_describe_configs},
+    {API_ALTER_CONFIGS, .on_node = api_alter_configs},
+    {API_DESCRIBE_LOG_DIRS, .on_shard = api_describe_log_dirs},
+    {API_CREATE_PARTITIONS, .on_node = api_create_partitions},
+    {API_INCREMENTAL_ALTER_CONFIGS, .on_node = api_incremental_alter_configs},
+    {API_DESCRIBE_CLUSTER, .on_node = api_describe_cluster},
+    {API_DESCRIBE_PRODUCERS, .on_shard = api_describe_producers},
+    {API_LIST_CONFIG_RESOURCES, .on_node = api_list_config_resources},
+    {API_DESCRIBE_TOPIC_PARTITIONS, .on_node = api_describe_topic_partitions},
 };
 
 enum { ROUTE_COUNT = sizeof routes / sizeof routes[0] };
@@ -65,31 +67,80 @@ bool dispatch_is_served(const struct node *n, const struct request *r, const str
     return (api->listeners & (controller ? API_ON_CONTROLLER : API_ON_BROKER)) != 0;
 }
 
-static void serve(struct node *n, struct request *r)
+// The decoded body in the request's arena; NULL when it was ended for what it is.
+static const void *decode(struct request *r)
 {
     const struct api *api = api_find(r->header.api_key);
-    const struct api_route *route = find_route(r->header.api_key);
-    check(api != NULL && route != NULL);
-    if (!dispatch_is_served(n, r, api)) {
-        request_close_connection(r, "the API is not served on this listener");
-        return;
-    }
-    if (r->header.is_version_fallback) {
-        api_api_versions_fallback(n, r);
-        return;
-    }
     void *body = arena_alloc(&r->arena, wire_schema_struct_size(api->request));
     if (body == NULL) {
         request_close_connection(r, "no memory for the request");
-        return;
+        return NULL;
     }
     int err = wire_decode(api->request, r->header.api_version, r->body, &r->arena, body, NULL);
     if (err != ERR_OK) {
         request_close_connection(r, err_text(err));
-        return;
+        return NULL;
     }
     request_decoded(r);
-    route->handle(n, r, body);
+    return body;
+}
+
+static void serve_on_node(struct node *n, struct request *r)
+{
+    if (r->header.is_version_fallback) {
+        api_api_versions_fallback(n, r);
+        return;
+    }
+    const struct api_route *route = find_route(r->header.api_key);
+    const void *body = decode(r);
+    check(route != NULL);
+    if (body != NULL)
+        route->on_node(n, r, body);
+}
+
+static void came_to_node(void *context, struct request *r)
+{
+    serve_on_node(context, r);
+}
+
+static void came_back(void *context)
+{
+    struct shard *s = context;
+    s->away_count--;
+}
+
+static void send_to_node(struct shard *s, struct request *r)
+{
+    struct request_trip trip = {
+        .to = s->node->shards[0].env->mailbox,
+        .home = s->env->mailbox,
+        .serve = came_to_node,
+        .serve_context = s->node,
+        .back = came_back,
+        .back_context = s,
+    };
+    if (request_send(r, &trip))
+        s->away_count++;
+    else
+        request_close_connection(r, "no memory for the request");
+}
+
+static void serve(struct shard *s, struct request *r)
+{
+    const struct api *api = api_find(r->header.api_key);
+    const struct api_route *route = find_route(r->header.api_key);
+    check(api != NULL && route != NULL);
+    if (!dispatch_is_served(s->node, r, api)) {
+        request_close_connection(r, "the API is not served on this listener");
+    } else if (route->on_shard != NULL) {
+        const void *body = decode(r);
+        if (body != NULL)
+            route->on_shard(s, r, body);
+    } else if (s->index == 0) {
+        serve_on_node(s->node, r);
+    } else {
+        send_to_node(s, r);
+    }
 }
 
 // --- Requests that come before the node is ready ---
@@ -99,10 +150,10 @@ struct early_request {
     struct request *request;
 };
 
-void dispatch_request(struct node *n, struct request *r)
+void dispatch_request(struct shard *s, struct request *r)
 {
-    if (n->state >= NODE_READY) {
-        serve(n, r);
+    if (s->state != SHARD_STARTING) {
+        serve(s, r);
         return;
     }
     struct early_request *early = arena_new(&r->arena, struct early_request);
@@ -111,18 +162,18 @@ void dispatch_request(struct node *n, struct request *r)
         return;
     }
     early->request = r;
-    list_append(&n->early, &early->node);
+    list_append(&s->early, &early->node);
 }
 
-void dispatch_early(struct node *n)
+void dispatch_early(struct shard *s)
 {
     struct list_node *node;
-    while ((node = list_pop(&n->early)) != NULL) {
+    while ((node = list_pop(&s->early)) != NULL) {
         struct request *r = container_of(node, struct early_request, node)->request;
         if (request_is_abandoned(r))
             request_drop(r);
-        else if (n->state == NODE_READY)
-            serve(n, r);
+        else if (s->state == SHARD_READY)
+            serve(s, r);
         else
             request_close_connection(r, "the node stops");
     }

@@ -4,8 +4,8 @@
 #include "base/err.h"
 #include "broker/api/api.h"
 #include "broker/fetch_session.h"
-#include "broker/node.h"
 #include "broker/partition.h"
+#include "broker/shard.h"
 #include "wire/errors.h"
 
 enum { FETCH_ZSTD_VERSION = 10 }; // KIP-110
@@ -55,12 +55,12 @@ static int read_range(struct partition *p, const struct fetch_partition *asked,
     return api_log_error(err);
 }
 
-void fetch_read(struct node *n, const struct fetch_partition *asked,
+void fetch_read(struct shard *s, const struct fetch_partition *asked,
                 const struct fetch_limits *limits, struct fetch_result *out)
 {
     struct partition *p;
     *out = (struct fetch_result){0};
-    int kafka_error = api_find_leader(n, asked->topic, asked->topic_id, asked->index,
+    int kafka_error = api_find_leader(s, asked->topic, asked->topic_id, asked->index,
                                       asked->current_leader_epoch, &p);
     if (kafka_error == KAFKA_NONE && limits->api_version < FETCH_ZSTD_VERSION &&
         p->config.compression == TOPIC_COMPRESSION_ZSTD)

@@ -10,8 +10,8 @@
 #include "log/log.h"
 
 struct fetch_partition;
-struct node;
 struct partition;
+struct shard;
 
 struct fetch_limits {
     int64_t bytes_left;   // of the whole answer
@@ -33,5 +33,5 @@ struct fetch_result {
 };
 
 // Fills *out, whose slice must be empty.
-void fetch_read(struct node *n, const struct fetch_partition *asked,
+void fetch_read(struct shard *s, const struct fetch_partition *asked,
                 const struct fetch_limits *limits, struct fetch_result *out);

@@ -14,9 +14,11 @@ struct partition_key {
 };
 
 void fetch_sessions_init(struct fetch_sessions *cache, struct hash_seed seed, uint64_t prng_seed,
-                         int count_max)
+                         int count_max, int partition_count_max)
 {
-    *cache = (struct fetch_sessions){.seed = seed, .count_max = count_max};
+    *cache = (struct fetch_sessions){.seed = seed,
+                                     .count_max = count_max,
+                                     .partition_count_max = partition_count_max};
     map_init(&cache->sessions);
     list_init(&cache->lru);
     prng_init(&cache->prng, prng_seed);
@@ -156,7 +158,7 @@ static struct fetch_partition *add_partition(struct fetch_sessions *cache,
                                              struct fetch_session *session,
                                              const struct partition_key *key)
 {
-    if (cache->partition_count >= FETCH_SESSION_PARTITIONS_MAX)
+    if (cache->partition_count >= cache->partition_count_max)
         return NULL;
     struct fetch_partition *partition = mem_new(struct fetch_partition);
     if (key->topic.data != NULL)

@@ -53,10 +53,11 @@ struct fetch_sessions {
     struct prng prng;
     int count_max;
     int partition_count; // of all sessions
+    int partition_count_max;
 };
 
 void fetch_sessions_init(struct fetch_sessions *cache, struct hash_seed seed, uint64_t prng_seed,
-                         int count_max);
+                         int count_max, int partition_count_max);
 void fetch_sessions_release(struct fetch_sessions *cache);
 
 // The session with this id, or NULL.

@@ -9,7 +9,6 @@
 #include "base/trace.h"
 #include "broker/connection.h"
 #include "broker/dispatch.h"
-#include "broker/limits.h"
 #include "broker/registration.h"
 #include "config/config.h"
 #include "env/clock.h"
@@ -21,7 +20,6 @@
 
 enum {
     NODE_MAGIC = 0x4e4f4445,
-    STOP_POLL_MS = 1,          // while the last writes of a stopping node finish
     STOP_PATIENCE_MS = 10000,  // for clients that do not take their answers
 };
 
@@ -37,78 +35,13 @@ const struct listener *node_listener(const struct node *n, const struct request 
     return listeners_find(&n->bound, str_from(request_listener(r)));
 }
 
-// --- Configuration that changes at run time ---
-
-static void set_dynamic_layer(struct node *n, enum config_source layer,
-                              const struct properties *from, const struct properties *to)
-{
-    for (int i = 0; from != NULL && i < from->count; i++)
-        if (to == NULL || properties_get(to, from->items[i].key) == NULL)
-            config_set_dynamic(n->config, layer, from->items[i].key, NULL);
-    for (int i = 0; to != NULL && i < to->count; i++)
-        config_set_dynamic(n->config, layer, to->items[i].key, to->items[i].value);
-}
-
-static void apply_dynamic(struct node *n, enum config_source layer, const char *resource,
-                          const struct metadata_image *from, const struct metadata_image *to)
-{
-    struct str name = str_from(resource);
-    set_dynamic_layer(n, layer, metadata_image_configs(from, CONFIG_RESOURCE_BROKER, name),
-                      metadata_image_configs(to, CONFIG_RESOURCE_BROKER, name));
-}
-
-static int32_t connections_per_second(const struct config *c, const char *name)
-{
-    int32_t rate = config_i32(c, name);
-    return rate == INT32_MAX ? 0 : rate > 0 ? rate : 1; // Kafka holds nobody back for ever either
-}
-
-static struct connection_limits connection_limits_of(const struct config *c)
-{
-    return (struct connection_limits){
-        .connections_max = config_i32(c, "max.connections"),
-        .connections_per_ip_max = config_i32(c, "max.connections.per.ip"),
-        .per_ip_overrides = str_from(config_text(c, "max.connections.per.ip.overrides")),
-        .connections_per_second_max = connections_per_second(c, "max.connection.creation.rate"),
-    };
-}
-
-static void apply_connection_limits(struct node *n)
-{
-    struct connection_limits limits = connection_limits_of(n->config);
-    connections_set_limits(n->connections, &limits);
-    for (int i = 0; i < n->bound.count; i++) {
-        const char *listener = n->bound.items[i].name;
-        char max[CONFIG_LISTENER_KEY_MAX], rate[CONFIG_LISTENER_KEY_MAX];
-        config_listener_key(listener, "max.connections", max);
-        config_listener_key(listener, "max.connection.creation.rate", rate);
-        connections_set_listener_limits(
-            n->connections, listener,
-            &(struct listener_limits){
-                .connections_max = config_i32(n->config, max),
-                .connections_per_second_max = connections_per_second(n->config, rate)});
-    }
-}
-
-static void apply_broker_configs(struct node *n, const struct metadata_image *from,
-                                 const struct metadata_image *to)
-{
-    char id[16];
-    snprintf(id, sizeof id, "%d", n->node_id);
-    apply_dynamic(n, CONFIG_SOURCE_BROKER_DEFAULT, "", from, to);
-    apply_dynamic(n, CONFIG_SOURCE_BROKER, id, from, to);
-    if (n->connections != NULL)
-        apply_connection_limits(n);
-}
-
 static void on_image(void *owner, const struct metadata_image *from,
                      const struct metadata_image *to)
 {
     struct node *n = owner;
-    apply_broker_configs(n, from, to);
-    // Before the partitions are loaded there is nothing that could follow.
-    if (n->scans == NULL)
-        partitions_apply(&n->partitions, from, to);
+    shard_apply(&n->shards[0], from, to);
+    if (n->image_number > 0) // the other shards load from the first that they get
+        shards_publish(n, to);
 }
 
 // --- Start ---
@@ -129,12 +62,7 @@ static void on_fatal(void *owner, const char *why)
 static bool has_room(void *owner)
 {
     const struct node *n = owner;
-    return partitions_have_room(&n->partitions);
-}
-
-static void handle(void *context, struct request *r)
-{
-    dispatch_request(context, r);
+    return partitions_have_room(&n->shards[0].partitions);
 }
 
 static void release_scans(struct node *n)
@@ -145,33 +73,25 @@ static void release_scans(struct node *n)
     n->scans = NULL;
 }
 
-static int load_partitions(struct node *n, struct diag *diag)
-{
-    int64_t begin_ns = env_mono_ns(n->env->clock);
-    int err = partitions_load(&n->partitions, node_image(n), n->scans, diag);
-    if (err != ERR_OK)
-        return err;
-    release_scans(n);
-    if (n->partitions.map.count > 0)
-        trace_info(n->trace, area, "%zu partitions opened in %lld ms", n->partitions.map.count,
-                   (long long)((env_mono_ns(n->env->clock) - begin_ns) / 1000000));
-    return ERR_OK;
-}
-
 static int open_listeners(struct node *n, struct diag *diag)
 {
     n->bound = n->args.node_config->listeners;
     for (int i = 0; i < n->bound.count; i++) {
         struct listener *listener = &n->bound.items[i];
         struct net_address local;
-        int err = connections_listen(n->connections, listener->name, listener->host,
+        int err = connections_listen(n->shards[0].connections, listener->name, listener->host,
                                      (uint16_t)listener->port, &local, diag);
         if (err != ERR_OK)
             return err;
         listener->port = local.port;
     }
-    apply_connection_limits(n);
+    shard_apply_limits(&n->shards[0]);
     return ERR_OK;
+}
+
+static void make_ready(struct shard *s, void *argument)
+{
+    shard_ready(s);
 }
 
 static void registered(struct node *n, int64_t broker_epoch)
@@ -179,7 +99,9 @@ static void registered(struct node *n, int64_t broker_epoch)
     n->broker_epoch = broker_epoch;
     producer_ids_start(&n->producer_ids, n->quorum, broker_epoch);
     n->state = NODE_READY;
-    dispatch_early(n);
+    for (int i = 1; i < n->shard_count; i++)
+        shard_post(&n->shards[i], make_ready, NULL);
+    shard_ready(&n->shards[0]);
     n->args.on_ready(n->args.owner);
 }
 
@@ -196,16 +118,25 @@ static void register_done(void *context, const char *why, int64_t broker_epoch)
     on_fatal(n, why);
 }
 
-static void on_active(void *owner)
+static void loaded(struct node *n)
 {
-    struct node *n = owner;
     struct diag diag = {{0}};
+    size_t count = 0;
+    int64_t elapsed_ns = env_mono_ns(n->env->clock) - n->load_begin_ns;
+    release_scans(n);
+    if (n->load_failed) {
+        on_fatal(n, "partitions could not be loaded");
+        return;
+    }
+    n->is_loaded = true;
+    for (int i = 0; i < n->shard_count; i++)
+        count += n->shards[i].partitions.map.count;
+    if (count > 0)
+        trace_info(n->trace, area, "%zu partitions opened in %lld ms", count,
+                   (long long)(elapsed_ns / 1000000));
     if (n->state != NODE_STARTING)
         return;
-    int err = load_partitions(n, &diag);
-    if (err == ERR_OK)
-        err = open_listeners(n, &diag);
-    if (err != ERR_OK) {
+    if (open_listeners(n, &diag) != ERR_OK) {
         trace_error(n->trace, area, "%s", diag.text);
         on_fatal(n, diag.text);
         return;
@@ -213,21 +144,28 @@ static void on_active(void *owner)
     registration_start(n, register_done, n);
 }
 
-static struct connections_config connections_config_of(struct node *n)
+void node_shard_loaded(struct shard *zero, void *shard)
 {
-    const struct config *c = n->config;
-    return (struct connections_config){
-        .apis = {n->apis, n->api_count},
-        .handle = handle,
-        .context = n,
-        .trace = n->trace,
-        .request_bytes_max = config_i32(c, "socket.request.max.bytes"),
-        .queued_requests_max = config_i32(c, "queued.max.requests"),
-        .queued_bytes_max = config_i64(c, "queued.max.request.bytes"),
-        .arena_bytes_max = REQUEST_ARENA_MAX,
-        .idle_ms_max = config_i64(c, "connections.max.idle.ms"),
-        .limits = connection_limits_of(c),
-    };
+    struct node *n = zero->node;
+    const struct shard *s = shard;
+    n->load_failed |= !s->is_loaded;
+    if (s->index > 0)
+        n->followed[s->index] = 1; // its first image; what came meanwhile comes back by itself
+    if (--n->loads_waited_for == 0)
+        loaded(n);
+}
+
+static void on_active(void *owner)
+{
+    struct node *n = owner;
+    if (n->state != NODE_STARTING)
+        return;
+    n->load_begin_ns = env_mono_ns(n->env->clock);
+    n->loads_waited_for = n->shard_count;
+    for (int i = 1; i < n->shard_count; i++)
+        config_copy(n->shards[i].config, n->config);
+    shards_publish(n, node_image(n));
+    shard_load(&n->shards[0]);
 }
 
 static int open_quorum(struct node *n, struct diag *diag)
@@ -241,7 +179,7 @@ static int open_quorum(struct node *n, struct diag *diag)
         .env = n->env,
         .trace = n->trace,
         .config = n->config,
-        .committer = n->committer,
+        .committer = n->shards[0].committer,
         .dir = n->args.dirs[n->args.metadata_dir],
         .node_id = n->node_id,
         .cluster_id = str_from(n->cluster_id),
@@ -273,25 +211,14 @@ static int scan_dirs(struct node *n, struct diag *diag)
 
 static void init_parts(struct node *n)
 {
-    uint64_t session_seed;
     env_random_fill(n->env->random, &n->hash_seed, sizeof n->hash_seed);
-    env_random_fill(n->env->random, &session_seed, sizeof session_seed);
     n->incarnation_id = env_random_uuid(n->env->random);
-    n->committer = group_commit_new(n->env);
-    struct partitions_args args = {
-        .env = n->env,
-        .trace = n->trace,
-        .config = n->config,
-        .node_id = n->node_id,
-        .seed = n->hash_seed,
-        .committer = n->committer,
-        .dirs = n->args.dirs,
-        .dir_count = n->args.dir_count,
-    };
-    partitions_init(&n->partitions, &args);
+    n->shard_count = n->args.envs != NULL ? n->args.shard_count : 1;
+    check(n->shard_count > 0 && n->shard_count <= SHARDS_MAX);
+    n->shards = mem_alloc_array((size_t)n->shard_count, sizeof *n->shards);
+    for (int i = 0; i < n->shard_count; i++)
+        shard_init(&n->shards[i], n, i, i == 0 ? n->env : n->args.envs[i]);
     producer_ids_init(&n->producer_ids, n->node_id);
-    fetch_sessions_init(&n->fetch_sessions, n->hash_seed, session_seed,
-                        config_i32(n->config, "max.incremental.fetch.session.cache.slots"));
     n->fetch_bytes_max = config_i64(n->config, "fetch.max.bytes");
     dispatch_init(n);
 }
@@ -307,7 +234,7 @@ int node_new(const struct node_args *args, struct node **out, struct diag *diag)
     n->node_id = args->node_config->node_id;
     n->cluster_id = mem_copy_str(args->cluster_id);
     n->broker_epoch = -1;
-    list_init(&n->early);
+    list_init(&n->follow_waits);
     init_parts(n);
     int err = open_quorum(n, diag);
     if (err == ERR_OK)
@@ -316,9 +243,9 @@ int node_new(const struct node_args *args, struct node **out, struct diag *diag)
         node_free(n);
         return err;
     }
-    apply_broker_configs(n, node_image(n), node_image(n));
-    struct connections_config connections_config = connections_config_of(n);
-    n->connections = connections_new(n->env, &connections_config);
+    shard_apply(&n->shards[0], node_image(n), node_image(n));
+    for (int i = 0; i < n->shard_count; i++)
+        shard_open(&n->shards[i]);
     *out = n;
     return ERR_OK;
 }
@@ -331,16 +258,6 @@ int node_start(struct node *n, struct diag *diag)
 }
 
 // --- Stop ---
-
-static bool writes_are_done(const struct node *n)
-{
-    if (!log_committer_is_idle(n->committer) || !quorum_is_idle(n->quorum) || n->cold_reads > 0)
-        return false;
-    for (int i = 0; i < n->args.dir_count; i++)
-        if (!log_dir_is_idle(n->args.dirs[i]))
-            return false;
-    return true;
-}
 
 static void close_dirs(struct node *n)
 {
@@ -357,48 +274,97 @@ static void close_dirs(struct node *n)
     }
 }
 
-static void poll_stop(struct env_timer *timer)
+// Waits for all shards: 0 only after the others where `others` is set.
+static void call_all(struct node *n, void (*run)(struct shard *s, void *argument), bool others_only)
 {
-    struct node *n = container_of(timer, struct node, stop_poll);
-    if (!writes_are_done(n)) {
-        env_timer_set(n->env->timers, timer,
-                      env_mono_ns(n->env->clock) + STOP_POLL_MS * INT64_C(1000000));
+    n->shards_waited_for = others_only ? n->shard_count - 1 : n->shard_count;
+    for (int i = 1; i < n->shard_count; i++)
+        shard_post(&n->shards[i], run, NULL);
+    if (!others_only)
+        run(&n->shards[0], NULL);
+}
+
+static void end(struct node *n)
+{
+    shard_close(&n->shards[0]);
+}
+
+static void close_shard(struct shard *s, void *argument)
+{
+    shard_close(s);
+}
+
+// The others have closed their logs: now ours, and what speaks of all.
+void node_shard_closed(struct shard *zero, void *shard)
+{
+    struct node *n = zero->node;
+    if (shard != zero) {
+        if (--n->shards_waited_for == 0)
+            end(n);
         return;
     }
-    partitions_release(&n->partitions);
     // A node that never loaded its partitions must not leave the mark of a clean stop.
-    if (n->scans == NULL)
+    if (n->is_loaded)
         close_dirs(n);
     n->state = NODE_STOPPED;
     n->args.on_stopped(n->args.owner, n->failed);
 }
 
-// Whatever still waits for the quorum hears that it is lost.
-static void leave_quorum(struct node *n)
+// The others write nothing any more, but what shard 0 saves for them: it settles last.
+void node_shard_settled(struct shard *zero, void *shard)
 {
+    struct node *n = zero->node;
+    if (shard != zero) {
+        if (--n->shards_waited_for == 0)
+            shard_settle(zero);
+    } else if (n->shard_count == 1) {
+        end(n);
+    } else {
+        call_all(n, close_shard, true);
+    }
+}
+
+static void settle_shard(struct shard *s, void *argument)
+{
+    shard_settle(s);
+}
+
+// Commands that wait end here: with the change, or not knowing of it.
+static void stop_quorum(struct node *n)
+{
+    if (n->is_quorum_stopped)
+        return;
+    n->is_quorum_stopped = true;
     n->leaving = false;
+    env_timer_cancel(n->env->timers, &n->leave_timer);
+    producer_ids_release(&n->producer_ids);
     quorum_stop(n->quorum);
+}
+
+static void settle(struct node *n)
+{
+    stop_quorum(n);
+    if (n->shard_count == 1)
+        shard_settle(&n->shards[0]);
+    else
+        call_all(n, settle_shard, true);
 }
 
 static void leave(struct env_timer *timer)
 {
-    struct node *n = container_of(timer, struct node, stop_poll);
-    leave_quorum(n);
-    n->stop_poll.fire = poll_stop;
-    poll_stop(&n->stop_poll);
+    settle(container_of(timer, struct node, leave_timer));
 }
 
 // Not at once: the quorum may be at its answers.
 static void leave_soon(struct node *n)
 {
-    n->stop_poll.fire = leave;
-    env_timer_set(n->env->timers, &n->stop_poll, env_mono_ns(n->env->clock));
+    n->leave_timer.fire = leave;
+    env_timer_set(n->env->timers, &n->leave_timer, env_mono_ns(n->env->clock));
 }
 
 static void broker_left(void *context, const char *why, int64_t broker_epoch)
 {
     struct node *n = context;
-    (void)broker_epoch;
     if (!n->leaving)
         return;
     if (why != NULL && !n->failed)
@@ -406,28 +372,46 @@ static void broker_left(void *context, const char *why, int64_t broker_epoch)
     leave_soon(n);
 }
 
-static void connections_gone(void *context)
+static void all_stopped(struct node *n)
 {
-    struct node *n = context;
     env_timer_cancel(n->env->timers, &n->stop_patience);
-    producer_ids_release(&n->producer_ids);
-    if (n->broker_epoch >= 0 && !n->failed) {
+    if (n->broker_epoch >= 0 && !n->failed && !n->is_quorum_stopped) {
         n->leaving = true;
         registration_end(n, broker_left, n);
-        return;
+    } else {
+        settle(n);
     }
-    leave_quorum(n);
-    n->stop_poll.fire = poll_stop;
-    poll_stop(&n->stop_poll);
+}
+
+void node_shard_stopped(struct shard *zero, void *shard)
+{
+    struct node *n = zero->node;
+    n->shards_waited_for--;
+    if (n->shards_waited_for == 0)
+        all_stopped(n);
+    else if (n->shards_waited_for == 1 && n->is_cutting)
+        shard_cut(zero); // last: the others use the names of its listeners
+}
+
+static void cut_shard(struct shard *s, void *argument)
+{
+    shard_cut(s);
 }
 
 static void patience_over(struct env_timer *timer)
 {
     struct node *n = container_of(timer, struct node, stop_patience);
-    trace_warn(n->trace, area, "clients that do not take their answers are cut off");
-    connections_free(n->connections);
-    n->connections = NULL;
-    connections_gone(n);
+    n->is_cutting = true;
+    stop_quorum(n);
+    for (int i = 1; i < n->shard_count; i++)
+        shard_post(&n->shards[i], cut_shard, NULL);
+    if (n->shards_waited_for == 1)
+        shard_cut(&n->shards[0]);
+}
+
+static void stop_shard(struct shard *s, void *argument)
+{
+    shard_stop(s);
 }
 
 void node_stop(struct node *n)
@@ -439,9 +423,7 @@ void node_stop(struct node *n)
     n->stop_patience.fire = patience_over;
     env_timer_set(n->env->timers, &n->stop_patience,
                   env_mono_ns(n->env->clock) + STOP_PATIENCE_MS * INT64_C(1000000));
-    dispatch_early(n);
-    partitions_stop_waiting(&n->partitions);
-    connections_stop(n->connections, connections_gone, n);
+    call_all(n, stop_shard, false);
 }
 
 void node_free(struct node *n)
@@ -449,21 +431,49 @@ void node_free(struct node *n)
     if (n == NULL)
         return;
     check(n->magic == NODE_MAGIC);
-    env_timer_cancel(n->env->timers, &n->stop_poll);
     env_timer_cancel(n->env->timers, &n->stop_patience);
-    if (n->connections != NULL)
-        connections_free(n->connections);
     if (n->leaving)
-        leave_quorum(n);
-    if (n->partitions.magic != 0)
-        partitions_release(&n->partitions);
-    fetch_sessions_release(&n->fetch_sessions);
+        stop_quorum(n);
+    for (int i = n->shard_count - 1; i >= 0; i--) // 0 last: the others use the names of its listeners
+        shard_release(&n->shards[i]);
     quorum_free(n->quorum);
+    for (int i = 0; i < n->shard_count; i++)
+        group_commit_free(n->shards[i].committer);
     release_scans(n);
-    group_commit_free(n->committer);
+    mem_free(n->shards);
     mem_free(n->cluster_id);
     n->magic = 0;
     mem_free(n);
+}
+
+static void fail_on_shard(struct shard *s, void *argument)
+{
+    const struct dir_failure *failure = argument;
+    shard_dir_failed(s, failure->dir, failure->err, failure->why);
+    mem_free(argument);
+}
+
+static void tell_shards(struct node *n, const struct log_dir *dir, const char *why)
+{
+    int number = 0;
+    while (n->args.dirs[number] != dir)
+        check(++number < n->args.dir_count);
+    if (n->shards[0].partitions.magic != 0)
+        shard_dir_failed(&n->shards[0], number, ERR_IO, why);
+    for (int i = 1; i < n->shard_count; i++) {
+        struct dir_failure *failure = mem_new(struct dir_failure);
+        *failure = (struct dir_failure){.dir = number, .err = ERR_IO};
+        str_copy_to(str_from(why), failure->why, sizeof failure->why);
+        if (n->shards[i].dirs[number] != NULL)
+            shard_post(&n->shards[i], fail_on_shard, failure);
+        else
+            mem_free(failure);
+    }
+}
+
+void node_part_failed(struct node *n, const struct dir_failure *failure)
+{
+    log_dir_fail(n->args.dirs[failure->dir], failure->err, failure->why);
 }
 
 void node_dir_failed(struct node *n, struct log_dir *dir, const char *why)
@@ -472,8 +482,7 @@ void node_dir_failed(struct node *n, struct log_dir *dir, const char *why)
                 "log directory %s is offline: %s. Its partitions are not served any more; repair the "
                 "disk and start again",
                 log_dir_path(dir), why);
-    if (n->partitions.magic != 0)
-        partitions_dir_failed(&n->partitions, dir);
+    tell_shards(n, dir, why);
     bool any_online = false;
     for (int i = 0; i < n->args.dir_count; i++)
         any_online = any_online || !log_dir_is_offline(n->args.dirs[i]);

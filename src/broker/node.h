@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A node: broker and controller on one set of log directories. Everything hangs off this struct and
-// there are no globals, so a process can hold many (tests and simulations do). The node belongs to a
-// shard and uses the world only through its env.
+// there are no globals, so a process can hold many (tests and simulations do). The node belongs to
+// shard 0 and uses the world only through the envs of its shards (shard.h). Everything here runs on
+// shard 0; other shards read what does not change after the start.
 //
 // Start: node_new() reads what is on disk (blocks); node_start() elects the controller, loads the
 // partitions, opens the listeners, registers the broker; then on_ready. Requests that come before
-// that wait. Stop: node_stop() finishes what is in flight, closes the logs; then on_stopped.
+// that wait. Stop: node_stop() lets every shard finish what is in flight, then every shard end its
+// writes, then close its logs; shard 0 writes the checkpoints; then on_stopped.
 #pragma once
 
 #include <stdbool.h>
@@ -16,17 +18,14 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/uuid.h"
-#include "broker/fetch_session.h"
-#include "broker/partitions.h"
 #include "broker/producer_ids.h"
 #include "broker/quorum.h"
+#include "broker/shard.h"
 #include "config/listeners.h"
 #include "rpc/server.h"
 
 struct config;
-struct connections;
 struct env;
-struct log_committer;
 struct log_dir;
 struct log_dir_scan;
 struct request;
@@ -35,7 +34,9 @@ struct trace;
 enum { NODE_APIS_MAX = 128 };
 
 struct node_args {
-    struct env *env;
+    struct env *env;         // of shard 0
+    struct env *const *envs; // of all shards, that one first; NULL: there is one shard
+    int shard_count;         // of `envs`; the array is not needed afterwards
     struct trace *trace;
     struct config *config; // the node sets its dynamic layers
     const struct node_config *node_config;
@@ -72,23 +73,28 @@ struct node {
     int64_t broker_epoch;          // -1 before the registration
     int64_t previous_broker_epoch; // of the clean stop before this start; -1 after any other end
 
-    struct log_committer *committer;
+    struct shard *shards;
+    int shard_count;
+    int loads_waited_for;       // shards that have not loaded their partitions
+    int shards_waited_for;      // before the next part of the stop
+    bool load_failed;
+    bool is_loaded;             // all partitions are there
+    bool is_cutting;            // the patience with clients is over
+    bool is_quorum_stopped;
     struct log_dir_scan *scans; // parallel to the directories, until the partitions are loaded
-    struct partitions partitions;
     struct quorum *quorum;
     struct producer_ids producer_ids;
-    struct fetch_sessions fetch_sessions;
     struct hash_seed hash_seed;
-
-    struct connections *connections;
+    int64_t load_begin_ns;
+    int64_t image_number;            // of the newest that was handed to the other shards
+    int64_t followed[SHARDS_MAX];    // by each of them
+    struct list follow_waits;        // struct follow_wait, in order
     struct rpc_api apis[NODE_APIS_MAX]; // served, by rising key
     int api_count;
     struct listeners bound;   // where it really listens, ports included
     int64_t fetch_bytes_max;  // fetch.max.bytes, which does not change
-    int cold_reads;           // under way for fetches
-    struct list early;        // struct early_request: came before the node was ready
     bool leaving;             // waits for the controller to let the broker go
-    struct env_timer stop_poll;
+    struct env_timer leave_timer;
     struct env_timer stop_patience;
 };
 
@@ -111,6 +117,21 @@ void node_dir_failed(struct node *n, struct log_dir *dir, const char *why);
 
 // The newest committed metadata; borrowed, valid until the next event.
 const struct metadata_image *node_image(const struct node *n);
+
+// What a shard tells: its argument is the shard. (Called on shard 0.)
+void node_shard_loaded(struct shard *zero, void *shard);
+void node_shard_stopped(struct shard *zero, void *shard);
+void node_shard_settled(struct shard *zero, void *shard);
+void node_shard_closed(struct shard *zero, void *shard);
+
+struct dir_failure {
+    int dir; // number of the directory
+    int err;
+    char why[1024];
+};
+
+// The part of a log directory on another shard failed, and so the directory.
+void node_part_failed(struct node *n, const struct dir_failure *failure);
 
 // The listener that a request came by, or NULL for one that is not in the configuration.
 const struct listener *node_listener(const struct node *n, const struct request *r);

@@ -78,6 +78,8 @@ static void flush_is_due(struct env_timer *timer)
 static void consider_flush(struct partition *p)
 {
     struct env *env = p->owner->env;
+    if (p->owner->closing)
+        return; // the log is closed soon, and synced then
     int64_t unsynced = log_end_offset(p->log) - log_durable_offset(p->log);
     if (unsynced >= p->config.flush_messages) {
         log_committer_add(p->owner->committer, p->log);

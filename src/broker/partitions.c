@@ -40,6 +40,12 @@ static bool has_key(const struct map_node *node, const void *key)
     return p->index == k->index && uuid_equal(p->topic_id, k->topic_id);
 }
 
+int partitions_shard_of(struct hash_seed seed, int shard_count, struct str topic, int32_t index)
+{
+    return shard_count == 1 ? 0
+                            : (int)((hash_str(seed, topic) + (uint32_t)index) % (uint64_t)shard_count);
+}
+
 struct partition *partitions_find(struct partitions *ps, struct uuid topic_id, int32_t index)
 {
     struct partition_key key = {topic_id, index};
@@ -349,6 +355,11 @@ struct change {
     const struct metadata_image *to;
 };
 
+static bool is_mine(const struct partitions *ps, struct str topic, int32_t index)
+{
+    return partitions_shard_of(ps->seed, ps->shard_count, topic, index) == ps->shard;
+}
+
 static bool is_here(const struct partitions *ps, const struct metadata_partition *p)
 {
     return replicas_contain(p->replicas, ps->node_id);
@@ -370,7 +381,8 @@ static void topic_removed(struct partitions *ps, const struct metadata_topic *to
         if (p != NULL)
             delete_partition(ps, p);
     }
-    trace_info(ps->trace, area, "topic %s deleted", topic->name.data);
+    if (ps->shard == 0)
+        trace_info(ps->trace, area, "topic %s deleted", topic->name.data);
 }
 
 static void raise_leader_epoch(struct partition *p, int32_t leader_epoch)
@@ -393,13 +405,15 @@ static void topic_changed(void *context, const struct metadata_topic *from,
     struct topic_config config = topic_config_in(ps, change->to, to->name);
     for (int32_t i = 0; i < to->partition_count; i++) {
         const struct metadata_partition *assigned = to->partitions[i];
+        if (!is_mine(ps, to->name, i))
+            continue;
         struct partition *p = partitions_find(ps, to->id, i);
         if (p == NULL && is_here(ps, assigned))
             create_partition(ps, to, i, &config);
         else if (p != NULL && assigned->leader_epoch > p->leader_epoch)
             raise_leader_epoch(p, assigned->leader_epoch);
     }
-    if (from == NULL)
+    if (from == NULL && ps->shard == 0)
         trace_info(ps->trace, area, "topic %s created with %d partition%s", to->name.data,
                    to->partition_count, to->partition_count == 1 ? "" : "s");
 }
@@ -462,6 +476,8 @@ void partitions_init(struct partitions *ps, const struct partitions_args *args)
         .config = args->config,
         .node_id = args->node_id,
         .seed = args->seed,
+        .shard = args->shard,
+        .shard_count = args->shard_count,
         .committer = args->committer,
         .dirs = args->dirs,
         .dir_count = args->dir_count,
@@ -485,13 +501,18 @@ void partitions_init(struct partitions *ps, const struct partitions_args *args)
     });
 }
 
-void partitions_release(struct partitions *ps)
+static void stop_timers(struct partitions *ps)
 {
-    check(ps->magic == PARTITIONS_MAGIC);
     ps->closing = true;
     env_timer_cancel(ps->env->timers, &ps->checkpoint_timer);
     env_timer_cancel(ps->env->timers, &ps->high_watermark_timer);
     env_timer_cancel(ps->env->timers, &ps->retention_timer);
+}
+
+void partitions_release(struct partitions *ps)
+{
+    check(ps->magic == PARTITIONS_MAGIC);
+    stop_timers(ps);
     struct map_node *node;
     while ((node = map_next(&ps->map, NULL)) != NULL)
         partition_free(ps, container_of(node, struct partition, map_node));
@@ -612,7 +633,8 @@ static int load_found(struct loading *l, struct log_dir_partition *found)
 {
     struct partitions *ps = l->ps;
     struct log_dir *dir = l->dir;
-    if (str_is(str_from(found->topic), "__cluster_metadata"))
+    if (str_is(str_from(found->topic), "__cluster_metadata") ||
+        !is_mine(ps, str_from(found->topic), found->partition))
         return ERR_OK;
     const struct metadata_topic *topic = metadata_image_topic_by_id(l->image, found->topic_id);
     const struct metadata_topic *named = topic == NULL ? topic_by_name(l, found) : NULL;
@@ -641,7 +663,7 @@ static int load_found(struct loading *l, struct log_dir_partition *found)
 }
 
 int partitions_load(struct partitions *ps, const struct metadata_image *image,
-                    struct log_dir_scan *scans, struct diag *diag)
+                    const struct log_dir_scan *scans, struct diag *diag)
 {
     read_configs(ps);
     for (int d = 0; d < ps->dir_count; d++) {
@@ -666,12 +688,13 @@ int partitions_load(struct partitions *ps, const struct metadata_image *image,
 
 static void wake_waiting(void *context, struct partition *p)
 {
+    env_timer_cancel(p->owner->env->timers, &p->flush_timer);
     partition_wake_fetches(p);
 }
 
 void partitions_stop_waiting(struct partitions *ps)
 {
-    ps->closing = true;
+    stop_timers(ps);
     make_later_release(&ps->planned); // closing their directories makes them
     partitions_each(ps, wake_waiting, NULL);
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// All partitions of this broker and what keeps them: log directories, the committer, checkpoints and
-// retention. Follows the metadata image: what the image assigns to this node exists here, with its
-// configuration, and what it takes away goes. Belongs to a shard.
+// The partitions of this broker that live on one shard, and what keeps them: log directories, the
+// committer, checkpoints and retention. Follows the metadata image: what the image assigns to this node
+// and to this shard exists here, with its configuration, and what it takes away goes. Belongs to a shard.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/diag.h"
 #include "base/hash.h"
 #include "base/map.h"
@@ -30,7 +31,9 @@ struct partitions_args {
     struct trace *trace;
     const struct config *config;
     int32_t node_id;
-    struct hash_seed seed;
+    struct hash_seed seed; // the same on all shards
+    int shard;
+    int shard_count;
     struct log_committer *committer; // borrowed
     struct log_dir *const *dirs;     // borrowed, with the array
     int dir_count;
@@ -44,6 +47,8 @@ struct partitions {
     int64_t producer_id_expiration_ms; // of `config`
     int32_t node_id;
     struct hash_seed seed;
+    int shard;
+    int shard_count;
     struct log_committer *committer;
     struct log_dir *const *dirs;
     int dir_count;
@@ -60,6 +65,9 @@ struct partitions {
     bool closing;
 };
 
+// The number of the shard on which a partition lives. Those of one topic are dealt out in turn.
+int partitions_shard_of(struct hash_seed seed, int shard_count, struct str topic, int32_t index);
+
 void partitions_init(struct partitions *ps, const struct partitions_args *args);
 void partitions_release(struct partitions *ps); // ends all waits; the logs belong to their dirs
 
@@ -67,7 +75,7 @@ void partitions_release(struct partitions *ps); // ends all waits; the logs belo
 // what is missing. Blocks; called once, before anything is served. Damaged partitions come up
 // offline and are reported. `scans` runs parallel to the directories.
 int partitions_load(struct partitions *ps, const struct metadata_image *image,
-                    struct log_dir_scan *scans, struct diag *diag);
+                    const struct log_dir_scan *scans, struct diag *diag);
 
 // Does what differs between two images.
 void partitions_apply(struct partitions *ps, const struct metadata_image *from,
@@ -82,7 +90,8 @@ bool partitions_have_room(const struct partitions *ps);
 // Something was appended or a high watermark moved: arms the checkpoint timers.
 void partitions_touch(struct partitions *ps);
 
-// The node stops: fetches that wait for data are woken and find nobody to wait for.
+// The node stops: fetches that wait for data are woken and find nobody to wait for. Nothing is done
+// by the clock any more.
 void partitions_stop_waiting(struct partitions *ps);
 
 // A log directory failed: its partitions go offline.

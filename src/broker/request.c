@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "broker/connection_internal.h"
 #include "env/clock.h"
+#include "env/mailbox.h"
 #include "wire/apis.h"
 
 struct request *request__new(struct connection *conn, struct rpc_frame *frame,
@@ -38,6 +39,8 @@ static void hold(struct request *r, size_t bytes)
 
 void request_decoded(struct request *r)
 {
+    if (r->away != NULL) // counted at home, where it is soon again
+        return;
     hold(r, r->arena.used);
 }
 
@@ -82,12 +85,99 @@ void request__abandon(struct request *r)
         r->abandoned(r);
 }
 
+// --- On another shard ---
+
+enum ending { ENDING_ANSWER, ENDING_DROP, ENDING_CLOSE };
+
+// In the request's arena. What belongs to the connection stays with its shard, so whatever a handler
+// elsewhere may ask for is copied.
+struct request_away {
+    struct env_message message;
+    struct request *request;
+    struct request_trip trip;
+    struct str listener;
+    struct net_address local;
+    struct net_address remote;
+    void *connection_user;
+    size_t answer_bytes_max;
+    struct trace *trace;
+    enum ending ending;
+    const char *why;
+};
+
+static void finish_answer(struct request *r);
+
+static void away_back(struct env_message *message)
+{
+    struct request_away *away = container_of(message, struct request_away, message);
+    struct request *r = away->request;
+    r->away = NULL;
+    away->trip.back(away->trip.back_context);
+    if (away->ending == ENDING_CLOSE)
+        request_close_connection(r, away->why);
+    else if (away->ending == ENDING_DROP || request_is_abandoned(r))
+        request_drop(r);
+    else
+        finish_answer(r);
+}
+
+static void send_home(struct request *r, enum ending ending, const char *why)
+{
+    struct request_away *away = r->away;
+    away->ending = ending;
+    away->why = why;
+    away->message.receive = away_back;
+    env_post(away->trip.home, &away->message);
+}
+
+static void away_arrive(struct env_message *message)
+{
+    struct request_away *away = container_of(message, struct request_away, message);
+    away->trip.serve(away->trip.serve_context, away->request);
+}
+
+bool request_send(struct request *r, const struct request_trip *trip)
+{
+    check(r->magic == REQUEST_MAGIC && !request_is_abandoned(r));
+    struct request_away *away = arena_new(&r->arena, struct request_away);
+    if (away == NULL)
+        return false;
+    *away = (struct request_away){
+        .message.receive = away_arrive,
+        .request = r,
+        .trip = *trip,
+        .listener = arena_copy_str(&r->arena, str_from(request_listener(r))),
+        .local = *request_local_address(r),
+        .remote = *request_remote_address(r),
+        .connection_user = request_connection_user(r),
+        .answer_bytes_max = r->owner->config.answer_bytes_max,
+        .trace = r->owner->config.trace,
+    };
+    if (away->listener.data == NULL)
+        return false;
+    r->away = away;
+    env_post(trip->to, &away->message);
+    return true;
+}
+
+// --- The end ---
+
 // The handler gives it back.
 static void end_handling(struct request *r)
 {
     struct connection *conn = r->connection;
     check(!list_linked(&r->node) && conn->handed_count > 0);
     conn->handed_count--;
+}
+
+// It is encoded.
+static void finish_answer(struct request *r)
+{
+    struct connection *conn = r->connection;
+    end_handling(r);
+    rpc_pipeline_answer(&conn->pipeline, &r->exchange);
+    keep_answer_alone(r);
+    connection__schedule(conn);
 }
 
 void request_reply_version(struct request *r, int16_t version, const void *message)
@@ -97,21 +187,20 @@ void request_reply_version(struct request *r, int16_t version, const void *messa
         request__free(r);
         return;
     }
-    struct connection *conn = r->connection;
-    const struct connections_config *config = &conn->owner->config;
+    const struct request_away *away = r->away;
+    size_t bytes_max = away != NULL ? away->answer_bytes_max : r->owner->config.answer_bytes_max;
     int result = rpc_response_encode(&r->exchange.output, r->header.api_key, version,
-                                     r->header.correlation_id, message, r->splice_max,
-                                     config->answer_bytes_max);
+                                     r->header.correlation_id, message, r->splice_max, bytes_max);
     if (result != 0) {
-        trace_error(config->trace, "broker", "the answer to %s version %d cannot be encoded: %s",
+        trace_error(away != NULL ? away->trace : r->owner->config.trace, "broker",
+                    "the answer to %s version %d cannot be encoded: %s",
                     api_find(r->header.api_key)->name, (int)version, err_text(result));
         request_close_connection(r, "no answer");
-        return;
+    } else if (away != NULL) {
+        send_home(r, ENDING_ANSWER, NULL);
+    } else {
+        finish_answer(r);
     }
-    end_handling(r);
-    rpc_pipeline_answer(&conn->pipeline, &r->exchange);
-    keep_answer_alone(r);
-    connection__schedule(conn);
 }
 
 void request_reply(struct request *r, const void *message)
@@ -122,6 +211,10 @@ void request_reply(struct request *r, const void *message)
 void request_drop(struct request *r)
 {
     check(r->magic == REQUEST_MAGIC);
+    if (r->away != NULL) {
+        send_home(r, ENDING_DROP, NULL);
+        return;
+    }
     if (request_is_abandoned(r)) {
         request__free(r);
         return;
@@ -135,6 +228,10 @@ void request_drop(struct request *r)
 void request_close_connection(struct request *r, const char *why)
 {
     check(r->magic == REQUEST_MAGIC);
+    if (r->away != NULL) {
+        send_home(r, ENDING_CLOSE, why);
+        return;
+    }
     if (!request_is_abandoned(r)) {
         struct connection *conn = r->connection;
         conn->owner->stats.closed_bad_total++;
@@ -154,20 +251,20 @@ void request_add_cleanup(struct request *r, struct request_cleanup *cleanup)
 
 const char *request_listener(const struct request *r)
 {
-    return r->connection->listener->name;
+    return r->away != NULL ? r->away->listener.data : r->connection->listener->name;
 }
 
 const struct net_address *request_local_address(const struct request *r)
 {
-    return &r->connection->net->local;
+    return r->away != NULL ? &r->away->local : &r->connection->net->local;
 }
 
 const struct net_address *request_remote_address(const struct request *r)
 {
-    return &r->connection->net->remote;
+    return r->away != NULL ? &r->away->remote : &r->connection->net->remote;
 }
 
 void *request_connection_user(const struct request *r)
 {
-    return connection_user(r->connection);
+    return r->away != NULL ? r->away->connection_user : connection_user(r->connection);
 }

@@ -9,8 +9,9 @@
 // called. The request stays valid and is still to be ended (inside `abandoned`, or later by whoever
 // holds it, a work on another thread for example); its answer then goes nowhere.
 //
-// Everything here runs on the shard of the connection. Views decoded from the body point into the
-// frame, which lives as long as the request.
+// Everything here runs on the shard of the connection, but a request can be sent to another shard
+// (request_send()), whose handler then owns it and ends it there; such a one is never seen abandoned.
+// Views decoded from the body point into the frame, which lives as long as the request.
 #pragma once
 
 #include <stdbool.h>
@@ -24,6 +25,8 @@
 #include "rpc/server.h"
 
 struct connection;
+struct env_mailbox;
+struct request_away;
 struct wire_schema;
 
 enum { REQUEST_MAGIC = 0x72657175 };
@@ -55,7 +58,21 @@ struct request {
     size_t held_bytes;             // counted in connections.held_bytes and its connection's
     struct list_node node;         // in connections.abandoned
     struct connections *owner;     // NULL once that has been freed
+    struct request_away *away;     // while another shard has it
 };
+
+// Where a request goes, and what happens there and when it is back. All fields are needed.
+struct request_trip {
+    struct env_mailbox *to;
+    struct env_mailbox *home; // this shard's own
+    void (*serve)(void *context, struct request *r); // there
+    void *serve_context;
+    void (*back)(void *context); // here, when it has been ended there
+    void *back_context;
+};
+
+// Hands it to the handler of another shard. False if there is no memory for that.
+bool request_send(struct request *r, const struct request_trip *trip);
 
 // Encodes `message` with the response schema of the request's key and sends it in its turn. The
 // message is not needed afterwards; files that its records name as `source` (struct fs_file *) must
@@ -81,7 +98,7 @@ void request_add_cleanup(struct request *r, struct request_cleanup *cleanup);
 
 static inline bool request_is_abandoned(const struct request *r)
 {
-    return r->connection == NULL;
+    return r->away == NULL && r->connection == NULL;
 }
 
 // Of a request that is not abandoned.

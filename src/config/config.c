@@ -34,6 +34,18 @@ void config_free(struct config *c)
     mem_free(c);
 }
 
+void config_copy(struct config *to, const struct config *from)
+{
+    for (int i = 0; i < LAYER_COUNT; i++) {
+        const struct properties *layer = &from->layers[i];
+        properties_release(&to->layers[i]);
+        properties_init(&to->layers[i]);
+        for (int j = 0; j < layer->count; j++)
+            properties_set(&to->layers[i], str_from(layer->items[j].key),
+                           str_from(layer->items[j].value), layer->items[j].line);
+    }
+}
+
 // Sets a value in a layer, as Kafka prints it if it is a valid one.
 static void set_value(struct config *c, int layer, struct str name, struct str value, int line)
 {

@@ -4,8 +4,8 @@
 // through the cluster (KIP-226), and the defaults below, with one way to ask for the value that
 // holds. Pure: whoever starts the node reads the file and hands in its text.
 //
-// Owned by shard 0. The values handed out stay valid until the layer they came from changes; other
-// shards get the structs made from them (topic_config.h, listeners.h), which are plain values.
+// One thread's: other shards have copies, which follow the dynamic layers by themselves. The values
+// handed out stay valid until the layer they came from changes.
 #pragma once
 
 #include "base/arena.h"
@@ -28,6 +28,9 @@ struct config;
 // A configuration of defaults alone.
 struct config *config_new(void);
 void config_free(struct config *c);
+
+// Makes `to` say what `from` says: a copy for another thread.
+void config_copy(struct config *to, const struct config *from);
 
 // Adds the text of a server.properties file; later keys win. ERR_INVALID or ERR_LIMIT with words.
 // `file` names it in messages.

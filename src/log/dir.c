@@ -134,25 +134,32 @@ static int read_meta(struct log_dir *dir, struct diag *diag)
     return err;
 }
 
-int log_dir_open(const struct log_dir_args *args, struct log_dir **out, struct diag *diag)
+struct log_dir *dir__new(struct env *env, struct trace *trace, const char *path)
 {
     struct log_dir *dir = mem_new(struct log_dir);
-    dir->env = args->env;
-    dir->trace = args->trace;
-    dir->path = mem_copy_text(args->path);
-    dir->owner = args->owner;
-    dir->on_offline = args->on_offline;
+    dir->env = env;
+    dir->trace = trace;
+    dir->path = mem_copy_text(path);
     properties_init(&dir->properties);
-    segment_pool_init(&dir->pool, args->open_files_max > 0 ? args->open_files_max
-                                                           : OPEN_FILES_DEFAULT);
-    dir->volume_syncs_min =
-        args->volume_syncs_min > 0 ? args->volume_syncs_min : VOLUME_SYNCS_DEFAULT;
     list_init(&dir->logs);
     map_init(&dir->log_map);
     map_init(&dir->former);
     env_random_fill(dir->env->random, &dir->seed, sizeof dir->seed);
     dir__save_init(dir);
     dir__discards_init(dir);
+    return dir;
+}
+
+int log_dir_open(const struct log_dir_args *args, struct log_dir **out, struct diag *diag)
+{
+    struct log_dir *dir = dir__new(args->env, args->trace, args->path);
+    dir->first = dir;
+    dir->owner = args->owner;
+    dir->on_offline = args->on_offline;
+    dir->open_files_max = args->open_files_max > 0 ? args->open_files_max : OPEN_FILES_DEFAULT;
+    segment_pool_init(&dir->pool, dir->open_files_max);
+    dir->volume_syncs_min =
+        args->volume_syncs_min > 0 ? args->volume_syncs_min : VOLUME_SYNCS_DEFAULT;
     dir__space_init(dir, args->reserve_bytes);
     int err = make_dirs(dir->env->fs, dir->path);
     if (err < 0)
@@ -226,8 +233,9 @@ void log_dir_fail(struct log_dir *dir, int err, const char *why)
     dir->offline = true;
     const struct trace_field fields[] = {
         {"directory", .text = dir->path}, {"reason", .text = why}, {0}};
-    trace_event(dir->trace, TRACE_ERROR, LOG_AREA, fields, "log directory %s is offline: %s",
-                dir->path, why);
+    if (dir->first == dir) // whom every part tells
+        trace_event(dir->trace, TRACE_ERROR, LOG_AREA, fields, "log directory %s is offline: %s",
+                    dir->path, why);
     if (dir->on_offline != NULL)
         dir->on_offline(dir, dir->owner, err, why);
 }
@@ -236,7 +244,7 @@ void log_dir_fail(struct log_dir *dir, int err, const char *why)
 
 const struct log_dir_meta *log_dir_meta(const struct log_dir *dir)
 {
-    return dir->has_meta ? &dir->meta : NULL;
+    return dir->first->has_meta ? &dir->first->meta : NULL;
 }
 
 static int is_stranger(void *context, const char *name, enum fs_kind kind)
@@ -569,25 +577,53 @@ void log_dir_each(struct log_dir *dir, void (*each)(void *context, struct log *l
 }
 
 // A checkpoint of the compactor's that outlived its partition would mislead the next of that name.
-static void forget_cleaner_offset(struct log_dir *dir, const struct log *log)
+static void forget_cleaner_offset(struct log_dir *dir, struct str topic, int32_t partition)
 {
     char path[FS_PATH_MAX];
     struct checkpoint c;
     checkpoint_init(&c);
     if (dir__path(dir, CHECKPOINT_CLEANER, path) == 0 &&
         checkpoint_read(&c, dir->env->fs, path, NULL) == 0 &&
-        checkpoint_find(&c, log_topic(log), log->partition) >= 0) {
+        checkpoint_find(&c, topic, partition) >= 0) {
         struct buf text;
         buf_init(&text, CHECKPOINT_TEXT_MAX);
         checkpoint_format_begin(&text, c.count - 1);
         for (int i = 0; i < c.count; i++)
-            if (c.entries[i].partition != log->partition || !str_is(c.entries[i].topic, log->topic))
+            if (c.entries[i].partition != partition || !str_equal(c.entries[i].topic, topic))
                 checkpoint_format_entry(&text, c.entries[i].topic, c.entries[i].partition,
                                         c.entries[i].offset);
         small_file_write(dir->env->fs, path, buf_bytes(&text), false);
         buf_release(&text);
     }
     checkpoint_release(&c);
+}
+
+struct cleaner_message {
+    struct env_message message;
+    struct log_dir *first;
+    char *topic;
+    int32_t partition;
+};
+
+static void cleaner_came(struct env_message *message)
+{
+    struct cleaner_message *m = container_of(message, struct cleaner_message, message);
+    forget_cleaner_offset(m->first, str_from(m->topic), m->partition);
+    mem_free(m->topic);
+    mem_free(m);
+}
+
+// The file is the first part's.
+static void forget_cleaned(struct log_dir *dir, const struct log *log)
+{
+    if (dir->first == dir) {
+        forget_cleaner_offset(dir, log_topic(log), log->partition);
+        return;
+    }
+    struct cleaner_message *m = mem_new(struct cleaner_message);
+    *m = (struct cleaner_message){.message.receive = cleaner_came, .first = dir->first,
+                                  .topic = mem_copy_text(log->topic), .partition = log->partition};
+    env_post(dir->first->env->mailbox, &m->message);
 }
 
 static int rename_partition(struct log_dir *dir, struct str topic, int32_t partition,
@@ -614,7 +650,7 @@ int log_dir_delete_log(struct log_dir *dir, struct log *log)
     int err = rename_partition(dir, log_topic(log), log->partition, LOG_DIR_DELETE, path);
     if (err < 0)
         return log__failed(log, err, "deleting the partition");
-    forget_cleaner_offset(dir, log);
+    forget_cleaned(dir, log);
     dir__former_add(dir, (struct partition_key){log_topic(log), log->partition});
     log_dir__discard(dir, path, true, log->config.file_delete_delay_ms);
     forget_log(dir, log);
@@ -645,118 +681,4 @@ int log_dir_space(struct log_dir *dir, int64_t *total_bytes, int64_t *usable_byt
     *total_bytes = space.total_bytes;
     *usable_bytes = space.free_bytes;
     return 0;
-}
-
-// ---- Closing ----
-
-static int write_marker(struct log_dir *dir, int64_t broker_epoch)
-{
-    char path[FS_PATH_MAX];
-    struct buf text;
-    buf_init(&text, SMALL_TEXT_MAX);
-    buf_printf(&text, "{\"version\":0,\"brokerEpoch\":%" PRId64 "}", broker_epoch);
-    int err = dir__path(dir, CLEAN_MARKER, path);
-    if (err == 0)
-        err = small_file_replace(dir->env->fs, path, buf_bytes(&text));
-    buf_release(&text);
-    return err;
-}
-
-// Logs that are to be closed, those with something to sync.
-struct closing {
-    struct log **logs;
-    struct log_sync *syncs;
-    struct log_sync **sync_list;
-    int count;
-    int result; // the first error, and its words
-    struct diag *diag;
-};
-
-static void note_closing(struct closing *c, const struct log *log, int err)
-{
-    if (err < 0 && c->result == 0)
-        c->result = diag_set(c->diag, err, "%s: %s", log->path, err_text(err));
-}
-
-// Begins and ends the sync of `count` logs from number `from` on.
-static void sync_closing(struct closing *c, int from, int count, unsigned flags)
-{
-    int begun = 0;
-    for (int i = from; i < from + count; i++) {
-        int err = log__sync_begin(c->logs[i], flags, &c->syncs[begun]);
-        if (err == 0)
-            begun++;
-        else
-            note_closing(c, c->logs[i], log__failed(c->logs[i], err, "closing"));
-    }
-    log__sync_run(c->sync_list, begun);
-    for (int i = 0; i < begun; i++) {
-        struct log *log = c->syncs[i].log;
-        int err = c->syncs[i].soft_err;
-        log__sync_end(&c->syncs[i]);
-        if (err < 0)
-            note_closing(c, log, log__failed(log, err, "closing"));
-    }
-}
-
-static void close_logs(struct log_dir *dir, struct closing *c)
-{
-    list_for_each(node, next, &dir->logs) {
-        struct log *log = container_of(node, struct log, home_node);
-        int err = log__close_begin(log);
-        if (err == 1)
-            c->logs[c->count++] = log;
-        note_closing(c, log, err);
-        // Sealing opened them; all together may be more than descriptors allow. (The first call only
-        // forgets that they were just used.)
-        log_close_idle_files(log);
-        log_close_idle_files(log);
-    }
-    if (dir__syncs_whole(dir, c->count))
-        sync_closing(c, 0, c->count, LOG_SYNC_FULL | LOG_SYNC_WHOLE);
-    else
-        for (int i = 0; i < c->count; i++) // one at a time: each holds its files open
-            sync_closing(c, i, 1, LOG_SYNC_FULL);
-    list_for_each(node, next, &dir->logs) {
-        struct log *log = container_of(node, struct log, home_node);
-        note_closing(c, log, log__close_end(log));
-    }
-}
-
-static int close_all_logs(struct log_dir *dir, struct diag *diag)
-{
-    size_t count = (size_t)dir->log_count + 1;
-    struct closing c = {
-        .logs = mem_alloc_array(count, sizeof(struct log *)),
-        .syncs = mem_alloc_array(count, sizeof *c.syncs),
-        .sync_list = mem_alloc_array(count, sizeof(struct log_sync *)),
-        .diag = diag,
-    };
-    for (size_t i = 0; i < count; i++)
-        c.sync_list[i] = &c.syncs[i];
-    close_logs(dir, &c);
-    mem_free(c.logs);
-    mem_free(c.syncs);
-    mem_free(c.sync_list);
-    return c.result;
-}
-
-int log_dir_close(struct log_dir *dir, int64_t broker_epoch, struct diag *diag)
-{
-    check(!log_dir__is_saving(dir));
-    if (dir->offline)
-        return ERR_OFFLINE;
-    int result = close_all_logs(dir, diag);
-    if (dir->offline)
-        return ERR_OFFLINE;
-    int err = log_dir__write_checkpoints(dir, LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS |
-                                                  LOG_SAVE_HIGH_WATERMARKS);
-    if (err == 0 && result == 0)
-        err = write_marker(dir, broker_epoch);
-    if (err < 0)
-        return diag_set(diag, err, "%s: %s", dir->path, err_text(err));
-    char path[FS_PATH_MAX];
-    if (result == 0 && dir__path(dir, ".lock", path) == 0)
-        fs_remove(dir->env->fs, path); // Kafka's is gone after a clean stop, too
-    return result;
 }

@@ -16,7 +16,13 @@
 // what could not be written belongs to another program. Partitions that lie in another file system (by
 // a link, a mount) keep the directory from this.
 //
-// Threads: a log_dir belongs to one shard. log_dir_open(), log_dir_scan() and log_dir_close() block.
+// Shards: a directory whose partitions live on several shards has a part on each (log_dir_part_new()).
+// The first, which log_dir_open() gives, has the lock, the identity, the checkpoint files and the marker
+// besides partitions of its own. Every part has the logs that were added to it, their open files and
+// their deletions. A save gathers: every part syncs what its recovery points need and hands its entries
+// to the first, which writes the files and then tells the parts; so all of them must run their events.
+//
+// Threads: a part belongs to one shard. log_dir_open(), log_dir_scan() and log_dir_close() block.
 #pragma once
 
 #include <stdbool.h>
@@ -152,6 +158,26 @@ int log_dir_space(struct log_dir *dir, int64_t *total_bytes, int64_t *usable_byt
 // when it begins and one when it ends.
 bool log_dir_is_full(const struct log_dir *dir);
 
+// ---- Parts ----
+
+struct log_dir_part_args {
+    struct env *env; // of the part's shard
+    void *owner;
+    // This part failed; the others do not know of it yet: let it be followed by log_dir_fail() on them.
+    void (*on_offline)(struct log_dir *part, void *owner, int err, const char *why);
+    // True for the partitions that live on this shard.
+    bool (*takes)(void *context, struct str topic, int32_t partition);
+    void *context;
+};
+
+// Another part of a directory that was scanned, for another shard. Called where `dir` lives, before
+// either has logs or saves anything. Freed with log_dir_free(), before `dir`.
+struct log_dir *log_dir_part_new(struct log_dir *dir, const struct log_dir_part_args *args);
+
+// Blocks, on the part's shard: closes its logs and prepares its entries for log_dir_close() of the
+// first part, which says what went wrong here.
+void log_dir_part_close(struct log_dir *part);
+
 // ---- Checkpoints ----
 
 enum log_save {
@@ -172,9 +198,11 @@ struct log_save_wait {
 // what was true at this call is durable.
 void log_dir_save(struct log_dir *dir, unsigned what, struct log_save_wait *wait);
 
-// True when no save and no removal is under way.
+// True when no save and no removal is under way in this part, nor, for the first part, in any other that
+// it knows of.
 bool log_dir_is_idle(const struct log_dir *dir);
 
 // Blocks. Closes every log cleanly, writes all checkpoints and, if nothing failed, the clean-stop
-// marker as the last thing. No commit may be in flight. Then log_dir_free().
+// marker as the last thing. No commit may be in flight, and other parts must have been closed. Then
+// log_dir_free().
 int log_dir_close(struct log_dir *dir, int64_t broker_epoch, struct diag *diag);

@@ -79,7 +79,7 @@ static void fire(struct env_timer *timer)
     struct log_dir *dir = container_of(timer, struct log_dir, discards.timer);
     struct dir_discards *d = &dir->discards;
     int64_t now_ns = env_mono_ns(dir->env->clock);
-    if (dir->offline || d->running)
+    if (dir->offline || dir->closed || d->running)
         return;
     list_for_each(node, next, &d->items) {
         if (container_of(node, struct discard, node)->due_ns > now_ns)

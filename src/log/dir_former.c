@@ -27,6 +27,21 @@ static void former_free(struct former *f)
     mem_free(f);
 }
 
+void dir__former_move(struct log_dir *part, const struct log_dir_part_args *args)
+{
+    struct log_dir *from = part->first;
+    struct map_node *next;
+    for (struct map_node *n = map_next(&from->former, NULL); n != NULL; n = next) {
+        struct former *f = container_of(n, struct former, node);
+        struct partition_key key = {str_from(f->topic), f->partition};
+        next = map_next(&from->former, n);
+        if (!args->takes(args->context, key.topic, key.partition))
+            continue;
+        map_remove(&from->former, n);
+        map_insert(&part->former, &f->node, dir__key_hash(part, key));
+    }
+}
+
 void dir__former_release(struct log_dir *dir)
 {
     struct map_node *node;

@@ -7,10 +7,15 @@
 #include <stdint.h>
 
 struct file_ref;
+struct log;
 struct log_dir;
 
+// False for the metadata log, of which no checkpoint speaks.
+bool log_dir__has_entries(const struct log *log);
+
 // Blocks: writes the checkpoints in `what` (enum log_save) as they are now, in that order, up to the
-// first failure. Not while log_dir__is_saving().
+// first failure. Not while log_dir__is_saving(). ERR_UNSUPPORTED where the directory has other parts,
+// whose entries cannot be had at once.
 int log_dir__write_checkpoints(struct log_dir *dir, unsigned what);
 
 // A reference to the file by which the whole file system of the directory can be synced, and from how

@@ -7,7 +7,9 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/properties.h"
+#include "base/diag.h"
 #include "env/env.h"
+#include "env/mailbox.h"
 #include "env/timer.h"
 #include "env/work.h"
 #include "log/checkpoint.h"
@@ -24,21 +26,47 @@
 
 enum { LOG_SAVE_KINDS = 3 };
 
-// Saving checkpoints: one at a time, in two works. What is asked for meanwhile waits for the next.
+// Saving checkpoints: one at a time. What is asked for meanwhile waits for the next. Each part prepares
+// (a work syncs what raised recovery points need, then its entries are noted); when all have, a work of
+// the first writes the files; then each part hears how it went.
 struct dir_save {
     struct env_work work;
-    bool running;
+    bool running;          // from the preparation of this part until it has heard
     unsigned what;         // of the one that runs
     unsigned pending;      // of the next
     struct list waits;     // log_save_wait of the one that runs
     struct list pending_waits;
-    struct log_sync *syncs; // first work: one for each log with something to sync
+    struct log_sync *syncs; // one for each log with something to sync
     struct log_sync **sync_list;
     int sync_count;
-    struct buf texts[LOG_SAVE_KINDS]; // second work
-    unsigned written;                 // those of `what` that are on disk
+    struct buf entries[LOG_SAVE_KINDS]; // of this part, as lines
+    int entry_counts[LOG_SAVE_KINDS];
+    int err;                // of the preparation
+};
+
+// The save as the first part sees it.
+struct dir_gather {
+    bool running;
+    unsigned what;
+    unsigned pending;
+    int waiting_count;      // parts that have not prepared, or not heard
+    struct env_work work;
+    struct buf texts[LOG_SAVE_KINDS];
+    unsigned written;       // those of `what` that are on disk
     int err;
     char where[FS_PATH_MAX];
+};
+
+// What goes between the first part and another. Each message is at one end or on its way to the other.
+struct dir_link {
+    struct log_dir *part;
+    struct env_message step; // prepare, then finish: to the part and back
+    struct env_message ask;  // the part wants a save: to the first and back
+    bool asking;             // the part's: that is under way
+    unsigned asked;
+    unsigned what;           // of the step, and what the part made of it on the way back
+    unsigned written;
+    int err;
 };
 
 // Files and directories that are to be removed when their time has come.
@@ -75,6 +103,10 @@ struct partition_key {
 };
 
 struct log_dir {
+    struct log_dir *first;  // itself, or the part that has what is there once
+    struct dir_link **links; // the first's: to the other parts
+    int link_count;
+    struct dir_link *link;   // another part's, to the first
     struct env *env;
     struct trace *trace;
     char *path;
@@ -89,7 +121,10 @@ struct log_dir {
     struct log_dir_meta meta;
     bool has_meta;
     bool offline;
-    bool closed;
+    bool closed;         // nothing is done by the clock any more
+    int close_result;    // another part's, and its words
+    struct diag close_diag;
+    int open_files_max;  // of all parts
     struct segment_pool pool;
     struct dir_unclaimed *found; // by topic and partition; none once all are claimed
     int found_count;
@@ -100,6 +135,7 @@ struct log_dir {
     struct map former; // names of partitions that are gone, as long as checkpoints may have them
     struct hash_seed seed;
     struct dir_save save;
+    struct dir_gather gather;
     struct dir_discards discards;
     struct dir_space space;
 };
@@ -109,13 +145,18 @@ bool dir__syncs_whole(const struct log_dir *dir, int count);
 
 uint64_t dir__key_hash(const struct log_dir *dir, struct partition_key key);
 
+// An empty one, of nothing but this.
+struct log_dir *dir__new(struct env *env, struct trace *trace, const char *path);
+
 int dir__path(const struct log_dir *dir, const char *name, char out[FS_PATH_MAX]);
 
-// Appends the text of one checkpoint (enum log_save) as things are now.
-void dir__format_checkpoint(const struct log_dir *dir, unsigned kind, struct buf *out);
+// Notes the entries of this part in every checkpoint as things are now. ERR_LIMIT: too many.
+int dir__note_entries(struct log_dir *dir);
 
 void dir__save_init(struct log_dir *dir);
 void dir__save_release(struct log_dir *dir);
+// Links a new part to the first.
+void dir__save_link(struct log_dir *part);
 // A log goes while it may be part of a save.
 void dir__save_forget(struct log_dir *dir, struct log *log);
 
@@ -124,7 +165,10 @@ void dir__set_unclaimed(struct log_dir *dir, const struct log_dir_scan *scan);
 // The log was added, or nobody wants it.
 void dir__claim(struct log_dir *dir, struct str topic, int32_t partition);
 void dir__unclaimed_release(struct log_dir *dir);
+// Moves what a part takes to it.
+void dir__unclaimed_move(struct log_dir *part, const struct log_dir_part_args *args);
 
+void dir__former_move(struct log_dir *part, const struct log_dir_part_args *args);
 void dir__former_release(struct log_dir *dir);
 // A partition is gone, or a checkpoint has an entry without one.
 void dir__former_add(struct log_dir *dir, struct partition_key key);

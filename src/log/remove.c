@@ -28,10 +28,10 @@ static int lower_checkpoints(struct log *log, int64_t recovery_point, int64_t st
     if (log->recovery_point > recovery_point)
         log->recovery_point = recovery_point;
     log->start_offset = start_offset;
-    int err = log->home != NULL ? log_dir__write_checkpoints(
-                                           log->home,
-                                           LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS)
-                                     : 0;
+    int err = 0;
+    if (log->home != NULL && log_dir__has_entries(log))
+        err = log_dir__write_checkpoints(log->home,
+                                         LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS);
     if (err < 0) {
         log->recovery_point = old_recovery_point;
         log->start_offset = old_start;

@@ -277,11 +277,17 @@ static void append_done(struct append_wait *wait, int kafka_error)
         op->acknowledged = true;
 }
 
+static struct partition *find_partition(struct node *n, const struct metadata_topic *t, int index)
+{
+    int shard = partitions_shard_of(n->hash_seed, n->shard_count, t->name, index);
+    return partitions_find(&n->shards[shard].partitions, t->id, index);
+}
+
 static struct partition *partition_of(struct world *w, const struct topic_model *topic, int index)
 {
     const struct metadata_topic *t =
         metadata_image_topic(node_image(w->node), str_from(topic->name));
-    return t != NULL ? partitions_find(&w->node->partitions, t->id, index) : NULL;
+    return t != NULL ? find_partition(w->node, t, index) : NULL;
 }
 
 static void append(struct world *w, struct topic_model *topic, int index)

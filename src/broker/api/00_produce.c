@@ -6,6 +6,9 @@
 //   v13: topics by id (KIP-516).
 // acks=1 and acks=-1 mean the same with one replica. acks=0 has no answer; if something goes wrong,
 // the connection is closed, since that is all the client can notice.
+//
+// Each partition's shard checks and appends the batch, which stays where it is in the request's frame,
+// and waits until it is safe.
 #include "base/check.h"
 #include "base/err.h"
 #include "broker/api/api.h"
@@ -13,6 +16,8 @@
 #include "broker/node.h"
 #include "broker/partition.h"
 #include "broker/request.h"
+#include "broker/shard.h"
+#include "broker/split.h"
 #include "env/clock.h"
 #include "env/env.h"
 #include "env/timer.h"
@@ -29,26 +34,34 @@ enum { PRODUCE_EXPANSION_MAX = 64, PRODUCE_SCRATCH_MIN = 1 << 20 };
 // means what it means to Kafka: answer when the leader has it.
 enum { PRODUCE_WAIT_MS_MIN = 1000 };
 
-struct produce_op;
-
 // One partition of the request.
 struct produce_part {
+    struct split_item item;
     struct append_wait wait;
-    struct produce_op *op;
+    struct produce_share *share;
+    const struct produce_request_topic_produce_data *topic;
+    const struct produce_request_partition_produce_data *data;
     struct produce_response_partition_produce_response *answer;
     struct partition *partition; // NULL when it failed before the append
     bool waiting;
 };
 
 struct produce_op {
-    struct node *node;
+    struct split split;
     struct request *request;
     const struct produce_request *body;
     struct produce_response reply;
     struct produce_part *parts;
     int32_t part_count;
+};
+
+// The partitions that live on one shard.
+struct produce_share {
+    struct split_share *split_share;
+    struct shard *shard;
+    struct produce_op *op; // only read, but for the parts of this share
     int32_t waiting_count;
-    bool started; // all parts were begun; the answer may go
+    bool started; // all parts were begun; the share may end
     struct env_timer timer;
     struct buf scratch;
     struct buf rebuilt;
@@ -64,16 +77,22 @@ static bool any_failed(const struct produce_op *op)
     return false;
 }
 
-static void finish(struct produce_op *op)
+static void finish(struct split *split)
 {
+    struct produce_op *op = container_of(split, struct produce_op, split);
     struct request *r = op->request;
-    env_timer_cancel(op->node->env->timers, &op->timer);
     if (op->body->acks != 0)
         request_reply(r, &op->reply);
     else if (any_failed(op))
         request_close_connection(r, "a produce request with acks=0 failed");
     else
         request_drop(r);
+}
+
+static void share_done(struct produce_share *share)
+{
+    env_timer_cancel(share->shard->env->timers, &share->timer);
+    split_share_done(share->split_share);
 }
 
 static void part_failed(struct produce_part *part, int kafka_error)
@@ -87,19 +106,19 @@ static void part_failed(struct produce_part *part, int kafka_error)
 static void part_done(struct append_wait *wait, int kafka_error)
 {
     struct produce_part *part = container_of(wait, struct produce_part, wait);
-    struct produce_op *op = part->op;
+    struct produce_share *share = part->share;
     part->waiting = false;
     if (kafka_error != KAFKA_NONE)
         part_failed(part, kafka_error);
-    if (--op->waiting_count == 0 && op->started)
-        finish(op);
+    if (--share->waiting_count == 0 && share->started)
+        share_done(share);
 }
 
 static void timed_out(struct env_timer *timer)
 {
-    struct produce_op *op = container_of(timer, struct produce_op, timer);
-    for (int32_t i = 0; i < op->part_count; i++) {
-        struct produce_part *part = &op->parts[i];
+    struct produce_share *share = container_of(timer, struct produce_share, timer);
+    split_for_each(item, share->split_share) {
+        struct produce_part *part = container_of(item, struct produce_part, item);
         if (!part->waiting)
             continue;
         partition_cancel_append(&part->wait);
@@ -107,8 +126,8 @@ static void timed_out(struct env_timer *timer)
         // It was appended and may yet become safe: the client must not take this for a refusal.
         part_failed(part, KAFKA_REQUEST_TIMED_OUT);
     }
-    op->waiting_count = 0;
-    finish(op);
+    share->waiting_count = 0;
+    share_done(share);
 }
 
 // --- One partition ---
@@ -133,7 +152,7 @@ static void add_record_errors(struct produce_part *part, const struct incoming_b
     int count = batch->facts.record_error_count;
     struct produce_response_partition_produce_response *answer = part->answer;
     if (!produce_response_batch_index_and_error_message_array_new(
-            &part->op->request->arena, count, &answer->record_errors))
+            part->share->split_share->arena, count, &answer->record_errors))
         return; // the error itself is said; which records it was is a courtesy
     for (int i = 0; i < count; i++) {
         const struct batch_record_error *error = &batch->facts.record_errors[i];
@@ -188,36 +207,37 @@ static int append(struct produce_part *part, const struct incoming_batch *batch,
     part->answer->log_append_time_ms = duplicate ? info.max_timestamp : batch->log_append_time_ms;
     part->answer->log_start_offset = info.log_start_offset;
     part->wait.offset = info.last_offset + 1;
-    part->waiting = part->op->body->acks != 0;
+    part->waiting = part->share->op->body->acks != 0;
     if (!duplicate)
         partition_appended(p);
     return KAFKA_NONE;
 }
 
-static void reset_buffers(struct produce_op *op, const struct topic_config *config)
+static void reset_buffers(struct produce_share *share, const struct topic_config *config)
 {
     size_t size_max = (size_t)config->max_message_bytes * PRODUCE_EXPANSION_MAX + PRODUCE_SCRATCH_MIN;
     size_t decompressed_max = (size_t)config->max_decompressed_message_bytes;
-    buf_release(&op->scratch);
-    buf_release(&op->rebuilt);
-    buf_init(&op->scratch, size_max < decompressed_max ? size_max : decompressed_max);
-    buf_init(&op->rebuilt, size_max);
+    buf_release(&share->scratch);
+    buf_release(&share->rebuilt);
+    buf_init(&share->scratch, size_max < decompressed_max ? size_max : decompressed_max);
+    buf_init(&share->rebuilt, size_max);
 }
 
-static void produce_part(struct produce_part *part, const struct wire_records *records)
+static void produce_part(struct produce_part *part)
 {
-    struct produce_op *op = part->op;
-    int64_t now_ms = env_wall_ms(op->node->env->clock);
+    struct produce_share *share = part->share;
+    const struct produce_op *op = share->op;
+    int64_t now_ms = env_wall_ms(share->shard->env->clock);
     struct incoming_batch batch;
-    reset_buffers(op, &part->partition->config);
+    reset_buffers(share, &part->partition->config);
     struct incoming_rules rules = {
         .config = &part->partition->config,
         .produce_version = op->request->header.api_version,
         .now_ms = now_ms,
-        .scratch = &op->scratch,
-        .rebuilt = &op->rebuilt,
+        .scratch = &share->scratch,
+        .rebuilt = &share->rebuilt,
     };
-    int bad_batch = incoming_batch_prepare(&rules, records->bytes, &batch);
+    int bad_batch = incoming_batch_prepare(&rules, part->data->records.bytes, &batch);
     int kafka_error = check_transaction(op, &batch.facts.header); // goes first, as in Kafka
     if (kafka_error == KAFKA_NONE && bad_batch != KAFKA_NONE) {
         refuse_batch(part, &batch, bad_batch);
@@ -229,12 +249,17 @@ static void produce_part(struct produce_part *part, const struct wire_records *r
         part_failed(part, kafka_error);
 }
 
-static int find_partition(struct produce_op *op, const struct produce_request_topic_produce_data *topic,
-                          int32_t index, struct partition **out)
+static struct str name_of(const struct produce_op *op,
+                          const struct produce_request_topic_produce_data *topic)
 {
-    bool by_id = op->request->header.api_version >= 13;
-    int kafka_error = api_find_leader(op->node, by_id ? (struct str){0} : topic->name,
-                                      topic->topic_id, index, -1, out);
+    return op->request->header.api_version >= 13 ? (struct str){0} : topic->name;
+}
+
+static int find_partition(const struct produce_part *part, struct partition **out)
+{
+    const struct produce_op *op = part->share->op;
+    int kafka_error = api_find_leader(part->share->shard, name_of(op, part->topic),
+                                      part->topic->topic_id, part->data->index, -1, out);
     bool exists = kafka_error != KAFKA_UNKNOWN_TOPIC_OR_PARTITION &&
                   kafka_error != KAFKA_UNKNOWN_TOPIC_ID;
     if (exists && (op->body->acks < -1 || op->body->acks > 1))
@@ -243,6 +268,57 @@ static int find_partition(struct produce_op *op, const struct produce_request_to
         !str_is(op->request->header.client_id, "__admin_client"))
         return KAFKA_INVALID_TOPIC_EXCEPTION;
     return kafka_error;
+}
+
+// --- The partitions of one shard ---
+
+static void begin_parts(struct produce_share *share)
+{
+    split_for_each(item, share->split_share) {
+        struct produce_part *part = container_of(item, struct produce_part, item);
+        part->share = share;
+        part->wait.done = part_done;
+        int kafka_error = find_partition(part, &part->partition);
+        if (kafka_error != KAFKA_NONE)
+            part_failed(part, kafka_error);
+        else
+            produce_part(part);
+        share->waiting_count += part->waiting;
+    }
+}
+
+static void wait_for_all(struct produce_share *share)
+{
+    split_for_each(item, share->split_share) {
+        struct produce_part *part = container_of(item, struct produce_part, item);
+        if (part->waiting)
+            partition_wait_append(part->partition, &part->wait);
+    }
+    share->started = true;
+    if (share->waiting_count == 0) {
+        share_done(share);
+        return;
+    }
+    int64_t timeout_ms = share->op->body->timeout_ms;
+    if (timeout_ms < PRODUCE_WAIT_MS_MIN)
+        timeout_ms = PRODUCE_WAIT_MS_MIN;
+    share->timer.fire = timed_out;
+    env_timer_set(share->shard->env->timers, &share->timer,
+                  env_mono_ns(share->shard->env->clock) + timeout_ms * INT64_C(1000000));
+}
+
+static void run_share(struct split_share *split_share)
+{
+    struct produce_share *share = split_share->user;
+    share->split_share = split_share;
+    share->shard = split_share->shard;
+    share->op = container_of(split_share->split, struct produce_op, split);
+    buf_init(&share->scratch, 0);
+    buf_init(&share->rebuilt, 0);
+    begin_parts(share);
+    buf_release(&share->scratch);
+    buf_release(&share->rebuilt);
+    wait_for_all(share);
 }
 
 // --- All of them ---
@@ -255,8 +331,8 @@ static int32_t count_partitions(const struct produce_request *body)
     return count;
 }
 
-static bool begin_topic(struct produce_op *op, const struct produce_request_topic_produce_data *topic,
-                        struct produce_response_topic_produce_response *answer)
+static bool add_topic(struct produce_op *op, const struct produce_request_topic_produce_data *topic,
+                      struct produce_response_topic_produce_response *answer)
 {
     int32_t count = topic->partition_data.count;
     answer->name = topic->name;
@@ -265,22 +341,17 @@ static bool begin_topic(struct produce_op *op, const struct produce_request_topi
                                                                &answer->partition_responses))
         return false;
     for (int32_t i = 0; i < count; i++) {
-        const struct produce_request_partition_produce_data *data = &topic->partition_data.items[i];
         struct produce_part *part = &op->parts[op->part_count++];
-        part->op = op;
-        part->wait.done = part_done;
+        part->topic = topic;
+        part->data = &topic->partition_data.items[i];
         part->answer = &answer->partition_responses.items[i];
-        part->answer->index = data->index;
-        int kafka_error = find_partition(op, topic, data->index, &part->partition);
-        if (kafka_error != KAFKA_NONE)
-            part_failed(part, kafka_error);
-        else
-            produce_part(part, &data->records);
+        part->answer->index = part->data->index;
+        split_add(&op->split, name_of(op, topic), topic->topic_id, part->data->index, &part->item);
     }
     return true;
 }
 
-static bool begin(struct produce_op *op)
+static bool prepare(struct produce_op *op)
 {
     const struct produce_request *body = op->body;
     op->parts = arena_new_array(&op->request->arena, (size_t)count_partitions(body),
@@ -289,48 +360,23 @@ static bool begin(struct produce_op *op)
                                  &op->request->arena, body->topic_data.count, &op->reply.responses))
         return false;
     for (int32_t i = 0; i < body->topic_data.count; i++)
-        if (!begin_topic(op, &body->topic_data.items[i], &op->reply.responses.items[i]))
+        if (!add_topic(op, &body->topic_data.items[i], &op->reply.responses.items[i]))
             return false;
-    return true;
+    return split_new_users(&op->split, sizeof(struct produce_share));
 }
 
-static void wait_for_all(struct produce_op *op)
-{
-    for (int32_t i = 0; i < op->part_count; i++)
-        op->waiting_count += op->parts[i].waiting;
-    for (int32_t i = 0; i < op->part_count; i++)
-        if (op->parts[i].waiting)
-            partition_wait_append(op->parts[i].partition, &op->parts[i].wait);
-    op->started = true;
-    if (op->waiting_count == 0) {
-        finish(op);
-        return;
-    }
-    int64_t timeout_ms =
-        op->body->timeout_ms > PRODUCE_WAIT_MS_MIN ? op->body->timeout_ms : PRODUCE_WAIT_MS_MIN;
-    op->timer.fire = timed_out;
-    env_timer_set(op->node->env->timers, &op->timer,
-                  env_mono_ns(op->node->env->clock) + timeout_ms * INT64_C(1000000));
-}
-
-void api_produce(struct node *n, struct request *r, const void *body)
+void api_produce(struct shard *s, struct request *r, const void *body)
 {
     struct produce_op *op = arena_new(&r->arena, struct produce_op);
-    if (op == NULL) {
+    if (op == NULL || !split_init(&op->split, s, r)) {
         api_no_memory(r);
         return;
     }
-    op->node = n;
     op->request = r;
     op->body = body;
-    buf_init(&op->scratch, 0);
-    buf_init(&op->rebuilt, 0);
     produce_response_init(&op->reply);
-    bool ok = begin(op);
-    buf_release(&op->scratch);
-    buf_release(&op->rebuilt);
-    if (ok)
-        wait_for_all(op);
+    if (prepare(op))
+        split_start(&op->split, run_share, finish);
     else
         api_no_memory(r);
 }

@@ -6,66 +6,41 @@
 //   v12: last fetched epoch and divergence (KIP-595). v13: topics by id (KIP-516).
 //   v15: replica state (KIP-903). v16: endpoints of new leaders (KIP-951).
 //
-// Less than min_bytes and no error: the request waits at its partitions until there is more, until
-// max_wait_ms is over, or until one of them goes away.
+// Less than min_bytes and no error: the request waits at its partitions, on their shards
+// (fetch_share.h), until there is more, until max_wait_ms is over, or until one of them goes away.
 #include "base/check.h"
 #include "base/err.h"
 #include "broker/api/api.h"
 #include "broker/cold_read.h"
-#include "broker/fetch_read.h"
 #include "broker/fetch_session.h"
+#include "broker/fetch_share.h"
 #include "broker/node.h"
-#include "broker/partition.h"
 #include "broker/request.h"
+#include "broker/split.h"
 #include "env/clock.h"
 #include "env/env.h"
-#include "env/mailbox.h"
 #include "env/timer.h"
 #include "log/log.h"
 #include "metadata/image.h"
 #include "wire/api/fetch.h"
 #include "wire/errors.h"
 
-struct fetch_op;
-
-// One partition that is fetched.
-struct fetch_item {
-    struct fetch_wait wait;
-    struct fetch_op *op;
-    struct fetch_partition *asked; // the session's, or in the arena
-    struct fetch_result result;
-    struct log_slice checked; // what was checked last for it, without a reference
-    bool stale; // to be read (again)
-};
-
-// A slice that is checked before it is shown.
-struct fetch_check {
-    struct fetch_item *item;
-    struct log_check found;
-};
-
 struct fetch_op {
-    struct node *node;
+    struct fetch fetch;
     struct request *request;
     const struct fetch_request *body;
     struct fetch_session *session; // NULL: none; otherwise in use by this op
     bool incremental;              // the answer names only what has news
     struct fetch_item *items;
     int32_t item_count;
-    int64_t bytes_max;
-    int64_t bytes;
-    bool has_error;
-    bool waiting;
     struct env_timer timer;
-    struct env_message message; // look again after the present event
-    bool message_posted;
-    bool ended;                 // while the message or a cold read is still under way
+    bool deciding;  // what comes home meanwhile is seen afterwards
+    bool ending;    // as soon as all shares are at home
+    bool abandoned;
+    bool went_away; // to other shards
     struct fetch_response reply;
-    struct cold_read cold;      // before the answer goes out
-    bool reading_cold;          // or checking
-    struct env_work check_work; // before the answer is made
-    struct fetch_check *checks;
-    int check_count;
+    struct cold_read cold; // before the answer goes out
+    bool reading_cold;
     struct request_cleanup cleanup;
 };
 
@@ -79,50 +54,17 @@ static bool has_news(const struct fetch_op *op, const struct fetch_item *item)
            result->log_start_offset != item->asked->told_log_start_offset;
 }
 
-struct aborted_list {
-    struct fetch_op *op;
-    struct fetch_response_aborted_transaction *items;
-    int32_t count;
-    int32_t capacity;
-};
-
-static int add_aborted(void *context, const struct log_aborted *txn)
-{
-    struct aborted_list *list = context;
-    if (list->count == list->capacity) {
-        int32_t capacity = list->capacity > 0 ? list->capacity * 2 : 8;
-        struct fetch_response_aborted_transaction *items = arena_new_array(
-            &list->op->request->arena, (size_t)capacity, struct fetch_response_aborted_transaction);
-        if (items == NULL)
-            return ERR_NOMEM;
-        for (int32_t i = 0; i < list->count; i++)
-            items[i] = list->items[i];
-        list->items = items;
-        list->capacity = capacity;
-    }
-    list->items[list->count].producer_id = txn->producer_id;
-    list->items[list->count++].first_offset = txn->first_offset;
-    return 0;
-}
-
-static bool fill_aborted(struct fetch_op *op, const struct fetch_item *item,
+static void fill_aborted(const struct fetch_op *op, const struct fetch_item *item,
                          struct fetch_response_partition_data *data)
 {
-    struct aborted_list list = {.op = op};
-    data->aborted_transactions.count = op->body->isolation_level == 1 ? 0 : -1;
-    if (op->body->isolation_level != 1 || item->result.slice.size == 0)
-        return true;
-    int err = log_each_aborted(item->result.partition->log, item->asked->fetch_offset,
-                               item->result.slice.offset_limit, add_aborted, &list);
-    data->aborted_transactions.items = list.items;
-    data->aborted_transactions.count = list.count;
-    return err == ERR_OK;
+    data->aborted_transactions.count = op->body->isolation_level == 1 ? item->aborted_count : -1;
+    data->aborted_transactions.items = item->aborted;
 }
 
 static void fill_current_leader(const struct fetch_op *op, const struct fetch_item *item,
                                 struct fetch_response_partition_data *data)
 {
-    const struct metadata_image *image = node_image(op->node);
+    const struct metadata_image *image = shard_image(op->fetch.home);
     const struct metadata_topic *topic =
         item->asked->topic.data != NULL ? metadata_image_topic(image, item->asked->topic)
                                         : metadata_image_topic_by_id(image, item->asked->topic_id);
@@ -139,7 +81,7 @@ static bool is_unknown(int kafka_error)
     return kafka_error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION || kafka_error == KAFKA_UNKNOWN_TOPIC_ID;
 }
 
-static bool fill_partition(struct fetch_op *op, const struct fetch_item *item,
+static void fill_partition(struct fetch_op *op, const struct fetch_item *item,
                            struct fetch_response_partition_data *data)
 {
     const struct fetch_result *result = &item->result;
@@ -160,7 +102,7 @@ static bool fill_partition(struct fetch_op *op, const struct fetch_item *item,
         // Nothing was read, so nothing is known of aborted transactions; Kafka says null except where
         // there is no such partition.
         data->aborted_transactions.count = is_unknown(result->kafka_error) ? 0 : -1;
-        return true;
+        return;
     }
     if (result->slice.size > 0) {
         data->records.source = result->slice.ref->file;
@@ -168,7 +110,7 @@ static bool fill_partition(struct fetch_op *op, const struct fetch_item *item,
         data->records.size = (int64_t)result->slice.size;
         op->request->splice_max++;
     }
-    return fill_aborted(op, item, data);
+    fill_aborted(op, item, data);
 }
 
 static bool same_topic(const struct fetch_partition *a, const struct fetch_partition *b)
@@ -188,8 +130,7 @@ static int32_t fill_topic(struct fetch_op *op, const struct fetch_item *const *s
     if (!fetch_response_partition_data_array_new(&op->request->arena, same, &topic->partitions))
         return -1;
     for (int32_t i = 0; i < same; i++)
-        if (!fill_partition(op, shown[i], &topic->partitions.items[i]))
-            return -1;
+        fill_partition(op, shown[i], &topic->partitions.items[i]);
     return same;
 }
 
@@ -232,43 +173,30 @@ static void remember_told(struct fetch_op *op)
     }
 }
 
-static void release_slices(struct request_cleanup *cleanup)
+// Each shard has read as if the others had nothing: what is too much is left for the next fetch.
+static void trim(struct fetch_op *op)
 {
-    struct fetch_op *op = container_of(cleanup, struct fetch_op, cleanup);
-    for (int32_t i = 0; i < op->item_count; i++)
-        log_slice_release(&op->items[i].result.slice);
-}
-
-static void stop_waiting(struct fetch_op *op)
-{
-    env_timer_cancel(op->node->env->timers, &op->timer);
-    for (int32_t i = 0; op->waiting && i < op->item_count; i++)
-        partition_cancel_fetch(&op->items[i].wait);
-    op->waiting = false;
+    int64_t bytes = 0;
+    for (int32_t i = 0; op->went_away && i < op->item_count; i++) {
+        struct log_slice *slice = &op->items[i].result.slice;
+        if (bytes > 0 && bytes + (int64_t)slice->size > op->fetch.bytes_max)
+            log_slice_release(slice);
+        bytes += (int64_t)slice->size;
+    }
 }
 
 static void end_session_use(struct fetch_op *op)
 {
     if (op->session != NULL)
-        fetch_session_end_use(&op->node->fetch_sessions, op->session);
+        fetch_session_end_use(&op->fetch.home->fetch_sessions, op->session);
     op->session = NULL;
-}
-
-static void abandoned(struct request *r)
-{
-    struct fetch_op *op = r->user;
-    stop_waiting(op);
-    end_session_use(op);
-    op->ended = true;
-    if (!op->message_posted && !op->reading_cold)
-        request_drop(r);
 }
 
 // The answer is complete, and the data that it names can be sent without waiting.
 static void send_answer(struct fetch_op *op)
 {
     struct request *r = op->request;
-    struct fetch_sessions *cache = &op->node->fetch_sessions;
+    struct fetch_sessions *cache = &op->fetch.home->fetch_sessions;
     struct fetch_session *session = op->session;
     if (session != NULL)
         remember_told(op);
@@ -284,8 +212,8 @@ static void cold_done(struct cold_read *read)
 {
     struct fetch_op *op = container_of(read, struct fetch_op, cold);
     op->reading_cold = false;
-    op->node->cold_reads--;
-    if (op->ended)
+    op->fetch.home->away_count--;
+    if (op->abandoned)
         request_drop(op->request);
     else
         send_answer(op);
@@ -310,89 +238,22 @@ static bool find_cold(struct fetch_op *op)
     return true;
 }
 
-static void answer(struct fetch_op *op);
-static void read_stale(struct fetch_op *op);
-
-// --- What nobody has looked at since the start is checked before it is shown ---
-
-static void run_checks(struct env_work *work)
+static bool any_failed(const struct fetch_op *op)
 {
-    struct fetch_op *op = container_of(work, struct fetch_op, check_work);
-    for (int i = 0; i < op->check_count; i++)
-        log_check_run(&op->checks[i].item->result.slice, &op->checks[i].found);
-}
-
-static void checks_done(struct env_work *work)
-{
-    struct fetch_op *op = container_of(work, struct fetch_op, check_work);
-    struct partition *p;
-    op->reading_cold = false;
-    op->node->cold_reads--;
-    if (op->ended) {
-        request_drop(op->request);
-        return;
-    }
-    for (int i = 0; i < op->check_count; i++) {
-        struct fetch_item *item = op->checks[i].item;
-        if (api_find_leader(op->node, item->asked->topic, item->asked->topic_id, item->asked->index,
-                            item->asked->current_leader_epoch, &p) == KAFKA_NONE)
-            log_check_end(p->log, &item->result.slice, &op->checks[i].found);
-        item->checked = item->result.slice;
-    }
-    // Meanwhile partitions may have changed or gone, and what is damaged is known now.
-    for (int32_t i = 0; i < op->item_count; i++)
-        op->items[i].stale = true;
-    read_stale(op);
-    answer(op);
-}
-
-// Of what was checked last for this item: what two readers look at in turn needs no second look.
-static bool is_checked(const struct fetch_item *item)
-{
-    const struct log_slice *now = &item->result.slice, *then = &item->checked;
-    return !now->unchecked ||
-           (then->size > 0 && then->base_offset == now->base_offset && then->cuts == now->cuts &&
-            then->position <= now->position &&
-            then->position + (int64_t)then->size >= now->position + (int64_t)now->size);
-}
-
-// True if `answer` has to wait for checks.
-static bool start_checks(struct fetch_op *op)
-{
-    struct request *r = op->request;
-    op->check_count = 0;
-    for (int32_t i = 0; i < op->item_count; i++)
-        op->check_count += op->items[i].result.slice.size > 0 && !is_checked(&op->items[i]);
-    if (op->check_count == 0)
-        return false;
-    op->checks = arena_alloc_array(&r->arena, (size_t)op->check_count, sizeof *op->checks);
-    if (op->checks == NULL) {
-        api_no_memory(r);
-        return true;
-    }
-    int count = 0;
-    for (int32_t i = 0; i < op->item_count; i++)
-        if (op->items[i].result.slice.size > 0 && !is_checked(&op->items[i]))
-            op->checks[count++].item = &op->items[i];
-    op->reading_cold = true;
-    op->node->cold_reads++;
-    r->user = op;
-    r->abandoned = abandoned;
-    op->check_work = (struct env_work){.run = run_checks, .done = checks_done, .bulk = true};
-    env_work_submit(op->node->env->workers, &op->check_work);
-    return true;
+    for (int i = 0; i < op->fetch.share_count; i++)
+        if (op->fetch.shares[i].failed)
+            return true;
+    return false;
 }
 
 static void answer(struct fetch_op *op)
 {
     struct request *r = op->request;
     struct fetch_session *session = op->session;
-    stop_waiting(op);
-    if (start_checks(op))
-        return;
+    trim(op);
     fetch_response_init(&op->reply);
     op->reply.session_id = session != NULL && !session->closed ? session->id : 0;
-    if (!fill_answer(op, &op->reply) || !find_cold(op)) {
+    if (any_failed(op) || !fill_answer(op, &op->reply) || !find_cold(op)) {
         api_no_memory(r);
         return;
     }
@@ -401,11 +262,9 @@ static void answer(struct fetch_op *op)
         return;
     }
     op->reading_cold = true;
-    op->node->cold_reads++;
+    op->fetch.home->away_count++;
     op->cold.done = cold_done;
-    r->user = op;
-    r->abandoned = abandoned;
-    cold_read_start(op->node->env, &op->cold);
+    cold_read_start(op->fetch.home->env, &op->cold);
 }
 
 static void answer_error(struct request *r, int kafka_error)
@@ -416,97 +275,112 @@ static void answer_error(struct request *r, int kafka_error)
     request_reply(r, &reply);
 }
 
-// --- Reading ---
-
-static void read_item(struct fetch_op *op, struct fetch_item *item)
-{
-    op->bytes -= (int64_t)item->result.slice.size;
-    log_slice_release(&item->result.slice);
-    struct fetch_limits limits = {
-        .bytes_left = op->bytes_max - op->bytes,
-        .min_one_batch = op->bytes == 0,
-        .isolation_level = op->body->isolation_level,
-        .api_version = op->request->header.api_version,
-    };
-    fetch_read(op->node, item->asked, &limits, &item->result);
-    item->stale = false;
-    op->bytes += (int64_t)item->result.slice.size;
-    if (item->result.kafka_error != KAFKA_NONE || item->result.diverging)
-        op->has_error = true;
-}
-
-static void read_stale(struct fetch_op *op)
-{
-    for (int32_t i = 0; i < op->item_count; i++)
-        if (op->items[i].stale)
-            read_item(op, &op->items[i]);
-}
+// --- Waiting ---
 
 static bool is_satisfied(const struct fetch_op *op)
 {
-    return op->item_count == 0 || op->has_error || op->body->max_wait_ms <= 0 ||
-           op->bytes >= op->body->min_bytes || op->node->state >= NODE_STOPPING;
+    return op->item_count == 0 || op->body->max_wait_ms <= 0 || fetch_has_error(&op->fetch) ||
+           fetch_bytes(&op->fetch) >= op->fetch.bytes_min ||
+           op->fetch.home->state == SHARD_STOPPING;
 }
 
-// --- Waiting ---
-
-static void look_again(struct env_message *message)
+static void recall_all(struct fetch_op *op)
 {
-    struct fetch_op *op = container_of(message, struct fetch_op, message);
-    op->message_posted = false;
-    if (op->ended) {
+    for (int i = 0; i < op->fetch.share_count; i++)
+        if (op->fetch.shares[i].hold)
+            fetch_share_recall(&op->fetch.shares[i]);
+}
+
+// Sends those that are at home out to wait; true if one of them is back already.
+static bool send_all(struct fetch_op *op)
+{
+    bool is_back = false;
+    for (int i = 0; i < op->fetch.share_count; i++) {
+        struct fetch_share *share = &op->fetch.shares[i];
+        if (share->first == NULL || share->away)
+            continue;
+        fetch_share_send(share, true);
+        is_back |= !share->away;
+    }
+    return is_back;
+}
+
+static void end(struct fetch_op *op)
+{
+    env_timer_cancel(op->fetch.home->env->timers, &op->timer);
+    op->fetch.home->away_count -= op->went_away;
+    if (op->abandoned)
         request_drop(op->request);
-        return;
-    }
-    read_stale(op);
-    if (op->message_posted)
-        return; // a read has just taken a directory offline, which woke the other items: once more
-    if (is_satisfied(op)) {
+    else
         answer(op);
-        return;
-    }
-    for (int32_t i = 0; i < op->item_count; i++)
-        if (!list_linked(&op->items[i].wait.node) && op->items[i].result.partition != NULL)
-            partition_wait_fetch(op->items[i].result.partition, &op->items[i].wait);
 }
 
-static void woken(struct fetch_wait *wait)
+// Ends the fetch, or lets it wait (on): false then.
+static bool decide(struct fetch_op *op)
 {
-    struct fetch_item *item = container_of(wait, struct fetch_item, wait);
-    struct fetch_op *op = item->op;
-    item->stale = true;
-    if (!op->message_posted) {
-        op->message_posted = true;
-        env_post(op->node->env->mailbox, &op->message);
-    }
+    if (op->deciding)
+        return false;
+    op->deciding = true;
+    do
+        op->ending |= is_satisfied(op);
+    while (!op->ending && send_all(op));
+    if (op->ending)
+        recall_all(op);
+    op->deciding = false;
+    if (!op->ending)
+        return false;
+    if (op->fetch.under_way_count == 0)
+        end(op);
+    return true;
+}
+
+static void came_home(struct fetch *fetch)
+{
+    decide(container_of(fetch, struct fetch_op, fetch));
 }
 
 static void timed_out(struct env_timer *timer)
 {
     struct fetch_op *op = container_of(timer, struct fetch_op, timer);
-    stop_waiting(op);
-    if (op->message_posted) {
-        // It was woken in the same moment: the message will find the time over.
-        op->waiting = false;
-        op->has_error = true;
-        return;
-    }
-    answer(op);
+    op->ending = true;
+    decide(op);
 }
 
-static void wait_for_more(struct fetch_op *op)
+static void abandoned(struct request *r)
 {
-    op->waiting = true;
-    op->request->user = op;
-    op->request->abandoned = abandoned;
-    op->message.receive = look_again;
-    op->timer.fire = timed_out;
-    for (int32_t i = 0; i < op->item_count; i++) {
-        op->items[i].wait.wake = woken;
-        partition_wait_fetch(op->items[i].result.partition, &op->items[i].wait);
+    struct fetch_op *op = r->user;
+    op->abandoned = true;
+    op->ending = true;
+    if (!op->reading_cold)
+        decide(op);
+}
+
+// Ours first: when they are enough, the others need not wait.
+static void send_first(struct fetch_op *op)
+{
+    struct fetch *fetch = &op->fetch;
+    struct fetch_share *own = &fetch->shares[fetch->home->index];
+    op->deciding = true;
+    if (own->first != NULL)
+        fetch_share_send(own, !is_satisfied(op));
+    bool hold = !is_satisfied(op);
+    for (int i = 0; i < fetch->share_count; i++) {
+        struct fetch_share *share = &fetch->shares[i];
+        if (share == own || share->first == NULL)
+            continue;
+        fetch->home->away_count += !op->went_away;
+        op->went_away = true;
+        fetch_share_send(share, hold);
     }
-    env_timer_set(op->node->env->timers, &op->timer,
-                  env_mono_ns(op->node->env->clock) + op->body->max_wait_ms * INT64_C(1000000));
+    op->deciding = false;
+}
+
+static void set_timer(struct fetch_op *op)
+{
+    const struct env *env = op->fetch.home->env;
+    op->timer.fire = timed_out;
+    env_timer_set(env->timers, &op->timer,
+                  env_mono_ns(env->clock) + op->body->max_wait_ms * INT64_C(1000000));
 }
 
 // --- What is fetched ---
@@ -544,7 +418,10 @@ static bool new_items(struct fetch_op *op, int32_t count)
 
 static void add_item(struct fetch_op *op, struct fetch_partition *asked)
 {
-    op->items[op->item_count++] = (struct fetch_item){.op = op, .asked = asked, .stale = true};
+    struct fetch_item *item = &op->items[op->item_count++];
+    *item = (struct fetch_item){.asked = asked};
+    int shard = split_shard_of(op->fetch.home, asked->topic, asked->topic_id, asked->index);
+    fetch_share_add(&op->fetch.shares[shard], item);
 }
 
 static bool items_from_request(struct fetch_op *op)
@@ -584,7 +461,7 @@ static bool put_partitions(struct fetch_op *op, struct fetch_session *session)
         for (int32_t i = 0; i < topic->partitions.count; i++) {
             struct fetch_partition asked =
                 from_request(op->request, topic, &topic->partitions.items[i]);
-            if (!fetch_session_put(&op->node->fetch_sessions, session, &asked))
+            if (!fetch_session_put(&op->fetch.home->fetch_sessions, session, &asked))
                 return false;
         }
     }
@@ -598,7 +475,7 @@ static void forget_partitions(struct fetch_op *op, struct fetch_session *session
         const struct fetch_request_forgotten_topic *topic = &body->forgotten_topics_data.items[t];
         struct str name = op->request->header.api_version >= 13 ? (struct str){0} : topic->topic;
         for (int32_t i = 0; i < topic->partitions.count; i++)
-            fetch_session_forget(&op->node->fetch_sessions, session, name, topic->topic_id,
+            fetch_session_forget(&op->fetch.home->fetch_sessions, session, name, topic->topic_id,
                                  topic->partitions.items[i]);
     }
 }
@@ -606,15 +483,15 @@ static void forget_partitions(struct fetch_op *op, struct fetch_session *session
 static void close_session(struct fetch_op *op)
 {
     struct fetch_session *old =
-        fetch_session_find(&op->node->fetch_sessions, op->body->session_id);
+        fetch_session_find(&op->fetch.home->fetch_sessions, op->body->session_id);
     if (op->body->session_id != 0 && old != NULL)
-        fetch_session_close(&op->node->fetch_sessions, old);
+        fetch_session_close(&op->fetch.home->fetch_sessions, old);
 }
 
 // A new session if there is room for it; otherwise the request is served without.
 static void open_session(struct fetch_op *op, int64_t now_ms)
 {
-    struct fetch_sessions *cache = &op->node->fetch_sessions;
+    struct fetch_sessions *cache = &op->fetch.home->fetch_sessions;
     if (count_partitions(op->body) == 0)
         return;
     struct fetch_session *session =
@@ -631,7 +508,7 @@ static void open_session(struct fetch_op *op, int64_t now_ms)
 
 static int continue_session(struct fetch_op *op, int64_t now_ms)
 {
-    struct fetch_sessions *cache = &op->node->fetch_sessions;
+    struct fetch_sessions *cache = &op->fetch.home->fetch_sessions;
     struct fetch_session *session = fetch_session_find(cache, op->body->session_id);
     if (session == NULL)
         return KAFKA_FETCH_SESSION_ID_NOT_FOUND;
@@ -656,7 +533,7 @@ static int continue_session(struct fetch_op *op, int64_t now_ms)
 // other continues it.
 static int resolve_session(struct fetch_op *op)
 {
-    int64_t now_ms = env_mono_ms(op->node->env->clock);
+    int64_t now_ms = env_mono_ms(op->fetch.home->env->clock);
     if (op->body->session_epoch > 0 || op->body->session_epoch < -1)
         return continue_session(op, now_ms);
     close_session(op);
@@ -675,8 +552,30 @@ static bool is_from_replica(const struct request *r, const struct fetch_request 
 static void run_cleanup(struct request_cleanup *cleanup)
 {
     struct fetch_op *op = container_of(cleanup, struct fetch_op, cleanup);
-    release_slices(cleanup);
+    fetch_release_shares(&op->fetch);
     end_session_use(op);
+}
+
+static bool init_fetch(struct fetch_op *op, struct shard *s)
+{
+    int64_t bytes_max = op->body->max_bytes;
+    int64_t configured_max = s->node->fetch_bytes_max;
+    op->fetch = (struct fetch){
+        .home = s,
+        .share_count = s->node->shard_count,
+        .bytes_max = bytes_max < configured_max ? bytes_max : configured_max,
+        .bytes_min = op->body->min_bytes,
+        .isolation_level = op->body->isolation_level,
+        .api_version = op->request->header.api_version,
+        .came_home = came_home,
+    };
+    op->fetch.shares = arena_new_array(&op->request->arena, (size_t)op->fetch.share_count,
+                                       struct fetch_share);
+    if (op->fetch.shares == NULL)
+        return false;
+    fetch_init_shares(&op->fetch);
+    op->cleanup.run = run_cleanup;
+    return true;
 }
 
 static void begin(struct fetch_op *op)
@@ -685,29 +584,28 @@ static void begin(struct fetch_op *op)
         api_no_memory(op->request);
         return;
     }
-    read_stale(op);
-    if (is_satisfied(op))
-        answer(op);
-    else
-        wait_for_more(op);
+    op->request->user = op;
+    op->request->abandoned = abandoned;
+    send_first(op);
+    if (!decide(op))
+        set_timer(op);
 }
 
-void api_fetch(struct node *n, struct request *r, const void *body)
+void api_fetch(struct shard *s, struct request *r, const void *body)
 {
     struct fetch_op *op = arena_new(&r->arena, struct fetch_op);
+    if (is_from_replica(r, body)) {
+        request_close_connection(r, "a fetch in the name of a replica");
+        return;
+    }
     if (op == NULL) {
         api_no_memory(r);
         return;
     }
-    op->node = n;
     op->request = r;
     op->body = body;
-    op->cleanup.run = run_cleanup;
-    op->bytes_max = op->body->max_bytes;
-    if (op->bytes_max > n->fetch_bytes_max)
-        op->bytes_max = n->fetch_bytes_max;
-    if (is_from_replica(r, op->body)) {
-        request_close_connection(r, "a fetch in the name of a replica");
+    if (!init_fetch(op, s)) {
+        api_no_memory(r);
         return;
     }
     int kafka_error = resolve_session(op);

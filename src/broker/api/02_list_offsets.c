@@ -5,11 +5,13 @@
 //   is local (KIP-405); v9: -5 latest in tiered storage (KIP-1005); v11: -6 earliest that is not
 //   uploaded yet (KIP-1023). Without tiered storage -4 is the earliest, -5 and -6 are none (-1).
 //   v2: isolation level. v4: leader epochs.
+#include "base/check.h"
 #include "base/err.h"
 #include "broker/api/api.h"
-#include "broker/node.h"
 #include "broker/partition.h"
 #include "broker/request.h"
+#include "broker/shard.h"
+#include "broker/split.h"
 #include "log/log.h"
 #include "wire/api/list_offsets.h"
 #include "wire/errors.h"
@@ -69,51 +71,92 @@ static int find(struct partition *p, int64_t timestamp, int isolation_level,
     }
 }
 
-static void fill(struct node *n, struct request *r, const struct list_offsets_request *request,
-                 struct str topic, const struct list_offsets_request_list_offsets_partition *asked,
-                 struct list_offsets_response_list_offsets_partition_response *answer)
+struct list_offsets_item {
+    struct split_item item;
+    struct str topic;
+    const struct list_offsets_request_list_offsets_partition *asked;
+    struct list_offsets_response_list_offsets_partition_response *answer;
+};
+
+struct list_offsets_op {
+    struct split split;
+    const struct list_offsets_request *body;
+    struct list_offsets_response reply;
+};
+
+static void fill(struct shard *s, const struct list_offsets_op *op,
+                 const struct list_offsets_item *item)
 {
     struct partition *p;
     struct log_position position;
-    answer->partition_index = asked->partition_index;
-    int kafka_error = api_find_leader(n, topic, (struct uuid){{0}}, asked->partition_index,
+    int16_t version = op->split.request->header.api_version;
+    const struct list_offsets_request_list_offsets_partition *asked = item->asked;
+    int kafka_error = api_find_leader(s, item->topic, (struct uuid){{0}}, asked->partition_index,
                                       asked->current_leader_epoch, &p);
-    if (kafka_error == KAFKA_NONE && !is_served(asked->timestamp, r->header.api_version))
+    if (kafka_error == KAFKA_NONE && !is_served(asked->timestamp, version))
         kafka_error = KAFKA_UNSUPPORTED_VERSION;
     if (kafka_error == KAFKA_NONE)
         kafka_error =
-            api_log_error(find(p, asked->timestamp, request->isolation_level, &position));
-    answer->error_code = (int16_t)kafka_error;
+            api_log_error(find(p, asked->timestamp, op->body->isolation_level, &position));
+    item->answer->error_code = (int16_t)kafka_error;
     if (kafka_error != KAFKA_NONE)
         return;
-    answer->offset = position.offset;
-    answer->timestamp = position.timestamp;
-    if (r->header.api_version >= 4)
-        answer->leader_epoch = position.leader_epoch;
+    item->answer->offset = position.offset;
+    item->answer->timestamp = position.timestamp;
+    if (version >= 4)
+        item->answer->leader_epoch = position.leader_epoch;
 }
 
-void api_list_offsets(struct node *n, struct request *r, const void *body)
+static void run(struct split_share *share)
+{
+    split_for_each(item, share)
+        fill(share->shard, container_of(share->split, struct list_offsets_op, split),
+             container_of(item, struct list_offsets_item, item));
+    split_share_done(share);
+}
+
+static void done(struct split *split)
+{
+    request_reply(split->request, &container_of(split, struct list_offsets_op, split)->reply);
+}
+
+static bool add_topic(struct list_offsets_op *op,
+                      const struct list_offsets_request_list_offsets_topic *topic,
+                      struct list_offsets_response_list_offsets_topic_response *answer)
+{
+    struct arena *arena = &op->split.request->arena;
+    int32_t count = topic->partitions.count;
+    struct list_offsets_item *items = arena_new_array(arena, (size_t)count, struct list_offsets_item);
+    answer->name = topic->name;
+    if (items == NULL || !list_offsets_response_list_offsets_partition_response_array_new(
+                             arena, count, &answer->partitions))
+        return false;
+    for (int32_t i = 0; i < count; i++) {
+        items[i].topic = topic->name;
+        items[i].asked = &topic->partitions.items[i];
+        items[i].answer = &answer->partitions.items[i];
+        items[i].answer->partition_index = items[i].asked->partition_index;
+        split_add(&op->split, topic->name, (struct uuid){{0}}, items[i].asked->partition_index,
+                  &items[i].item);
+    }
+    return true;
+}
+
+void api_list_offsets(struct shard *s, struct request *r, const void *body)
 {
     const struct list_offsets_request *request = body;
-    struct list_offsets_response reply;
-    list_offsets_response_init(&reply);
-    if (!list_offsets_response_list_offsets_topic_response_array_new(
-            &r->arena, request->topics.count, &reply.topics)) {
+    struct list_offsets_op *op = arena_new(&r->arena, struct list_offsets_op);
+    bool ok = op != NULL && split_init(&op->split, s, r);
+    if (ok) {
+        op->body = request;
+        list_offsets_response_init(&op->reply);
+        ok = list_offsets_response_list_offsets_topic_response_array_new(
+            &r->arena, request->topics.count, &op->reply.topics);
+    }
+    for (int32_t t = 0; ok && t < request->topics.count; t++)
+        ok = add_topic(op, &request->topics.items[t], &op->reply.topics.items[t]);
+    if (ok)
+        split_start(&op->split, run, done);
+    else
         api_no_memory(r);
-        return;
-    }
-    for (int32_t t = 0; t < request->topics.count; t++) {
-        const struct list_offsets_request_list_offsets_topic *topic = &request->topics.items[t];
-        struct list_offsets_response_list_offsets_topic_response *answer = &reply.topics.items[t];
-        answer->name = topic->name;
-        if (!list_offsets_response_list_offsets_partition_response_array_new(
-                &r->arena, topic->partitions.count, &answer->partitions)) {
-            api_no_memory(r);
-            return;
-        }
-        for (int32_t i = 0; i < topic->partitions.count; i++)
-            fill(n, r, request, topic->name, &topic->partitions.items[i],
-                 &answer->partitions.items[i]);
-    }
-    request_reply(r, &reply);
 }

@@ -21,6 +21,7 @@
 
 struct metadata_op {
     struct quorum_command command;
+    struct follow_wait followed;
     struct node *node;
     struct request *request;
     const struct metadata_request *body;
@@ -182,15 +183,22 @@ static void run_create(struct quorum_command *command, struct controller *contro
     controller_create_topics(controller, cc, &op->create, &op->created, &op->request->arena);
 }
 
+static void followed(struct follow_wait *wait)
+{
+    struct metadata_op *op = container_of(wait, struct metadata_op, followed);
+    if (request_is_abandoned(op->request))
+        request_drop(op->request); // nobody left to say through which listener it came
+    else
+        answer(op);
+}
+
 static void create_done(struct quorum_command *command, int kafka_error)
 {
     struct metadata_op *op = container_of(command, struct metadata_op, command);
     if (kafka_error != KAFKA_NONE)
         op->created.topics.count = 0;
-    if (request_is_abandoned(op->request))
-        request_drop(op->request); // nobody left to say through which listener it came
-    else
-        answer(op);
+    op->followed.done = followed;
+    shards_when_followed(op->node, &op->followed);
 }
 
 static bool is_listed(const struct create_topics_request *create, struct str name)

@@ -5,102 +5,139 @@
 // v5: cordoned directories (KIP-1066), which this broker has none of.
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/err.h"
 #include "broker/api/api.h"
-#include "broker/node.h"
 #include "broker/partition.h"
 #include "broker/request.h"
+#include "broker/shard.h"
+#include "broker/split.h"
 #include "log/dir.h"
 #include "log/log.h"
 #include "metadata/image.h"
 #include "wire/api/describe_log_dirs.h"
 #include "wire/errors.h"
 
-struct collector {
-    struct log_dir *dir;
-    struct partition **found;
-    int32_t count;
+// What is found on a shard; the name is a copy, since the partition may go while this travels.
+struct found {
+    struct str topic;
+    int32_t index;
+    int dir;
+    int64_t size_bytes;
 };
+
+struct log_dirs_item {
+    struct split_item item;
+    struct str topic; // null: all
+    int32_t index;
+};
+
+struct log_dirs_share {
+    struct split_share *split_share;
+    struct found *found;
+    int32_t count;
+    bool failed; // no memory
+};
+
+struct log_dirs_op {
+    struct split split;
+    struct describe_log_dirs_response reply;
+};
+
+// --- On each shard ---
+
+static int number_of_dir(const struct shard *s, const struct log_dir *dir)
+{
+    int number = 0;
+    while (s->dirs[number] != dir)
+        number++;
+    return number;
+}
 
 static void collect(void *context, struct partition *p)
 {
-    struct collector *c = context;
-    if (p->dir == c->dir && p->log != NULL)
-        c->found[c->count++] = p;
-}
-
-static void collect_asked(struct node *n, const struct describe_log_dirs_request *request,
-                          struct collector *c)
-{
-    for (int32_t t = 0; t < request->topics.count; t++) {
-        const struct describe_log_dirs_request_describable_log_dir_topic *asked =
-            &request->topics.items[t];
-        const struct metadata_topic *topic = metadata_image_topic(node_image(n), asked->topic);
-        for (int32_t i = 0; topic != NULL && i < asked->partitions.count; i++) {
-            struct partition *p =
-                partitions_find(&n->partitions, topic->id, asked->partitions.items[i]);
-            if (p != NULL)
-                collect(c, p);
-        }
+    struct log_dirs_share *share = context;
+    if (p->log == NULL || share->failed)
+        return;
+    struct str topic = arena_copy_str(share->split_share->arena, str_from(p->topic));
+    int64_t size_bytes = log_size_bytes(p->log);
+    if (topic.data == NULL) {
+        share->failed = true;
+        return;
     }
+    share->found[share->count++] = (struct found){
+        .topic = topic,
+        .index = p->index,
+        .dir = number_of_dir(share->split_share->shard, p->dir),
+        .size_bytes = size_bytes >= 0 ? size_bytes : 0,
+    };
 }
 
-static int32_t count_asked(const struct node *n, const struct describe_log_dirs_request *request)
+static void collect_item(struct log_dirs_share *share, const struct log_dirs_item *item)
 {
-    if (request->topics.count < 0)
-        return (int32_t)n->partitions.map.count;
-    int32_t count = 0;
-    for (int32_t t = 0; t < request->topics.count; t++)
-        count += request->topics.items[t].partitions.count;
-    return count;
+    struct shard *s = share->split_share->shard;
+    if (item->topic.data == NULL) {
+        partitions_each(&s->partitions, collect, share);
+        return;
+    }
+    const struct metadata_topic *topic = metadata_image_topic(shard_image(s), item->topic);
+    struct partition *p =
+        topic != NULL ? partitions_find(&s->partitions, topic->id, item->index) : NULL;
+    if (p != NULL)
+        collect(share, p);
 }
 
-static int compare_partitions(const void *a, const void *b)
+static void run(struct split_share *split_share)
 {
-    const struct partition *x = *(struct partition *const *)a;
-    const struct partition *y = *(struct partition *const *)b;
-    int order = strcmp(x->topic, y->topic);
+    struct log_dirs_share *share = split_share->user;
+    size_t count_max = (size_t)split_share->count + split_share->shard->partitions.map.count;
+    share->split_share = split_share;
+    share->found = arena_new_array(split_share->arena, count_max, struct found);
+    share->failed = share->found == NULL;
+    split_for_each(item, split_share)
+        if (!share->failed)
+            collect_item(share, container_of(item, struct log_dirs_item, item));
+    split_share_done(split_share);
+}
+
+// --- The answer ---
+
+static int compare_found(const void *a, const void *b)
+{
+    const struct found *x = a, *y = b;
+    int order = (x->dir > y->dir) - (x->dir < y->dir);
+    if (order == 0)
+        order = str_compare(x->topic, y->topic);
     return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-static int32_t fill_topic(struct request *r, struct partition *const *found, int32_t count,
+static int32_t fill_topic(struct request *r, const struct found *found, int32_t count,
                           struct describe_log_dirs_response_describe_log_dirs_topic *topic)
 {
     int32_t same = 1;
-    while (same < count && strcmp(found[same]->topic, found[0]->topic) == 0)
+    while (same < count && str_equal(found[same].topic, found[0].topic))
         same++;
-    topic->name = str_from(found[0]->topic);
+    topic->name = found[0].topic;
     if (!describe_log_dirs_response_describe_log_dirs_partition_array_new(&r->arena, same,
                                                                           &topic->partitions))
         return -1;
     for (int32_t i = 0; i < same; i++) {
-        int64_t size = log_size_bytes(found[i]->log);
-        topic->partitions.items[i].partition_index = found[i]->index;
-        topic->partitions.items[i].partition_size = size >= 0 ? size : 0;
+        topic->partitions.items[i].partition_index = found[i].index;
+        topic->partitions.items[i].partition_size = found[i].size_bytes;
     }
     return same;
 }
 
-static bool fill_topics(struct node *n, struct request *r,
-                        const struct describe_log_dirs_request *request, struct log_dir *dir,
+static bool fill_topics(struct request *r, const struct found *found, int32_t count,
                         struct describe_log_dirs_response_describe_log_dirs_result *result)
 {
-    struct collector c = {.dir = dir};
-    c.found = arena_alloc_array(&r->arena, (size_t)count_asked(n, request), sizeof *c.found);
-    if (c.found == NULL)
-        return false;
-    if (request->topics.count < 0)
-        partitions_each(&n->partitions, collect, &c);
-    else
-        collect_asked(n, request, &c);
-    qsort(c.found, (size_t)c.count, sizeof *c.found, compare_partitions);
-    if (!describe_log_dirs_response_describe_log_dirs_topic_array_new(&r->arena, c.count,
+    if (!describe_log_dirs_response_describe_log_dirs_topic_array_new(&r->arena, count,
                                                                       &result->topics))
         return false;
     result->topics.count = 0;
-    for (int32_t i = 0; i < c.count;) {
-        int32_t filled = fill_topic(r, c.found + i, c.count - i,
-                                    &result->topics.items[result->topics.count]);
+    for (int32_t i = 0; i < count;) {
+        int32_t filled =
+            fill_topic(r, found + i, count - i, &result->topics.items[result->topics.count]);
         if (filled < 0)
             return false;
         result->topics.count++;
@@ -109,8 +146,7 @@ static bool fill_topics(struct node *n, struct request *r,
     return true;
 }
 
-static bool fill_dir(struct node *n, struct request *r,
-                     const struct describe_log_dirs_request *request, struct log_dir *dir,
+static bool fill_dir(struct request *r, struct log_dir *dir, const struct found *found, int32_t count,
                      struct describe_log_dirs_response_describe_log_dirs_result *result)
 {
     result->log_dir = str_from(log_dir_path(dir));
@@ -120,19 +156,95 @@ static bool fill_dir(struct node *n, struct request *r,
     }
     if (log_dir_space(dir, &result->total_bytes, &result->usable_bytes) != ERR_OK)
         result->total_bytes = result->usable_bytes = -1;
-    return fill_topics(n, r, request, dir, result);
+    return fill_topics(r, found, count, result);
 }
 
-void api_describe_log_dirs(struct node *n, struct request *r, const void *body)
+// All that was found, sorted; NULL if there is no memory.
+static const struct found *gather(struct split *split, int32_t *count)
 {
-    struct describe_log_dirs_response reply;
-    describe_log_dirs_response_init(&reply);
-    bool ok = describe_log_dirs_response_describe_log_dirs_result_array_new(
-        &r->arena, n->args.dir_count, &reply.results);
-    for (int i = 0; ok && i < n->args.dir_count; i++)
-        ok = fill_dir(n, r, body, n->args.dirs[i], &reply.results.items[i]);
+    *count = 0;
+    for (int i = 0; i < split->share_count; i++) {
+        const struct log_dirs_share *share = split->shares[i].user;
+        if (share != NULL && share->failed)
+            return NULL;
+        *count += share != NULL ? share->count : 0;
+    }
+    struct found *all = arena_new_array(&split->request->arena, (size_t)*count + 1, struct found);
+    int32_t at = 0;
+    for (int i = 0; all != NULL && i < split->share_count; i++) {
+        const struct log_dirs_share *share = split->shares[i].user;
+        for (int32_t j = 0; share != NULL && j < share->count; j++)
+            all[at++] = share->found[j];
+    }
+    if (all != NULL)
+        qsort(all, (size_t)at, sizeof *all, compare_found);
+    return all;
+}
+
+static void done(struct split *split)
+{
+    struct log_dirs_op *op = container_of(split, struct log_dirs_op, split);
+    const struct shard *s = split->home;
+    struct request *r = split->request;
+    int32_t count, from = 0;
+    const struct found *found = gather(split, &count);
+    bool ok = found != NULL && describe_log_dirs_response_describe_log_dirs_result_array_new(
+                                   &r->arena, s->dir_count, &op->reply.results);
+    for (int i = 0; ok && i < s->dir_count; i++) {
+        int32_t until = from;
+        while (until < count && found[until].dir == i)
+            until++;
+        ok = fill_dir(r, s->dirs[i], found + from, until - from, &op->reply.results.items[i]);
+        from = until;
+    }
     if (ok)
-        request_reply(r, &reply);
+        request_reply(r, &op->reply);
+    else
+        api_no_memory(r);
+}
+
+// --- The question ---
+
+static bool add_asked(struct log_dirs_op *op, const struct describe_log_dirs_request *request)
+{
+    struct arena *arena = &op->split.request->arena;
+    for (int32_t t = 0; t < request->topics.count; t++) {
+        const struct describe_log_dirs_request_describable_log_dir_topic *asked =
+            &request->topics.items[t];
+        struct log_dirs_item *items =
+            arena_new_array(arena, (size_t)asked->partitions.count, struct log_dirs_item);
+        if (items == NULL)
+            return false;
+        for (int32_t i = 0; i < asked->partitions.count; i++) {
+            items[i] = (struct log_dirs_item){.topic = asked->topic,
+                                              .index = asked->partitions.items[i]};
+            split_add(&op->split, asked->topic, (struct uuid){{0}}, items[i].index, &items[i].item);
+        }
+    }
+    return true;
+}
+
+static bool add_all(struct log_dirs_op *op)
+{
+    int count = op->split.share_count;
+    struct log_dirs_item *items =
+        arena_new_array(&op->split.request->arena, (size_t)count, struct log_dirs_item);
+    for (int i = 0; items != NULL && i < count; i++)
+        split_add_to(&op->split, i, &items[i].item);
+    return items != NULL;
+}
+
+void api_describe_log_dirs(struct shard *s, struct request *r, const void *body)
+{
+    const struct describe_log_dirs_request *request = body;
+    struct log_dirs_op *op = arena_new(&r->arena, struct log_dirs_op);
+    bool ok = op != NULL && split_init(&op->split, s, r);
+    if (ok) {
+        describe_log_dirs_response_init(&op->reply);
+        ok = request->topics.count < 0 ? add_all(op) : add_asked(op, request);
+    }
+    if (ok && split_new_users(&op->split, sizeof(struct log_dirs_share)))
+        split_start(&op->split, run, done);
     else
         api_no_memory(r);
 }

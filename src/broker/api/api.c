@@ -13,10 +13,10 @@ void api_no_memory(struct request *r)
     request_close_connection(r, "the answer is larger than one request may take");
 }
 
-int api_find_leader(struct node *n, struct str topic, struct uuid topic_id, int32_t index,
+int api_find_leader(struct shard *s, struct str topic, struct uuid topic_id, int32_t index,
                     int32_t current_leader_epoch, struct partition **out)
 {
-    const struct metadata_image *image = node_image(n);
+    const struct metadata_image *image = shard_image(s);
     bool by_name = topic.data != NULL;
     const struct metadata_topic *t = by_name ? metadata_image_topic(image, topic)
                                              : metadata_image_topic_by_id(image, topic_id);
@@ -25,8 +25,8 @@ int api_find_leader(struct node *n, struct str topic, struct uuid topic_id, int3
     const struct metadata_partition *assigned = metadata_topic_partition(t, index);
     if (assigned == NULL)
         return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    struct partition *p = partitions_find(&n->partitions, t->id, index);
-    if (p == NULL || assigned->leader != n->node_id)
+    struct partition *p = partitions_find(&s->partitions, t->id, index);
+    if (p == NULL || assigned->leader != s->node->node_id)
         return KAFKA_NOT_LEADER_OR_FOLLOWER;
     if (p->state == PARTITION_WAITING)
         return KAFKA_NOT_LEADER_OR_FOLLOWER;

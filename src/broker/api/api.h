@@ -19,25 +19,26 @@ struct node;
 struct partition;
 struct replicas;
 struct request;
+struct shard;
 
-void api_produce(struct node *n, struct request *r, const void *body);
-void api_fetch(struct node *n, struct request *r, const void *body);
-void api_list_offsets(struct node *n, struct request *r, const void *body);
+void api_produce(struct shard *s, struct request *r, const void *body);
+void api_fetch(struct shard *s, struct request *r, const void *body);
+void api_list_offsets(struct shard *s, struct request *r, const void *body);
 void api_metadata(struct node *n, struct request *r, const void *body);
 void api_find_coordinator(struct node *n, struct request *r, const void *body);
 void api_api_versions(struct node *n, struct request *r, const void *body);
 void api_create_topics(struct node *n, struct request *r, const void *body);
 void api_delete_topics(struct node *n, struct request *r, const void *body);
-void api_delete_records(struct node *n, struct request *r, const void *body);
+void api_delete_records(struct shard *s, struct request *r, const void *body);
 void api_init_producer_id(struct node *n, struct request *r, const void *body);
-void api_offset_for_leader_epoch(struct node *n, struct request *r, const void *body);
+void api_offset_for_leader_epoch(struct shard *s, struct request *r, const void *body);
 void api_describe_configs(struct node *n, struct request *r, const void *body);
 void api_alter_configs(struct node *n, struct request *r, const void *body);
-void api_describe_log_dirs(struct node *n, struct request *r, const void *body);
+void api_describe_log_dirs(struct shard *s, struct request *r, const void *body);
 void api_create_partitions(struct node *n, struct request *r, const void *body);
 void api_incremental_alter_configs(struct node *n, struct request *r, const void *body);
 void api_describe_cluster(struct node *n, struct request *r, const void *body);
-void api_describe_producers(struct node *n, struct request *r, const void *body);
+void api_describe_producers(struct shard *s, struct request *r, const void *body);
 void api_list_config_resources(struct node *n, struct request *r, const void *body);
 void api_describe_topic_partitions(struct node *n, struct request *r, const void *body);
 
@@ -54,10 +55,10 @@ enum {
 // Ends a request whose answer does not fit into its bounds.
 void api_no_memory(struct request *r);
 
-// Finds a partition that this broker leads. `topic` is its name, or null to go by `topic_id`.
-// `current_leader_epoch` is what the client believes (KIP-320), -1 if it does not say. Returns
-// KAFKA_NONE and *out, or the error for the client.
-int api_find_leader(struct node *n, struct str topic, struct uuid topic_id, int32_t index,
+// Finds a partition that this broker leads, on the shard where it lives. `topic` is its name, or null to
+// go by `topic_id`. `current_leader_epoch` is what the client believes (KIP-320), -1 if it does not say.
+// Returns KAFKA_NONE and *out, or the error for the client.
+int api_find_leader(struct shard *s, struct str topic, struct uuid topic_id, int32_t index,
                     int32_t current_leader_epoch, struct partition **out);
 
 // The Kafka error for an ERR_* of a log.

@@ -9,6 +9,8 @@
 
 struct controller_op {
     struct quorum_command command;
+    struct follow_wait followed;
+    struct node *node;
     struct request *request;
     const void *body;
     void *reply;
@@ -22,14 +24,22 @@ static void run(struct quorum_command *command, struct controller *controller,
     op->call(controller, cc, op->body, op->reply, &op->request->arena);
 }
 
+static void followed(struct follow_wait *wait)
+{
+    struct controller_op *op = container_of(wait, struct controller_op, followed);
+    request_reply(op->request, op->reply);
+}
+
 static void done(struct quorum_command *command, int kafka_error)
 {
     struct controller_op *op = container_of(command, struct controller_op, command);
     // Whether the change holds is not known then; a closed connection says just that.
-    if (kafka_error != KAFKA_NONE)
+    if (kafka_error != KAFKA_NONE) {
         request_close_connection(op->request, kafka_error_text(kafka_error));
-    else
-        request_reply(op->request, op->reply);
+        return;
+    }
+    op->followed.done = followed;
+    shards_when_followed(op->node, &op->followed);
 }
 
 void controller_op_run(struct node *n, struct request *r, const void *body, void *reply,
@@ -40,6 +50,7 @@ void controller_op_run(struct node *n, struct request *r, const void *body, void
         api_no_memory(r);
         return;
     }
+    op->node = n;
     op->request = r;
     op->body = body;
     op->reply = reply;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A request that the controller answers: its command runs, and the reply goes out when the records
-// are committed and this broker follows them.
+// are committed and all shards of this broker follow them.
 #pragma once
 
 struct arena;

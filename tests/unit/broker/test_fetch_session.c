@@ -29,7 +29,7 @@ static struct fetch_partition *first(struct fetch_session *session)
 static void put_updates_what_is_there(void **state)
 {
     struct fetch_sessions cache;
-    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10);
+    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10, FETCH_SESSION_PARTITIONS_MAX);
     struct fetch_session *session = fetch_session_create(&cache, false, 0);
     struct fetch_partition a = asked_for("a", 0, 5), again = asked_for("a", 0, 9);
     assert_true(fetch_session_put(&cache, session, &a));
@@ -47,7 +47,7 @@ static void put_updates_what_is_there(void **state)
 static void names_and_ids_are_different_keys(void **state)
 {
     struct fetch_sessions cache;
-    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10);
+    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10, FETCH_SESSION_PARTITIONS_MAX);
     struct fetch_session *session = fetch_session_create(&cache, true, 0);
     struct fetch_partition one = asked_for(NULL, 0, 1), two = one;
     one.topic_id = uuid_from_halves(7, 7);
@@ -61,7 +61,7 @@ static void names_and_ids_are_different_keys(void **state)
 static void served_partitions_go_to_the_end(void **state)
 {
     struct fetch_sessions cache;
-    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10);
+    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10, FETCH_SESSION_PARTITIONS_MAX);
     struct fetch_session *session = fetch_session_create(&cache, false, 0);
     for (int32_t i = 0; i < 3; i++) {
         struct fetch_partition p = asked_for("t", i, 0);
@@ -75,7 +75,7 @@ static void served_partitions_go_to_the_end(void **state)
 static void epoch_wraps_to_one(void **state)
 {
     struct fetch_sessions cache;
-    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10);
+    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10, FETCH_SESSION_PARTITIONS_MAX);
     struct fetch_session *session = fetch_session_create(&cache, false, 0);
     assert_int_equal(session->epoch, 1);
     session->epoch = INT32_MAX;
@@ -87,7 +87,7 @@ static void epoch_wraps_to_one(void **state)
 static void a_full_cache_evicts_only_the_idle(void **state)
 {
     struct fetch_sessions cache;
-    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 2);
+    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 2, FETCH_SESSION_PARTITIONS_MAX);
     struct fetch_session *old = fetch_session_create(&cache, false, 0);
     int32_t old_id = old->id;
     assert_non_null(fetch_session_create(&cache, false, 1));
@@ -102,7 +102,7 @@ static void a_full_cache_evicts_only_the_idle(void **state)
 static void sessions_in_use_are_not_evicted(void **state)
 {
     struct fetch_sessions cache;
-    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 1);
+    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 1, FETCH_SESSION_PARTITIONS_MAX);
     struct fetch_session *session = fetch_session_create(&cache, false, 0);
     fetch_session_begin_use(session);
     assert_null(fetch_session_create(&cache, false, 10 * FETCH_SESSION_IDLE_MS));
@@ -115,7 +115,7 @@ static void sessions_in_use_are_not_evicted(void **state)
 static void closed_in_use_lives_until_the_end_of_use(void **state)
 {
     struct fetch_sessions cache;
-    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10);
+    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10, FETCH_SESSION_PARTITIONS_MAX);
     struct fetch_session *session = fetch_session_create(&cache, false, 0);
     int32_t id = session->id;
     struct fetch_partition p = asked_for("t", 0, 42);
@@ -132,7 +132,7 @@ static void closed_in_use_lives_until_the_end_of_use(void **state)
 static void partitions_of_all_sessions_are_bounded(void **state)
 {
     struct fetch_sessions cache;
-    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10);
+    fetch_sessions_init(&cache, (struct hash_seed){1, 2}, 3, 10, FETCH_SESSION_PARTITIONS_MAX);
     struct fetch_session *session = fetch_session_create(&cache, false, 0);
     struct fetch_partition p = asked_for("t", 0, 0);
     assert_true(fetch_session_put(&cache, session, &p));

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/fetch_share.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "broker/api/api.h"
+#include "broker/fetch_session.h"
+#include "broker/limits.h"
+#include "broker/node.h"
+#include "broker/shard.h"
+#include "env/env.h"
+#include "wire/errors.h"
+
+static bool is_at_home(const struct fetch_share *share)
+{
+    return share->shard == share->fetch->home;
+}
+
+int64_t fetch_bytes(const struct fetch *fetch)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < fetch->share_count; i++) {
+        const struct fetch_share *share = &fetch->shares[i];
+        bytes += share->away && !is_at_home(share) ? share->bytes_known : share->bytes;
+    }
+    return bytes;
+}
+
+bool fetch_has_error(const struct fetch *fetch)
+{
+    for (int i = 0; i < fetch->share_count; i++) {
+        const struct fetch_share *share = &fetch->shares[i];
+        if ((!share->away || is_at_home(share)) && share->has_error)
+            return true;
+    }
+    return false;
+}
+
+// --- Reading ---
+
+static void read_item(struct fetch_share *share, struct fetch_item *item)
+{
+    const struct fetch *fetch = share->fetch;
+    share->bytes -= (int64_t)item->result.slice.size;
+    log_slice_release(&item->result.slice);
+    struct fetch_limits limits = {
+        .bytes_left = fetch->bytes_max - share->bytes,
+        .min_one_batch = share->bytes == 0,
+        .isolation_level = fetch->isolation_level,
+        .api_version = fetch->api_version,
+    };
+    fetch_read(share->shard, item->asked, &limits, &item->result);
+    item->stale = false;
+    share->bytes += (int64_t)item->result.slice.size;
+    if (item->result.kafka_error != KAFKA_NONE || item->result.diverging)
+        share->has_error = true;
+}
+
+static void read_stale(struct fetch_share *share)
+{
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
+        if (item->stale)
+            read_item(share, item);
+}
+
+static bool has_enough(const struct fetch_share *share)
+{
+    if (!share->hold || share->has_error || share->shard->state == SHARD_STOPPING)
+        return true;
+    return is_at_home(share) ? fetch_bytes(share->fetch) >= share->fetch->bytes_min
+                             : share->bytes > share->bytes_known;
+}
+
+// --- Aborted transactions ---
+
+struct aborted_list {
+    struct fetch_share *share;
+    struct fetch_item *item;
+    int32_t capacity;
+};
+
+static int add_aborted(void *context, const struct log_aborted *txn)
+{
+    struct aborted_list *list = context;
+    struct fetch_item *item = list->item;
+    if (item->aborted_count == list->capacity) {
+        int32_t capacity = list->capacity > 0 ? list->capacity * 2 : 8;
+        struct fetch_response_aborted_transaction *items =
+            arena_new_array(&list->share->arena, (size_t)capacity,
+                            struct fetch_response_aborted_transaction);
+        if (items == NULL)
+            return ERR_NOMEM;
+        for (int32_t i = 0; i < item->aborted_count; i++)
+            items[i] = item->aborted[i];
+        item->aborted = items;
+        list->capacity = capacity;
+    }
+    item->aborted[item->aborted_count].producer_id = txn->producer_id;
+    item->aborted[item->aborted_count++].first_offset = txn->first_offset;
+    return 0;
+}
+
+static void find_aborted(struct fetch_share *share)
+{
+    arena_release(&share->arena);
+    arena_init(&share->arena, REQUEST_ARENA_MAX);
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next) {
+        struct aborted_list list = {.share = share, .item = item};
+        item->aborted = NULL;
+        item->aborted_count = 0;
+        if (item->result.slice.size > 0 &&
+            log_each_aborted(item->result.partition->log, item->asked->fetch_offset,
+                             item->result.slice.offset_limit, add_aborted, &list) != ERR_OK)
+            share->failed = true;
+    }
+}
+
+// --- Going and coming ---
+
+static void arrive_home(struct fetch_share *share)
+{
+    share->away = false;
+    share->fetch->under_way_count--;
+    share->fetch->came_home(share->fetch);
+}
+
+static void go_came_home(struct env_message *message)
+{
+    arrive_home(container_of(message, struct fetch_share, go));
+}
+
+static void stop_holding(struct fetch_share *share)
+{
+    for (struct fetch_item *item = share->first; share->holding && item != NULL; item = item->next)
+        partition_cancel_fetch(&item->wait);
+    share->holding = false;
+}
+
+// --- What nobody has looked at since the start is checked before it is shown ---
+
+static void run_checks(struct env_work *work)
+{
+    struct fetch_share *share = container_of(work, struct fetch_share, check_work);
+    for (int i = 0; i < share->check_count; i++)
+        log_check_run(&share->checks[i].item->result.slice, &share->checks[i].found);
+}
+
+static void leave(struct fetch_share *share);
+
+static void checks_done(struct env_work *work)
+{
+    struct fetch_share *share = container_of(work, struct fetch_share, check_work);
+    struct partition *p;
+    share->shard->away_count--;
+    for (int i = 0; i < share->check_count; i++) {
+        struct fetch_item *item = share->checks[i].item;
+        const struct fetch_partition *asked = item->asked;
+        if (api_find_leader(share->shard, asked->topic, asked->topic_id, asked->index,
+                            asked->current_leader_epoch, &p) == KAFKA_NONE)
+            log_check_end(p->log, &item->result.slice, &share->checks[i].found);
+        item->checked = item->result.slice;
+    }
+    // Meanwhile partitions may have changed or gone, and what is damaged is known now.
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
+        item->stale = true;
+    read_stale(share);
+    leave(share);
+}
+
+// Of what was checked last for this item: what two readers look at in turn needs no second look.
+static bool is_checked(const struct fetch_item *item)
+{
+    const struct log_slice *now = &item->result.slice, *then = &item->checked;
+    return now->size == 0 || !now->unchecked ||
+           (then->size > 0 && then->base_offset == now->base_offset && then->cuts == now->cuts &&
+            then->position <= now->position &&
+            then->position + (int64_t)then->size >= now->position + (int64_t)now->size);
+}
+
+// True if it has to wait for checks.
+static bool start_checks(struct fetch_share *share)
+{
+    int count = 0;
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
+        count += !is_checked(item);
+    if (count == 0)
+        return false;
+    share->checks = arena_alloc_array(&share->arena, (size_t)count, sizeof *share->checks);
+    if (share->checks == NULL) {
+        share->failed = true;
+        return false;
+    }
+    share->check_count = 0;
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
+        if (!is_checked(item))
+            share->checks[share->check_count++].item = item;
+    share->shard->away_count++;
+    share->check_work = (struct env_work){.run = run_checks, .done = checks_done, .bulk = true};
+    env_work_submit(share->shard->env->workers, &share->check_work);
+    return true;
+}
+
+// --- Coming home ---
+
+static void leave(struct fetch_share *share)
+{
+    stop_holding(share);
+    share->leaving = share->looking;
+    if (share->looking || start_checks(share))
+        return;
+    if (share->fetch->isolation_level == 1)
+        find_aborted(share);
+    if (is_at_home(share)) {
+        arrive_home(share);
+        return;
+    }
+    share->go.receive = go_came_home;
+    env_post(share->fetch->home->env->mailbox, &share->go);
+}
+
+// Somebody was woken; what it waited for is read after the event that woke it.
+static void look_again(struct env_message *message)
+{
+    struct fetch_share *share = container_of(message, struct fetch_share, look);
+    share->looking = false;
+    read_stale(share); // when it leaves, too: a partition may be gone
+    if (share->leaving || has_enough(share)) {
+        leave(share);
+        return;
+    }
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
+        if (!list_linked(&item->wait.node))
+            partition_wait_fetch(item->result.partition, &item->wait);
+}
+
+static void woken(struct fetch_wait *wait)
+{
+    struct fetch_item *item = container_of(wait, struct fetch_item, wait);
+    struct fetch_share *share = item->share;
+    item->stale = true;
+    if (!share->looking)
+        env_post(share->shard->env->mailbox, &share->look);
+    share->looking = true;
+}
+
+static void work(struct fetch_share *share)
+{
+    share->has_error = false;
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
+        item->stale = true;
+    read_stale(share);
+    if (has_enough(share)) {
+        leave(share);
+        return;
+    }
+    share->holding = true;
+    share->look.receive = look_again;
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next) {
+        item->wait.wake = woken;
+        partition_wait_fetch(item->result.partition, &item->wait);
+    }
+}
+
+static void go_arrived(struct env_message *message)
+{
+    work(container_of(message, struct fetch_share, go));
+}
+
+void fetch_share_send(struct fetch_share *share, bool hold)
+{
+    check(!share->away && share->first != NULL);
+    share->away = true;
+    share->hold = hold;
+    share->bytes_known = share->bytes;
+    share->fetch->under_way_count++;
+    if (is_at_home(share)) {
+        work(share);
+        return;
+    }
+    share->go.receive = go_arrived;
+    env_post(share->shard->env->mailbox, &share->go);
+}
+
+static void recall_came_home(struct env_message *message)
+{
+    struct fetch_share *share = container_of(message, struct fetch_share, recall);
+    share->recalling = false;
+    share->fetch->under_way_count--;
+    share->fetch->came_home(share->fetch);
+}
+
+// On its way after `go`: the share is here, or has left already.
+static void recall_arrived(struct env_message *message)
+{
+    struct fetch_share *share = container_of(message, struct fetch_share, recall);
+    if (share->holding)
+        leave(share);
+    share->recall.receive = recall_came_home;
+    env_post(share->fetch->home->env->mailbox, &share->recall);
+}
+
+void fetch_share_recall(struct fetch_share *share)
+{
+    if (!share->away || share->recalling)
+        return;
+    if (is_at_home(share)) {
+        if (share->holding)
+            leave(share);
+        return;
+    }
+    share->recalling = true;
+    share->fetch->under_way_count++;
+    share->recall.receive = recall_arrived;
+    env_post(share->shard->env->mailbox, &share->recall);
+}
+
+// --- Life ---
+
+void fetch_init_shares(struct fetch *fetch)
+{
+    for (int i = 0; i < fetch->share_count; i++) {
+        struct fetch_share *share = &fetch->shares[i];
+        share->fetch = fetch;
+        share->shard = &fetch->home->node->shards[i];
+        arena_init(&share->arena, REQUEST_ARENA_MAX);
+    }
+}
+
+void fetch_release_shares(struct fetch *fetch)
+{
+    check(fetch->under_way_count == 0);
+    for (int i = 0; i < fetch->share_count; i++) {
+        struct fetch_share *share = &fetch->shares[i];
+        for (struct fetch_item *item = share->first; item != NULL; item = item->next)
+            log_slice_release(&item->result.slice);
+        arena_release(&share->arena);
+    }
+}
+
+void fetch_share_add(struct fetch_share *share, struct fetch_item *item)
+{
+    item->share = share;
+    item->next = NULL;
+    if (share->first == NULL)
+        share->first = item;
+    else
+        share->last->next = item;
+    share->last = item;
+}
