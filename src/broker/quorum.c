@@ -207,7 +207,10 @@ static void do_persist(struct quorum *q, const struct quorum_state *state)
     int err = text.failed ? ERR_NOMEM : small_file_replace(q->args.env->fs, path, buf_bytes(&text));
     buf_release(&text);
     if (err != ERR_OK) {
-        step_failed(q, "cannot store " QUORUM_STATE_FILE, err_text(err));
+        char why[FS_PATH_MAX + 64];
+        snprintf(why, sizeof why, "%s: %s%s", path, err_text(err),
+                 err == ERR_NOSPC ? "; a start needs some kilobytes: make room there" : "");
+        step_failed(q, "cannot write who leads", why);
         return;
     }
     struct raft_event event = {.type = RAFT_EVENT_PERSISTED,

@@ -55,7 +55,7 @@ static void begin(struct log_dir *dir, struct room room, bool refused)
         return;
     s->said = true;
     trace_warn(dir->trace, LOG_AREA,
-               "log directory %s is full: %" PRId64 " bytes are free, of which %" PRId64 " are kept "
+               "log directory %s is full: %" PRId64 " bytes are free, and %" PRId64 " are kept "
                "for metadata and checkpoints%s. Producers are told to try again, and nothing is "
                "created; reading and deleting go on. As soon as there is room, so does the rest",
                dir->path, room.left_bytes + room.reserve_bytes, room.reserve_bytes,
