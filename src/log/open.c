@@ -554,7 +554,9 @@ static int batch_epoch(struct log *log, int64_t offset, int32_t *epoch)
 static int epochs_are_wrong(struct log *log, int32_t last_epoch)
 {
     const struct epoch_cache *c = &log->epochs;
-    if (last_epoch >= 0 && epoch_cache_at(c, log->end_offset - 1) != last_epoch)
+    // Of what lies below the start the file says nothing.
+    if (last_epoch >= 0 && log->end_offset > log->start_offset &&
+        epoch_cache_at(c, log->end_offset - 1) != last_epoch)
         return 1;
     for (int i = c->count - 1; i >= 0 && i >= c->count - EPOCHS_LOOKED_AT; i--) {
         int32_t epoch;
