@@ -13,7 +13,10 @@
 #include "cluster_process.h"
 #include "log/dir.h"
 
-enum { CHECKPOINT_MAX = 1 << 16 };
+enum {
+    CHECKPOINT_MAX = 1 << 16,
+    CHECKPOINT_STEPS = 4, // after the write: sync, rename, sync of the directory, and then
+};
 
 static const int64_t late_ns_max = 50000000;
 static const char *const names[] = {"none", "early-ack", "early-recovery-point", "old-index"};
@@ -40,6 +43,7 @@ struct file {
     struct fs_file file;
     struct planted_fs *owner;
     struct fs_file *below;
+    int64_t old_size; // of an index: what was there when it was opened
     char path[FS_PATH_MAX];
 };
 
@@ -112,8 +116,8 @@ static int say_synced(struct file *f, bool all)
 
 // ---- The recovery point before the data ----
 
-// Writes where the log ends instead of what is durable of it.
-static void put_line(struct planted_fs *p, const char *path, struct str line, struct buf *out)
+// Writes where the log ends instead of what is durable of it; true if these differ.
+static bool put_line(struct planted_fs *p, const char *path, struct str line, struct buf *out)
 {
     struct str rest = line, topic = str_cut(&rest, ' '), number = str_cut(&rest, ' ');
     int64_t offset, end = 0;
@@ -129,27 +133,44 @@ static void put_line(struct planted_fs *p, const char *path, struct str line, st
         buf_printf(out, "%.*s %d %" PRId64 "\n", STR_ARG(topic), partition, end);
     else
         buf_printf(out, "%.*s\n", STR_ARG(line));
+    return is_entry && end > offset;
 }
 
 static int write_early(struct file *f, const void *data, size_t size)
 {
     struct str text = str_of(data, size);
+    struct planted_fs *p = f->owner;
     struct buf out;
+    bool early = false;
     buf_init(&out, CHECKPOINT_MAX);
     while (text.data != NULL && text.size > 0)
-        put_line(f->owner, f->path, str_cut(&text, '\n'), &out);
+        early |= put_line(p, f->path, str_cut(&text, '\n'), &out);
     int err = fs_file_write(f->below, out.data, out.size, 0);
     buf_release(&out);
+    // The data follow within a few operations: this is the moment to die in.
+    if (early && prng_chance(&p->prng, 1, 2))
+        sim_fs_crash_at(p->process->disk, CHECKPOINT_STEPS + prng_below(&p->prng, 4));
     return err;
 }
 
 // ---- Old indexes ----
 
-// What a start would make anew.
-static bool is_left_alone(const struct planted_fs *p, const char *path)
+// What was found at a start is never changed again: neither when it does not fit the log, nor when the
+// log has lost what it speaks of.
+static bool is_old_index(const struct planted_fs *p, const char *path)
 {
-    return p->planted == PLANTED_OLD_INDEX && p->process->state == PROCESS_STARTING &&
-           p->process->lives > 1 && (is_of_topic(path, ".index") || is_of_topic(path, ".timeindex"));
+    return p->planted == PLANTED_OLD_INDEX && p->process->lives > 1 &&
+           (is_of_topic(path, ".index") || is_of_topic(path, ".timeindex"));
+}
+
+static int write_beyond_old(struct file *f, const void *data, size_t size, int64_t position)
+{
+    int64_t old = f->old_size - position;
+    if (old >= (int64_t)size)
+        return 0;
+    if (old < 0)
+        old = 0;
+    return fs_file_write(f->below, (const uint8_t *)data + old, size - (size_t)old, position + old);
 }
 
 // ---- Files ----
@@ -162,8 +183,8 @@ static int64_t do_read(struct fs_file *file, void *out, size_t size, int64_t pos
 static int do_write(struct fs_file *file, const void *data, size_t size, int64_t position)
 {
     struct file *f = file_of(file);
-    if (is_left_alone(f->owner, f->path))
-        return 0;
+    if (is_old_index(f->owner, f->path))
+        return write_beyond_old(f, data, size, position);
     if (f->owner->planted == PLANTED_EARLY_RECOVERY && position == 0 &&
         strstr(f->path, "recovery-point-offset-checkpoint") != NULL)
         return write_early(f, data, size);
@@ -189,7 +210,7 @@ static int do_sync_all(struct fs_file *file)
 static int do_truncate(struct fs_file *file, int64_t size)
 {
     struct file *f = file_of(file);
-    return is_left_alone(f->owner, f->path) ? 0 : fs_file_truncate(f->below, size);
+    return is_old_index(f->owner, f->path) && size < f->old_size ? 0 : fs_file_truncate(f->below, size);
 }
 
 static int64_t do_size(struct fs_file *file)
@@ -229,7 +250,7 @@ static int do_open(struct env_fs *fs, const char *path, unsigned flags, struct f
 {
     struct planted_fs *p = fs_of(fs);
     struct fs_file *below;
-    if (is_left_alone(p, path))
+    if (is_old_index(p, path))
         flags &= ~(unsigned)FS_TRUNCATE;
     int err = fs_open(p->below, path, flags, &below);
     if (err < 0)
@@ -238,6 +259,7 @@ static int do_open(struct env_fs *fs, const char *path, unsigned flags, struct f
     f->file.ops = &file_ops;
     f->owner = p;
     f->below = below;
+    f->old_size = is_old_index(p, path) ? fs_file_size(below) : 0;
     str_copy_to(str_from(path), f->path, sizeof f->path);
     *out = &f->file;
     return 0;
@@ -265,7 +287,7 @@ static int do_rename(struct env_fs *fs, const char *from, const char *to)
 
 static int do_remove(struct env_fs *fs, const char *path)
 {
-    return is_left_alone(fs_of(fs), path) ? 0 : fs_remove(fs_of(fs)->below, path);
+    return is_old_index(fs_of(fs), path) ? 0 : fs_remove(fs_of(fs)->below, path);
 }
 
 static int do_dir_sync(struct env_fs *fs, const char *path)

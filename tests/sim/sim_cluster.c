@@ -104,7 +104,8 @@ static void on_said(void *owner, enum trace_level level, const char *line)
 {
     struct world *w = owner;
     say(w, "node: %s: %s", trace_level_name(level), line);
-    if (level == TRACE_ERROR && !w->disturbed)
+    // Errors, and damage that it finds, want a cause; a crash is none.
+    if ((level == TRACE_ERROR || strstr(line, "does not fit the log") != NULL) && !w->disturbed)
         complain(w, "the node complains, and nothing was done to it: %s", line);
     w->crippled |= level == TRACE_ERROR && strstr(line, " is offline: ") != NULL;
 }

@@ -232,6 +232,7 @@ void sim_env_drain(struct sim_env *e)
 
 void sim_env_run_out(struct sim_env *e, const bool *done)
 {
+    int64_t now_ns = e->sim->now_ns;
     for (int i = 0; !*done && i < RUN_OUT_STEPS_MAX; i++) {
         struct list_node *task = list_first(&e->tasks);
         struct heap_node *timer = heap_min(&e->timer_heap);
@@ -239,13 +240,16 @@ void sim_env_run_out(struct sim_env *e, const bool *done)
             take_task(e->sim, container_of(task, struct task, in_env));
         } else if (timer != NULL) {
             struct env_timer *t = container_of(timer, struct env_timer, node);
+            if (timer->key > e->sim->now_ns)
+                e->sim->now_ns = timer->key;
             heap_remove(&e->timer_heap, timer);
             t->fire(t);
         } else {
-            return;
+            break;
         }
     }
     check(*done);
+    e->sim->now_ns = now_ns;
 }
 
 void sim_env_release(struct sim_env *e)

@@ -85,7 +85,7 @@ void sim_env_init(struct sim_env *e, struct sim *sim, struct env_fs *fs);
 // Its process has ended: its messages and works run to their end now, in no time, and nobody else's.
 void sim_env_drain(struct sim_env *e);
 
-// The same with its timers, which all fire as if they were due, until *done.
+// The same with its timers, until *done: time goes on for this env alone, and then back.
 void sim_env_run_out(struct sim_env *e, const bool *done);
 
 // Takes the timers away. No message or work may be under way.
