@@ -22,9 +22,23 @@ bootstrap = system_fixtures.bootstrap
 own_broker = system_fixtures.own_broker
 topic = system_fixtures.topic
 
+from node import VERSIONS  # noqa: E402
+
 CACHE = Path(os.environ.get("INTEROP_CACHE", Path.home() / ".cache" / "chitin-interop"))
 FETCH_SECONDS = 600
 SKIPPED_BECAUSE = []
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all-versions", action="store_true",
+                     help="every version of Apache Kafka, not only the newest")
+
+
+def pytest_generate_tests(metafunc):
+    """kafka_version: what shares its directory with Apache Kafka does so with each version."""
+    if "kafka_version" in metafunc.fixturenames:
+        versions = VERSIONS if metafunc.config.getoption("--all-versions") else VERSIONS[-1:]
+        metafunc.parametrize("kafka_version", versions, indirect=True)
 
 
 def skip(why):
@@ -59,6 +73,17 @@ def kafka_tool():
         return result.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def kafka_version(request):
+    """A version of Apache Kafka whose broker is here."""
+    need("java")
+    environment = {**os.environ, "KAFKA_VERSION": request.param}
+    for what in ("broker", "logging"):
+        fetch(f"Apache Kafka {request.param}", [str(HERE / "kafka.sh"), "fetch", what],
+              env=environment)
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh BUILD [WORD]: clients of other languages and Apache Kafka's own tools against the broker of
-# a build. Each fetches what it needs from its registry (Maven Central, PyPI, npm, the Go proxy) into
-# INTEROP_CACHE; where that is out of reach, its tests are skipped, and the end says so loudly.
-# SYSTEM_BOOTSTRAP=host:port tests that broker instead.
+# run.sh BUILD [--all-versions] [WORD]: clients of other languages and Apache Kafka's own tools against
+# the broker of a build. Each fetches what it needs from its registry (Maven Central, PyPI, npm, the Go
+# proxy) into INTEROP_CACHE; where that is out of reach, its tests are skipped, and the end says so
+# loudly. --all-versions: what shares its directory with Apache Kafka does so with each version, not
+# only the newest. SYSTEM_BOOTSTRAP=host:port tests that broker instead.
 #
 # run.sh BUILD compare [WORD]: only the comparison of answers with Apache Kafka (compare/), which
 # comes last without a WORD.
 set -eu
 build=$1
+versions=
+[ "${2:-}" != --all-versions ] || {
+    versions=$2
+    shift
+}
 word=${2:-}
 cd "$(dirname "$0")"
 INTEROP_CACHE=${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/chitin-interop}
@@ -36,7 +42,7 @@ if [ "$word" = compare ]; then
 fi
 status=0
 "$python" -m pytest -q -p no:cacheprovider -rs \
-    --junitxml="$build/results/interop.xml" . ${word:+-k "$word"} || status=$?
+    $versions --junitxml="$build/results/interop.xml" . ${word:+-k "$word"} || status=$?
 if [ -z "$word" ] && [ -z "${SYSTEM_BOOTSTRAP:-}" ]; then
     "$python" compare/run.py || status=$?
 fi
