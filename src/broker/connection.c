@@ -17,6 +17,7 @@ enum {
     // What one connection may do before others get their turn:
     TURN_BYTES_MAX = 256 << 10, // bytes moved, about
     TURN_ROUNDS_MAX = 4,        // rounds of reading, handing over and sending
+    TURN_NS_MAX = 1000000,      // time
     SLICES_MAX = NET_SLICES_MAX,
 };
 
@@ -47,7 +48,7 @@ static bool is_full(const struct connection *conn)
 
 static bool turn_is_over(const struct connection *conn)
 {
-    return conn->turn_bytes >= TURN_BYTES_MAX;
+    return conn->turn_bytes >= TURN_BYTES_MAX || conn->overtime;
 }
 
 // One may wait on every connection: it goes on by itself when that has been handed over.
@@ -136,7 +137,7 @@ static void parse(struct connection *conn)
     while (may_read(conn)) {
         conn->reader.alone = conn->pipeline.count == 0;
         int result = rpc_frame_reader_next(&conn->reader, &frame);
-        if (result != ERR_AGAIN)
+        if (result == 1)
             conn->hungry_ns = 0;
         if (result == 1) {
             take_frame(conn, &frame);
@@ -229,6 +230,9 @@ static bool hand_over(struct connection *conn)
         conn->handed_count++;
         progress = true;
         c->config.handle(c->config.context, r);
+        conn->overtime = env_mono_ns(c->env->clock) >= conn->turn_end_ns;
+        if (conn->overtime)
+            break;
     }
     return progress;
 }
@@ -349,6 +353,8 @@ void connection__run(struct connection *conn)
     bool progress = true;
     conn->running = true;
     conn->turn_bytes = 0;
+    conn->turn_end_ns = env_mono_ns(conn->owner->env->clock) + TURN_NS_MAX;
+    conn->overtime = false;
     while (progress && !conn->broken && rounds++ < TURN_ROUNDS_MAX && !turn_is_over(conn)) {
         progress = read_some(conn);
         progress |= hand_over(conn);
@@ -376,6 +382,8 @@ static void connection_ready(struct net_conn *net, unsigned events)
         conn->blocked = false;
     if ((events & NET_FAILED) != 0)
         connection__end(conn);
+    else if (conn->overtime) // those first who have not had so much
+        connection__schedule(conn);
     else
         connection__run(conn);
 }

@@ -6,10 +6,11 @@
 // - An idle connection holds no buffer. A frame grows with the bytes that arrive (rpc/frame.h), and
 //   all frames together stay inside `queued_bytes_max`: past it connections are not read until
 //   requests have been answered. When nobody gives back for STALL_MS, or somebody waits for PATIENCE_MS,
-//   the connection goes that holds most in a frame that is not complete or a request that only waits.
+//   the connection goes that holds most in a frame that is not complete or a request that only waits,
+//   and more that are quiet, until half is free.
 //   A small frame of a connection that has no other finds room in a reserve beyond.
 // - What requests were decoded to while they wait, and answers that nobody takes, stay inside
-//   CONNECTIONS_HELD_BYTES_MAX together. Past it a connection's next request waits until it holds
+//   `held_bytes_max` together. Past it a connection's next request waits until it holds
 //   nothing itself, and then the connections that hold the most are closed for it.
 // - A connection has at most `in_flight_max` requests that are not answered and sent; answers that
 //   a slow reader does not take are memory up to `output_bytes_max` and otherwise references to files.
@@ -66,7 +67,7 @@ struct connections_config {
     size_t arena_bytes_max;             // of one request
     size_t answer_bytes_max;            // memory part of one answer; 0: CONNECTION_ANSWER_BYTES_MAX
     size_t output_bytes_max;            // 0: CONNECTION_OUTPUT_BYTES_MAX
-    size_t held_bytes_max;              // 0: CONNECTIONS_HELD_BYTES_MAX
+    size_t held_bytes_max;              // 0: as much as queued_bytes_max
     int in_flight_max;                  // 0: CONNECTION_IN_FLIGHT_MAX
     int64_t idle_ms_max;                // connections.max.idle.ms; < 0: never
     struct connection_limits limits;
@@ -76,7 +77,6 @@ enum {
     CONNECTIONS_QUEUED_REQUESTS_MAX = 500,
     CONNECTIONS_QUEUED_BYTES_MAX = 256 << 20,
     CONNECTIONS_RESERVE_BYTES = 64 << 20,   // of frames, beyond that
-    CONNECTIONS_HELD_BYTES_MAX = 256 << 20, // and one request (REQUEST_ARENA_MAX) and its answer
     CONNECTION_ANSWER_BYTES_MAX = 64 << 20,
     CONNECTION_OUTPUT_BYTES_MAX = 1 << 20,
     CONNECTION_IN_FLIGHT_MAX = 64,

@@ -55,9 +55,11 @@ struct connection {
     struct rpc_frame_reader reader;
     struct rpc_pipeline pipeline;
     size_t turn_bytes;         // moved since connection__run() was entered
+    int64_t turn_end_ns;       // when it must be left
+    bool overtime;             // the last turn took all its time: the next comes behind others
     struct list queued;        // requests that are not in the handler's hands yet, by request.node
     size_t held_bytes;         // by its requests, see connections.held_bytes
-    int64_t hungry_ns;         // since when it waits for the frame budget; 0: it does not
+    int64_t hungry_ns;         // since when its frame waits for the budget; 0: it does not
     int handed_count;          // requests in the handler's hands and not ended
     bool handed_only_produce;  // all of these are Produce
     bool unparsed;             // the reader may have a frame without another read

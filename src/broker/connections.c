@@ -11,7 +11,10 @@
 #include "env/random.h"
 #include "wire/api_keys.h"
 
-enum { CONNECTIONS_MAGIC = 0x636f6e73 };
+enum {
+    CONNECTIONS_MAGIC = 0x636f6e73,
+    FLUSH_NS_MAX = 5000000, // before new events are looked for
+};
 
 static const int64_t ns_per_ms = 1000000;
 
@@ -213,9 +216,14 @@ bool connections__may_hold_more(struct connections *c, struct connection *conn)
 
 void connections__starving(struct connections *c, struct connection *conn)
 {
-    list_append(&c->hungry, &conn->hungry_node);
     if (conn->hungry_ns == 0)
         conn->hungry_ns = env_mono_ns(c->env->clock);
+    // Who has waited longest with its frame comes first, also when it got a part of it meanwhile.
+    struct list_node *at = &c->hungry.head;
+    while (at->prev != &c->hungry.head &&
+           container_of(at->prev, struct connection, hungry_node)->hungry_ns > conn->hungry_ns)
+        at = at->prev;
+    list_insert_before(at, &conn->hungry_node);
     if (env_timer_is_set(&c->stall_timer))
         return;
     c->budget_given_at_stall = c->budget_given_total;
@@ -250,41 +258,53 @@ static size_t frames_held(const struct connection *conn)
     return held;
 }
 
-static bool has_waited_long(const struct connections *c)
+// The connection that holds most, of those that nothing was heard of for `quiet_ns`. Never the one that
+// has waited longest itself.
+static struct connection *largest_holder(struct connections *c, int64_t quiet_ns)
 {
-    int64_t since_ns = INT64_MAX;
-    list_for_each (node, next, &c->hungry) {
-        const struct connection *conn = container_of(node, const struct connection, hungry_node);
-        if (conn->hungry_ns < since_ns)
-            since_ns = conn->hungry_ns;
-    }
-    return since_ns < env_mono_ns(c->env->clock) - CONNECTIONS_PATIENCE_MS * ns_per_ms;
-}
-
-// Frames that do not move hold the whole budget: the largest of them goes, or all would wait for each
-// other forever, and a large request for as long as small ones come.
-static void stall_fire(struct env_timer *timer)
-{
-    struct connections *c = container_of(timer, struct connections, stall_timer);
+    int64_t since_ns = env_mono_ns(c->env->clock) - quiet_ns;
+    struct list_node *first = list_first(&c->hungry);
     struct connection *largest = NULL;
     size_t most = 0;
-    if (list_empty(&c->hungry))
-        return;
     list_for_each (node, next, &c->all) {
         struct connection *conn = container_of(node, struct connection, node);
-        size_t held = frames_held(conn);
+        size_t held = conn->active_ns <= since_ns && &conn->hungry_node != first ? frames_held(conn) : 0;
         if (held > most) {
             largest = conn;
             most = held;
         }
     }
-    if (largest != NULL &&
-        (c->budget_given_at_stall == c->budget_given_total || has_waited_long(c))) {
-        trace_warn(c->config.trace, "broker",
-                   "queued.max.request.bytes is used up by requests that do not arrive or only wait; "
-                   "closing %s port %u, which holds %zu bytes",
-                   largest->net->remote.host, (unsigned)largest->net->remote.port, most);
-        connection__end(largest);
+    return largest;
+}
+
+static void cut_holder(struct connections *c, struct connection *conn)
+{
+    trace_emit(c->config.trace, may_tell(c, &c->shed_told_ns) ? TRACE_WARN : TRACE_DEBUG, "broker",
+               "queued.max.request.bytes is used up by requests that do not arrive or only wait; "
+               "closing %s port %u, which holds %zu bytes",
+               conn->net->remote.host, (unsigned)conn->net->remote.port, frames_held(conn));
+    c->stats.closed_greedy_total++;
+    connection__end(conn);
+}
+
+// Frames that do not move hold the whole budget. The largest of them goes, or all would wait for each
+// other forever, and a large request for as long as small ones come; and of those that nothing is heard
+// of, as many as hold half the budget.
+static void stall_fire(struct env_timer *timer)
+{
+    struct connections *c = container_of(timer, struct connections, stall_timer);
+    if (list_empty(&c->hungry))
+        return;
+    const struct connection *first = container_of(list_first(&c->hungry), struct connection,
+                                                  hungry_node);
+    int64_t waited_ns = env_mono_ns(c->env->clock) - first->hungry_ns;
+    struct connection *largest = largest_holder(c, 0);
+    if (largest != NULL && (c->budget_given_at_stall == c->budget_given_total ||
+                            waited_ns > CONNECTIONS_PATIENCE_MS * ns_per_ms)) {
+        do
+            cut_holder(c, largest);
+        while (c->budget.used > c->budget.size_max / 2 &&
+               (largest = largest_holder(c, CONNECTIONS_STALL_MS * ns_per_ms)) != NULL);
     }
     feed_all(c); // those for whom it is still not enough set the timer again
 }
@@ -327,9 +347,17 @@ static void flush_receive(struct env_message *message)
     flush->posted = false;
     list_init(&now);
     list_move_all(&now, &c->dirty);
-    // A connection that goes away meanwhile leaves this list by itself.
-    while ((node = list_pop(&now)) != NULL)
+    // A connection that goes away meanwhile leaves this list by itself. What takes long is interrupted:
+    // who has just something small to ask comes in between.
+    int64_t until_ns = env_mono_ns(c->env->clock) + FLUSH_NS_MAX;
+    while ((node = list_pop(&now)) != NULL) {
         connection__run(container_of(node, struct connection, dirty_node));
+        if (!list_empty(&now) && env_mono_ns(c->env->clock) >= until_ns) {
+            list_move_all(&now, &c->dirty); // which have come since
+            list_move_all(&c->dirty, &now);
+            post_flush(c);
+        }
+    }
     tell_stopped(c); // last: it may free us
 }
 
@@ -450,7 +478,7 @@ static void set_defaults(struct connections_config *config)
     if (config->output_bytes_max == 0)
         config->output_bytes_max = CONNECTION_OUTPUT_BYTES_MAX;
     if (config->held_bytes_max == 0)
-        config->held_bytes_max = CONNECTIONS_HELD_BYTES_MAX;
+        config->held_bytes_max = (size_t)config->queued_bytes_max;
     if (config->in_flight_max == 0)
         config->in_flight_max = CONNECTION_IN_FLIGHT_MAX;
 }

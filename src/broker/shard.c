@@ -290,7 +290,6 @@ static struct connections_config connections_config_of(struct shard *s)
         .request_bytes_max = config_i32(c, "socket.request.max.bytes"),
         .queued_requests_max = share_of(config_i32(c, "queued.max.requests"), s->node->shard_count),
         .queued_bytes_max = queued_bytes_max / s->node->shard_count,
-        .held_bytes_max = CONNECTIONS_HELD_BYTES_MAX / (size_t)s->node->shard_count,
         .arena_bytes_max = REQUEST_ARENA_MAX,
         .idle_ms_max = config_i64(c, "connections.max.idle.ms"),
         .limits = connection_limits_of(c),

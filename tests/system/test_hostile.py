@@ -6,9 +6,16 @@ import contextlib
 import os
 import socket
 import struct
+import sys
 import time
+from pathlib import Path
 
 import pytest
+
+from broker import Broker
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "interop" / "compare"))
+import batches  # noqa: E402
 
 MIB = 1 << 20
 API_PRODUCE, API_FETCH, API_METADATA, API_VERSIONS = 0, 1, 3, 18
@@ -353,4 +360,305 @@ def test_a_thousand_connections_come_and_go(warm):
                 answer(s)
     wait_descriptors(b, before)
     assert b.rss_bytes() - memory < 8 * MIB
+    b.stop()
+
+
+# ---- A thousand at once ----
+
+PEERS = 1000
+# What a connection may cost before its first valid request: 64 KiB of what it sent, and itself.
+PEER_BYTES_MAX = 64 * 1024 + 8 * 1024
+SERVED_SECONDS = 0.1
+
+
+def best_of(tries, measure):
+    """Of several, since the machine may be busy with something else."""
+    return min(measure() for _ in range(tries))
+
+
+def half_a_produce(first):
+    return struct.pack(">i", 100_000_000) + request(API_PRODUCE, 9, 1)[4:] + bytes(first)
+
+
+PREFIXES = {
+    "nothing": b"",
+    "one byte": b"\0",
+    "a size": struct.pack(">i", 100_000_000),
+    "a header": half_a_produce(0),
+    "half a block": half_a_produce(33_000),
+    "nearly all that is allowed": half_a_produce(60_000),
+    "a request and half of the next": request(API_VERSIONS, 0, 1) + half_a_produce(20_000),
+}
+
+
+@pytest.mark.parametrize("what", PREFIXES)
+def test_a_thousand_peers_cost_little_each(warm, what):
+    b = warm("socket.listen.backlog.size=1000")
+    before = b.rss_bytes()
+    with many(b, PEERS) as peers:
+        for s in peers:
+            s.sendall(PREFIXES[what])
+        assert best_of(10, lambda: ask_versions(b)) < SERVED_SECONDS
+        grown = b.rss_bytes() - before
+        print(f"{what}: {grown / PEERS / 1024:.1f} KiB each")
+        assert grown < PEERS * PEER_BYTES_MAX
+    ask_versions(b)
+    b.stop()
+
+
+def test_a_slow_thousand(warm):
+    """Bytes of a request one by one, from everybody in turn."""
+    b = warm("socket.listen.backlog.size=1000")
+    before = b.rss_bytes()
+    frame = request(API_VERSIONS, 0, 5)
+    with many(b, PEERS) as peers:
+        for i in range(len(frame) - 1):
+            for s in peers:
+                s.sendall(frame[i:i + 1])
+        assert best_of(10, lambda: ask_versions(b)) < SERVED_SECONDS
+        assert b.rss_bytes() - before < PEERS * PEER_BYTES_MAX
+        for s in peers:
+            s.sendall(frame[-1:])
+        for s in peers:
+            assert answer(s)[0] == 5
+    b.stop()
+
+
+# A small broker, so that its limits are reached soon: 8 MB of frames, and 8 MB of answers and the like.
+SMALL = ("socket.request.max.bytes=4000000", "queued.max.request.bytes=8000000",
+         "socket.listen.backlog.size=1000")
+
+
+def stuff(peers, data, seconds):
+    """Sends `data` to each again and again, as far as the broker takes it. Reads nothing."""
+    for s in peers:
+        s.setblocking(False)
+    end = time.monotonic() + seconds
+    left = {s: memoryview(data) for s in peers}
+    while time.monotonic() < end:
+        for s in list(left):
+            try:
+                left[s] = left[s][s.send(left[s]):] or memoryview(data)
+            except BlockingIOError:
+                pass
+            except OSError:
+                del left[s]  # it had to go
+        if not left:
+            break
+
+
+def create_topic(broker, topic, partitions):
+    name = topic.encode()
+    with connect(broker, 20) as s:
+        s.sendall(request(19, 4, 1, struct.pack(">ih", 1, len(name)) + name
+                          + struct.pack(">ihiiib", partitions, 1, 0, 0, 20000, 0)))
+        _, body = answer(s)
+        assert body.endswith(struct.pack(">hh", 0, -1)), body
+
+
+def test_answers_that_nobody_reads(warm, topic):
+    """Many ask for much and take nothing of it: bounded for all of them together."""
+    b = warm(*SMALL)
+    create_topic(b, topic, 2000)
+    name = topic.encode()
+    ask = request(API_METADATA, 4, 1, struct.pack(">ih", 1, len(name)) + name + b"\0")
+    with connect(b) as s:  # what one answer takes is part of the measure
+        s.sendall(ask)
+        size = len(answer(s)[1])
+    before = b.rss_bytes()
+    with many(b, 400) as peers:
+        stuff(peers, ask * 50, 4)
+        assert best_of(10, lambda: ask_versions(b)) < SERVED_SECONDS
+        grown = b.rss_bytes() - before
+        print(f"answers of {size} bytes: {grown / MIB:.1f} MiB")
+        assert grown < 48 * MIB
+    with connect(b, 20) as s:
+        s.sendall(ask)
+        assert len(answer(s)[1]) == size
+    b.stop()
+
+
+def test_fetches_that_wait_with_much(warm, topic):
+    """What a request is decoded to is many times its size, and it may wait for days."""
+    b = warm(*SMALL)
+    make_topic(b, topic)
+    name = topic.encode()
+    partition = struct.pack(">iqi", 0, 0, MIB)
+    much = request(API_FETCH, 4, 1, struct.pack(">iiiib", -1, 2**31 - 1, 1, MIB, 0)
+                   + struct.pack(">ih", 1, len(name)) + name + struct.pack(">i", 20000)
+                   + partition * 20000)
+    before = b.rss_bytes()
+    with many(b, 100) as peers:
+        stuff(peers, much, 4)
+        assert best_of(10, lambda: ask_versions(b)) < SERVED_SECONDS
+        grown = b.rss_bytes() - before
+        print(f"requests of {len(much)} bytes: {grown / MIB:.1f} MiB")
+        assert grown < 96 * MIB
+        with connect(b, 30) as s:  # somebody who has much to write finds room, too
+            assert produce(s, topic, batch(values=(bytes(1_000_000),))) == NONE
+    ask_versions(b)
+    b.stop()
+
+
+class LimitedBroker(Broker):
+    """May have only so many descriptors."""
+    descriptors = 200
+
+    def command(self):
+        return ["sh", "-c", f'ulimit -n {self.descriptors}; exec "$@"', "sh", *super().command()]
+
+
+def test_descriptors_run_out(tmp_path, topic):
+    """New connections are refused; who is there is served, files too; afterwards all is as before."""
+    b = LimitedBroker(tmp_path / "data").start()
+    for i in range(3):
+        make_topic(b, f"{topic}.{i}")
+    with connect(b) as early, contextlib.ExitStack() as stack:
+        early.sendall(request(API_VERSIONS, 0, 1))
+        answer(early)
+        peers = [stack.enter_context(connect(b)) for _ in range(300)]
+        for s in peers[:50]:  # their files must be opened now
+            s.sendall(fetch(1, f"{topic}.{len(peers) % 3}", 0))
+            assert answer(s)[0] == 1
+        assert descriptors(b) < LimitedBroker.descriptors
+        for i in range(3):
+            early.sendall(fetch(2, f"{topic}.{i}", 0))
+            correlation_id, body = answer(early)
+            assert correlation_id == 2
+            # Throttle time, topics, name, partitions, index, then the error.
+            at = 4 + 4 + 2 + len(f"{topic}.{i}") + 4 + 4
+            assert struct.unpack(">h", body[at:at + 2])[0] == 0
+        assert is_closed(peers[-1], 10)
+    before = time.monotonic()
+    while True:
+        try:
+            ask_versions(b)
+            break
+        except (AssertionError, OSError):
+            assert time.monotonic() - before < 5
+            time.sleep(0.05)
+    assert "refused" in b.log()
+    b.stop()
+
+
+# ---- Batches that are refused ----
+
+NOW_MS = int(time.time() * 1000)
+HOUR_MS = 3600 * 1000
+NONE, CORRUPT, TOO_LARGE, INVALID_TIMESTAMP, INVALID_RECORD = 0, 2, 10, 32, 87
+BAD_VARINT = b"\xff" * 12
+
+
+def batch(**more):
+    return batches.batch(**{"timestamp": NOW_MS, **more})
+
+
+def one_record(**parts):
+    """The bytes of a record with some of its parts replaced."""
+    right = {"attributes": b"\0", "timestamp": b"\0", "offset": b"\0", "key": b"\1", "value": b"\2v",
+             "headers": b"\0"}
+    size = parts.pop("size", None)
+    body = b"".join({**right, **parts}.values())
+    return (batches.varint(len(body)) if size is None else size) + body
+
+
+# The codes are Apache Kafka 4.4's, but where tests/interop/compare/allowed.txt says otherwise.
+REFUSED = {
+    "magic 0": (INVALID_RECORD, batch(magic=0)),
+    "magic 1": (INVALID_RECORD, batch(magic=1)),
+    "magic 3": (CORRUPT, batch(magic=3)),
+    "CRC": (CORRUPT, batch(crc=1)),
+    "cut in the header": (INVALID_RECORD, batch()[:30]),
+    "cut in the records": (INVALID_RECORD, batch()[:-1]),
+    "length 0": (CORRUPT, batch(length=0)),
+    "length negative": (CORRUPT, batch(length=-5)),
+    "length too large": (INVALID_RECORD, batch(length=5000)),
+    "two batches": (INVALID_RECORD, batch() + batch()),
+    "a byte more": (INVALID_RECORD, batch() + b"\0"),
+    "count too large": (INVALID_RECORD, batch(count=5)),
+    "count 0": (INVALID_RECORD, batch(count=0)),
+    "count negative": (INVALID_RECORD, batch(count=-1)),
+    "count of 2^31 - 1": (INVALID_RECORD, batch(count=2**31 - 1, last_delta=2**31 - 2)),
+    "last delta too large": (INVALID_RECORD, batch(last_delta=5)),
+    "last delta negative": (INVALID_RECORD, batch(last_delta=-1)),
+    "base offset": (INVALID_RECORD, batch(base_offset=-5)),
+    "control": (INVALID_RECORD, batch(attributes=batches.CONTROL)),
+    "codec 5": (INVALID_RECORD, batch(attributes=5)),
+    "codec 7": (INVALID_RECORD, batch(attributes=7)),
+    "garbage for gzip": (CORRUPT, batch(attributes=batches.GZIP, payload=b"\xff" * 50)),
+    "garbage for snappy": (CORRUPT, batch(attributes=batches.SNAPPY, payload=b"\xff" * 50)),
+    "garbage for lz4": (CORRUPT, batch(attributes=batches.LZ4, payload=b"\xff" * 50)),
+    "garbage for zstd": (CORRUPT, batch(attributes=batches.ZSTD, payload=b"\xff" * 50)),
+    "bomb": (INVALID_RECORD, batch(values=(bytes(100 << 20),), attributes=batches.GZIP)),
+    "too large": (TOO_LARGE, batch(values=(bytes(2 << 20),))),
+    "far ahead": (INVALID_TIMESTAMP, batch(timestamp=NOW_MS + 3 * HOUR_MS)),
+    "producer below -1": (INVALID_RECORD, batch(producer_id=-2)),
+    "garbage for records": (INVALID_RECORD, batch(payload=b"\xff" * 40)),
+    "size of a record": (INVALID_RECORD, batch(payload=one_record(size=BAD_VARINT))),
+    "offset delta": (INVALID_RECORD, batch(payload=one_record(offset=BAD_VARINT))),
+    "offset delta negative": (INVALID_RECORD, batch(payload=one_record(offset=b"\1"))),
+    "timestamp delta": (INVALID_RECORD, batch(payload=one_record(timestamp=BAD_VARINT))),
+    "key length": (INVALID_RECORD, batch(payload=one_record(key=BAD_VARINT))),
+    "key past the end": (INVALID_RECORD, batch(payload=one_record(key=b"\x7e"))),
+    "value of 2 GiB": (INVALID_RECORD, batch(payload=one_record(value=b"\xfe\xff\xff\xff\x0f"))),
+    "header count": (INVALID_RECORD, batch(payload=one_record(headers=b"\xfe\xff\xff\xff\x0f"))),
+    "header count negative": (INVALID_RECORD, batch(payload=one_record(headers=b"\1"))),
+    "bytes after the records": (INVALID_RECORD, batch(payload=one_record() + b"xyz")),
+}
+
+
+def produce(s, topic, records):
+    """Produce v8 to partition 0; the error."""
+    name = topic.encode()
+    s.sendall(request(API_PRODUCE, 8, 1, struct.pack(">hhi", -1, -1, 10000)
+                      + struct.pack(">ih", 1, len(name)) + name
+                      + struct.pack(">iii", 1, 0, len(records)) + records))
+    _, body = answer(s)
+    at = 4 + 2 + len(name) + 4 + 4
+    return struct.unpack(">h", body[at:at + 2])[0]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_refused_batches_leave_no_trace(warm, topic):
+    b = warm()
+    make_topic(b, topic)
+    folder = b.folder / f"{topic}-0"
+    with connect(b, 20) as s:
+        assert produce(s, topic, batch(values=(b"first",))) == NONE
+        before = contents(folder)
+        size = b.rss_bytes()
+        seen = {}
+        for what, (_, records) in REFUSED.items():
+            seen[what] = produce(s, topic, records)
+            assert contents(folder) == before, what
+        assert seen == {what: error for what, (error, _) in REFUSED.items()}
+        assert b.rss_bytes() - size < 16 * MIB
+        assert produce(s, topic, batch(values=(b"second",))) == NONE
+    after = contents(folder)["00000000000000000000.log"]
+    first = before["00000000000000000000.log"]
+    assert after.startswith(first) and len(after) == len(first) + len(batch(values=(b"second",)))
+    b.stop()
+
+
+def test_bombs_from_many(warm, topic):
+    """Each is refused as soon as it is too large; others are served between them."""
+    b = warm()
+    make_topic(b, topic)
+    bomb = batch(values=(bytes(100 << 20),), attributes=batches.GZIP)
+    before = b.rss_bytes()
+    name = topic.encode()
+    frame = request(API_PRODUCE, 8, 1, struct.pack(">hhi", -1, -1, 10000)
+                    + struct.pack(">ih", 1, len(name)) + name
+                    + struct.pack(">iii", 1, 0, len(bomb)) + bomb)
+    with many(b, 8) as peers:
+        for s in peers:
+            s.sendall(frame)
+        assert ask_versions(b, 30) < 30
+        for s in peers:
+            s.settimeout(30)
+            answer(s)
+        assert b.rss_bytes() - before < 80 * MIB
     b.stop()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """InitProducerId and Produce: good batches, bad ones, and sequences of idempotent producers."""
 
+import gzip
 import uuid
 
-from batches import (CONTROL, GZIP, LOG_APPEND_TIME, TRANSACTIONAL, ZSTD, batch)
+from batches import (CONTROL, GZIP, LOG_APPEND_TIME, TRANSACTIONAL, ZSTD, batch, varint)
 from pair import NOW_MS, Ref, batch_of, produce_body
 
 HOUR_MS = 3600 * 1000
@@ -143,6 +144,62 @@ def bad(t):
     one("before the limit", batch((b"a", b"b"), timestamp=NOW_MS - HOUR_MS), "pb-before")
 
 
+def bad_records(t):
+    """Batches whose header is good and whose records are not."""
+    long_zero = b"\x80\x80\x80\x80\x00"  # 0 in five bytes: longer than needed
+    too_long = b"\x80\x80\x80\x80\x80\x00"  # 0 in six
+    endless = b"\xff" * 12
+    huge = b"\xfe\xff\xff\xff\x0f"  # 2**31 - 1
+
+    def record(attributes=b"\0", timestamp=b"\0", offset=b"\0", key=b"\x01", value=b"\x02v",
+               headers=b"\0", after=b"", size=None):
+        body = attributes + timestamp + offset + key + value + headers + after
+        return (varint(len(body)) if size is None else size) + body
+
+    for label, data in (
+            ("plain", record()),
+            ("attributes", record(attributes=b"\x7f")),
+            ("timestamp overlong", record(timestamp=long_zero)),
+            ("timestamp of eleven bytes", record(timestamp=b"\x80" * 10 + b"\0")),
+            ("offset overlong", record(offset=long_zero)),
+            ("offset of six bytes", record(offset=too_long)),
+            ("offset endless", record(offset=endless)),
+            ("offset negative", record(offset=b"\x01")),
+            ("key length overlong", record(key=b"\x81\x80\x80\x80\x00")),
+            ("key length -2", record(key=b"\x03")),
+            ("key past the end", record(key=b"\x7e")),
+            ("key of 2 GiB", record(key=huge)),
+            ("value length -2", record(value=b"\x03")),
+            ("value past the end", record(value=b"\x7e")),
+            ("value of 2 GiB", record(value=huge)),
+            ("value length endless", record(value=endless)),
+            ("header count -1", record(headers=b"\x01")),
+            ("header count past the end", record(headers=b"\x7e")),
+            ("header count of 2^31 - 1", record(headers=huge)),
+            ("header key null", record(headers=b"\x02\x01\x01")),
+            ("header key past the end", record(headers=b"\x02\x7e")),
+            ("header value -2", record(headers=b"\x02\x02a\x03")),
+            ("header value null", record(headers=b"\x02\x02a\x01")),
+            ("header key no UTF-8", record(headers=b"\x02\x02\xff\x01")),
+            ("bytes after the headers", record(after=b"xyz")),
+            ("size 0", record(size=b"\0")),
+            ("size negative", record(size=b"\x01")),
+            ("size past the end", record(size=b"\x7e")),
+            ("size of 2 GiB", record(size=huge)),
+            ("size endless", record(size=endless)),
+            ("bytes after the records", record() + b"xyz"),
+            ("a record too many", record() + record(offset=b"\x02")),
+            ("nothing", b"")):
+        name = t.topic("br-" + label.replace(" ", "-").replace("^", ""), 1, {"retention.ms": "-1"})
+        send(t, label, name, batch(timestamp=NOW_MS, payload=data), versions=(3, 13))
+        name = t.topic("brz-" + label.replace(" ", "-").replace("^", ""), 1, {"retention.ms": "-1"})
+        send(t, "gzip, " + label, name, batch(timestamp=NOW_MS, attributes=GZIP, payload=gzip.compress(
+            data, mtime=0)), versions=(13,))
+    name = t.topic("br-bomb", 1, {"max.decompressed.message.bytes": "100000"})
+    send(t, "over max.decompressed.message.bytes", name, batch(
+        (b"x" * 1000000,), timestamp=NOW_MS, attributes=GZIP), versions=(13,))
+
+
 def recompressed(t):
     """Topics with a codec of their own: batches are written anew."""
     for codec in ("gzip", "uncompressed", "lz4"):
@@ -232,4 +289,4 @@ def idempotent(t):
     t.call("nothing", "DescribeProducers", 0, {"Topics": []})
 
 
-SCENARIOS = (init_producer_id, good, nowhere, bad, recompressed, transactional, idempotent)
+SCENARIOS = (init_producer_id, good, nowhere, bad, bad_records, recompressed, transactional, idempotent)
