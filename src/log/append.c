@@ -139,6 +139,11 @@ static int take_in(struct append *a, struct segment *s, int64_t position)
     return err < 0 ? err : 0;
 }
 
+static bool is_bounded(const struct log *log)
+{
+    return log->home != NULL && !log->config.uses_reserve;
+}
+
 static int append_staged(struct append *a, int64_t now_ms, struct log_append_info *info)
 {
     struct log *log = a->log;
@@ -148,9 +153,6 @@ static int append_staged(struct append *a, int64_t now_ms, struct log_append_inf
         info->found = (int64_t)a->batches.size;
         return 0;
     }
-    bool bounded = log->home != NULL && !log->config.uses_reserve;
-    if (bounded && !log_dir__take_room(log->home, (int64_t)a->batches.size))
-        return ERR_NOSPC;
     int err = roll_if_due(a, now_ms);
     if (err < 0)
         return log__failed(log, err, "rolling");
@@ -166,7 +168,7 @@ static int append_staged(struct append *a, int64_t now_ms, struct log_append_inf
         err = take_in(a, s, position);
     if (err < 0)
         return log__failed(log, err, "appending");
-    if (bounded)
+    if (is_bounded(log))
         log_dir__note_room(log->home);
     info->base_offset = a->first_offset;
     info->last_offset = a->last_offset;
@@ -180,6 +182,10 @@ static int append(struct log *log, uint8_t *batches, size_t size, bool leader, i
     int err = log_load(log);
     if (err < 0)
         return err;
+    // Before any look at the batches: all that a producer has on the way is to be refused for the same
+    // reason, also what only looks out of order since the batch before it was refused.
+    if (is_bounded(log) && !log_dir__take_room(log->home, (int64_t)size))
+        return ERR_NOSPC;
     struct append a = {.log = log, .batches = bytes_of(batches, size), .leader = leader};
     struct log_append_info info = {
         .base_offset = -1, .last_offset = -1, .max_timestamp = -1, .producer_id = -1};
@@ -187,6 +193,9 @@ static int append(struct log *log, uint8_t *batches, size_t size, bool leader, i
     err = stage_batches(&a, batches, leader_epoch, &info);
     if (err == 0 && info.verdict == LOG_APPENDED)
         err = append_staged(&a, now_ms, &info);
+    else if (err == 0 && info.verdict == LOG_OUT_OF_ORDER_SEQUENCE && is_bounded(log) &&
+             log_dir__was_full(log->home))
+        err = ERR_NOSPC;
     producer_stage_release(&a.stage);
     if (err < 0)
         return err;

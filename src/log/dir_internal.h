@@ -31,5 +31,8 @@ bool log_dir__take_room(struct log_dir *dir, int64_t bytes);
 void log_dir__note_room(struct log_dir *dir);
 void log_dir__note_no_room(struct log_dir *dir);
 
+// True for some seconds after it was full: what follows a refused batch may still be under way.
+bool log_dir__was_full(const struct log_dir *dir);
+
 // Removes a file, or a directory with all files in it, in `delay_ms`. The path is copied.
 void log_dir__discard(struct log_dir *dir, const char *path, bool is_dir, int64_t delay_ms);

@@ -14,6 +14,7 @@ enum {
     BUDGET_MS = 100,      // between looks at one with room, or
     BUDGET_SHARE = 8,     // after appending this part of what is left
     RESERVE_SHARE = 20,   // of all the reserve takes at most
+    ECHO_MS = 5000,       // requests that followed a refused one may still come in
     RESUME_SHARE = 8,     // of the reserve must be left beyond it before appends go on
 };
 
@@ -79,6 +80,7 @@ static void fire(struct env_timer *timer)
         return;
     }
     dir->space.full = false;
+    dir->space.full_until_ns = env_mono_ns(dir->env->clock);
     // What a quota refuses cannot be seen here: then the next append finds out.
     if (!dir->space.refused)
         end(dir);
@@ -98,6 +100,12 @@ void dir__space_release(struct log_dir *dir)
 bool log_dir_is_full(const struct log_dir *dir)
 {
     return dir->space.full;
+}
+
+bool log_dir__was_full(const struct log_dir *dir)
+{
+    return dir->space.full_until_ns > 0 &&
+           env_mono_ns(dir->env->clock) - dir->space.full_until_ns < ECHO_MS * INT64_C(1000000);
 }
 
 bool log_dir__take_room(struct log_dir *dir, int64_t bytes)
@@ -133,6 +141,7 @@ void log_dir__note_room(struct log_dir *dir)
 
 void log_dir__note_no_room(struct log_dir *dir)
 {
+    dir->space.full_until_ns = env_mono_ns(dir->env->clock);
     if (dir->space.reserve_bytes > 0 && !dir->space.full && !dir->offline)
         begin(dir, look(dir), true);
 }

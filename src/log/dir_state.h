@@ -83,6 +83,7 @@ struct dir_space {
     int64_t reserve_bytes; // log_dir_args
     int64_t budget_bytes;  // may be appended before the file system is asked again,
     int64_t budget_until_ns; // and for how long: others write there, too
+    int64_t full_until_ns; // when it was last seen to be full; 0: never
     bool full;             // appends are refused
     bool refused;          // ... since the file system said so, and not its number of free bytes
     bool said;             // the operator heard that it is full, and not yet that it is over

@@ -539,6 +539,42 @@ static void records_leave_a_reserve(void **state)
     full_release(&f);
 }
 
+static int append_sequence(struct log *log, int32_t sequence, struct log_append_info *info)
+{
+    struct buf batch;
+    make_batch(&batch, 1, 1000, 1000, 77, 0, sequence, 0);
+    return append_batch(log, &batch, info);
+}
+
+// librdkafka gives up for good when of what it has on the way one batch is refused since the disk is full
+// and the next since it is out of order.
+static void a_producer_is_refused_for_one_reason(void **state)
+{
+    struct full f;
+    struct log_append_info info;
+    full_init(&f);
+    struct log *other = create_log(&f.w, f.dir, 1);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(append_one(other), 0);
+    assert_int_equal(append_sequence(f.log, 0, &info), 0);
+    append_all(&f);
+    assert_int_equal(append_sequence(f.log, 1, &info), ERR_NOSPC);
+    assert_int_equal(append_sequence(f.log, 2, &info), ERR_NOSPC);
+    assert_int_equal(log_dir_delete_log(f.dir, other), 0);
+    sim_run_for(&f.w.sim, INT64_C(1000000000));
+    assert_false(log_dir_is_full(f.dir));
+    // Sent before the answers to those above arrived.
+    assert_int_equal(append_sequence(f.log, 3, &info), ERR_NOSPC);
+    for (int32_t sequence = 1; sequence < 4; sequence++) {
+        assert_int_equal(append_sequence(f.log, sequence, &info), 0);
+        assert_int_equal(info.verdict, LOG_APPENDED);
+    }
+    sim_run_for(&f.w.sim, INT64_C(10000000000));
+    assert_int_equal(append_sequence(f.log, 9, &info), 0);
+    assert_int_equal(info.verdict, LOG_OUT_OF_ORDER_SEQUENCE);
+    full_release(&f);
+}
+
 // The file system refuses, though it has free blocks: a quota.
 static void a_quota_is_tried_again(void **state)
 {
@@ -573,6 +609,7 @@ int main(void)
         cmocka_unit_test(something_in_the_way_takes_a_planned_log_offline),
         cmocka_unit_test(taken_rights_take_the_directory_offline),
         cmocka_unit_test(records_leave_a_reserve),
+        cmocka_unit_test(a_producer_is_refused_for_one_reason),
         cmocka_unit_test(a_quota_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
