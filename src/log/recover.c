@@ -527,6 +527,9 @@ int log__recover(struct log *log)
     if (log->offline)
         return 0;
     err = sync_recovered(&r);
+    // A raise of the log start that did not get to the disk has taken its epochs with it.
+    if (log->epochs.count > 0 && log->epochs.entries[0].start_offset > log->start_offset)
+        epochs_missing = true;
     if (err == 0 && epochs_missing && log->recovery_point > log->segments[0]->base_offset)
         err = log__rebuild_epochs(log);
     return err == 0 ? recover_state(log) : err;
