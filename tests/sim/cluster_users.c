@@ -276,7 +276,8 @@ bool consumer_user_is_done(const struct consumer_user *c)
     if (c->to_end)
         return c->done == c->count;
     for (int i = 0; i < c->count; i++)
-        if (t->partitions[i].end_min > t->partitions[i].start_min &&
+        // Where everything may have been deleted there may be nothing to come.
+        if (t->partitions[i].end_min > t->partitions[i].start_max &&
             c->readers[i].next < t->partitions[i].end_min)
             return false;
     return true;
