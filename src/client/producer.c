@@ -67,7 +67,7 @@ struct queue {
     struct list batches;
     int in_flight;
     int32_t sequence_next;
-    bool known; // the broker has stored a batch of this producer id here
+    bool known; // the broker has stored a batch of this producer id here, in the topic of this id
 };
 
 // A record whose topic is not known yet: a copy of everything in one block.
@@ -84,6 +84,7 @@ struct topic {
     struct producer *producer;
     char *name;
     struct list early;
+    struct uuid id; // as known at the last look; another one: it was created again
     struct sticky_partition sticky;
     struct queue **queues; // by partition
     int queue_count;
@@ -247,7 +248,6 @@ static void batch_answered(struct batch *b,
     int16_t code = answer->error_code;
     bool idempotent = b->stamped;
     if (code == 0 || (idempotent && code == KAFKA_DUPLICATE_SEQUENCE_NUMBER)) {
-        b->queue->known = true;
         batch_finish(b, 0, 0, code == 0 ? answer : NULL);
     } else if (idempotent && (code == KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER ||
                               code == KAFKA_UNKNOWN_PRODUCER_ID ||
@@ -321,6 +321,9 @@ static void on_shipped(struct client_request *request, int err, struct client_an
         b->queue->in_flight--;
         const struct produce_response_partition_produce_response *found =
             find_answer(response, b, shipped_id(s, b), by_name);
+        if (found != NULL && found->error_code == 0 &&
+            uuid_equal(shipped_id(s, b), b->queue->topic->id))
+            b->queue->known = true;
         if (silent)
             batch_finish(b, 0, 0, NULL);
         else if (found != NULL)
@@ -455,10 +458,31 @@ static bool ship_to(struct producer *p, int32_t node, int64_t now_ms)
     return true;
 }
 
+static void forget_known(struct topic *t)
+{
+    for (int i = 0; i < t->queue_count; i++)
+        t->queues[i]->known = false;
+}
+
+// A topic that was created again knows no producer.
+static void look_at_ids(struct producer *p)
+{
+    list_for_each (n, next, &p->topics) {
+        struct topic *t = container_of(n, struct topic, node);
+        const struct topology_topic *now =
+            topology_topic(client_topology(p->client), str_from(t->name));
+        if (now == NULL || uuid_equal(now->id, t->id))
+            continue;
+        t->id = now->id;
+        forget_known(t);
+    }
+}
+
 static void ship(struct producer *p, int64_t now_ms)
 {
     if (p->options.idempotent && p->identity != IDENTITY_KNOWN)
         return;
+    look_at_ids(p);
     const struct topology *topology = client_topology(p->client);
     for (int i = 0; i < topology->node_count; i++)
         while (ship_to(p, topology->nodes[i].id, now_ms))
@@ -466,16 +490,6 @@ static void ship(struct producer *p, int64_t now_ms)
 }
 
 // --- Identity: producer id and epoch (KIP-98, KIP-360) ---
-
-// No broker knows a new producer id.
-static void forget_known(struct producer *p)
-{
-    list_for_each (n, next, &p->topics) {
-        struct topic *t = container_of(n, struct topic, node);
-        for (int i = 0; i < t->queue_count; i++)
-            t->queues[i]->known = false;
-    }
-}
 
 static void on_identity(struct client_request *request, int err, struct client_answer *answer,
                         int64_t now_ms)
@@ -485,7 +499,9 @@ static void on_identity(struct client_request *request, int err, struct client_a
     p->identity_code = r != NULL ? r->error_code : 0;
     p->identity_err = err;
     if (err == 0 && r->error_code == 0) {
-        forget_known(p);
+        // No broker knows a new id.
+        list_for_each (n, next, &p->topics)
+            forget_known(container_of(n, struct topic, node));
         p->identity = IDENTITY_KNOWN;
         p->producer_id = r->producer_id;
         p->producer_epoch = r->producer_epoch;
