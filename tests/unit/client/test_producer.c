@@ -170,6 +170,30 @@ static void a_refused_batch_does_not_stop_the_next(void **state)
     assert_int_equal(f.results[1].code, 0);
     assert_string_equal(stored(&f.broker.partitions[0]), "small,");
     assert_int_equal(f.broker.partitions[0].producer_epoch, 1);
+    assert_int_equal(f.broker.requests[API_INIT_PRODUCER_ID], 1); // the next epoch is taken, not asked for
+    stop(&f);
+}
+
+// A broker that started again may know a producer's last batch alone: what it may have stored before
+// that is not sent as something new.
+static void a_forgotten_batch_does_not_double(void **state)
+{
+    struct fixture f;
+    start(&f, idempotent);
+    f.broker.lose_answer = true;
+    add(&f, 0, "a");
+    pass(&f, 0);
+    f.broker.produce_code = KAFKA_NOT_ENOUGH_REPLICAS; // which tells nothing of the first try
+    pass(&f, 150);
+    f.broker.produce_code = KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    pass(&f, 1000);
+    assert_int_equal(f.count, 1);
+    assert_int_equal(f.results[0].code, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    add(&f, 0, "b");
+    pass(&f, 500);
+    assert_int_equal(f.count, 2);
+    assert_int_equal(f.results[1].code, 0);
+    assert_string_equal(stored(&f.broker.partitions[0]), "a,b,");
     stop(&f);
 }
 
@@ -253,6 +277,7 @@ int main(void)
         cmocka_unit_test(without_idempotence_it_doubles),
         cmocka_unit_test(a_moved_leader_is_found_again),
         cmocka_unit_test(a_refused_batch_does_not_stop_the_next),
+        cmocka_unit_test(a_forgotten_batch_does_not_double),
         cmocka_unit_test(nobody_there),
         cmocka_unit_test(a_silent_broker_times_out),
         cmocka_unit_test(fire_and_forget),
