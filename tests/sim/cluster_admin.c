@@ -99,7 +99,8 @@ bool admin_user_is_busy(const struct admin_user *a)
 }
 
 // Begins a request; the body is made in a->arena and given to ask().
-static void begin(struct admin_user *a, int topic, bool (*answered)(struct admin_user *, const void *),
+static void begin(struct admin_user *a, int topic,
+                  bool (*answered)(struct admin_user *, const void *),
                   void (*unanswered)(struct admin_user *))
 {
     check(!a->busy);
@@ -114,9 +115,13 @@ static void begin(struct admin_user *a, int topic, bool (*answered)(struct admin
 static void ask(struct admin_user *a, int16_t key, int16_t version_min, int16_t version_max,
                 const void *body)
 {
-    a->request = (struct client_request){.api_key = key, .version_min = version_min,
-                                         .version_max = version_max, .node = CLIENT_NODE_ANY,
-                                         .body = body, .done = on_done, .user = a};
+    a->request = (struct client_request){.api_key = key,
+                                         .version_min = version_min,
+                                         .version_max = version_max,
+                                         .node = CLIENT_NODE_ANY,
+                                         .body = body,
+                                         .done = on_done,
+                                         .user = a};
     sim_client_wake(a->client);
 }
 
@@ -136,7 +141,8 @@ static void say_code(const struct admin_user *a, const char *what, int16_t code)
 static bool create_answered(struct admin_user *a, const void *response)
 {
     const struct create_topics_response *r = response;
-    int16_t code = r->topics.count == 1 ? r->topics.items[0].error_code : KAFKA_UNKNOWN_SERVER_ERROR;
+    int16_t code =
+        r->topics.count == 1 ? r->topics.items[0].error_code : KAFKA_UNKNOWN_SERVER_ERROR;
     say_code(a, "create", code);
     if (code != KAFKA_NONE && code != KAFKA_TOPIC_ALREADY_EXISTS)
         return false;

@@ -114,7 +114,8 @@ static void place(struct model *m, int64_t number, int64_t offset, const char *w
         model_complain(m, "%s-%d: offset %" PRId64 " held record %" PRId64 ", and %s says %" PRId64,
                        name, r->partition, offset, *slot - 1, who, number);
     if (r->offset >= 0 && r->offset != offset)
-        model_complain(m, "%s-%d: record %" PRId64 " is at offset %" PRId64 ", and %s says %" PRId64,
+        model_complain(m,
+                       "%s-%d: record %" PRId64 " is at offset %" PRId64 ", and %s says %" PRId64,
                        name, r->partition, number, r->offset, who, offset);
     *slot = number + 1;
     r->offset = offset;
@@ -130,8 +131,8 @@ void model_acknowledged(struct model *m, int64_t number, int partition, int64_t 
     r->acknowledged = true;
     m->acknowledged_count++;
     if (partition != r->partition)
-        model_complain(m, "record %" PRId64 " was acknowledged by partition %d instead of %d", number,
-                       partition, r->partition);
+        model_complain(m, "record %" PRId64 " was acknowledged by partition %d instead of %d",
+                       number, partition, r->partition);
     if (is_certain(m, r) && offset >= 0)
         place(m, number, offset, "the answer");
 }
@@ -148,7 +149,10 @@ void model_failed(struct model *m, int64_t number)
 
 void model_reader_init(struct model_reader *r, const struct model *m, int topic, int partition)
 {
-    *r = (struct model_reader){.topic = topic, .partition = partition, .next = -1, .first = -1,
+    *r = (struct model_reader){.topic = topic,
+                               .partition = partition,
+                               .next = -1,
+                               .first = -1,
                                .life = m->topics[topic].life};
     for (int i = 0; i < MODEL_PRODUCERS_MAX; i++)
         r->last_of[i] = -1;
@@ -166,7 +170,8 @@ void model_reader_reset(struct model_reader *r, struct model *m, int64_t from, i
         model_complain(m, "%s-%d: a consumer at %" PRId64 " was sent back to %" PRId64, t->name,
                        r->partition, from, to);
     if (to > p->start_max)
-        model_complain(m, "%s-%d: a consumer at %" PRId64 " was sent on to %" PRId64
+        model_complain(m,
+                       "%s-%d: a consumer at %" PRId64 " was sent on to %" PRId64
                        ", and nobody deleted what lies between",
                        t->name, r->partition, from, to);
     r->next = to;
@@ -199,8 +204,8 @@ void model_read(struct model *m, struct model_reader *r, int64_t offset, struct 
     if (r->life != t->life)
         return; // of a topic that is going, or gone
     if (number < 0) {
-        model_complain(m, "%s-%d: offset %" PRId64 " holds what was never sent", t->name, r->partition,
-                       offset);
+        model_complain(m, "%s-%d: offset %" PRId64 " holds what was never sent", t->name,
+                       r->partition, offset);
         return;
     }
     struct model_record *record = &m->records[number];
@@ -236,16 +241,17 @@ void model_read_all(struct model *m, const struct model_reader *r, int64_t end_o
         model_complain(m, "%s-%d: the log starts at %" PRId64 " instead of %" PRId64 " to %" PRId64,
                        t->name, r->partition, start, p->start_min, p->start_max);
     if (end_offset < p->end_min)
-        model_complain(m, "%s-%d: the log ends at %" PRId64 ", and was known up to %" PRId64, t->name,
-                       r->partition, end_offset, p->end_min);
+        model_complain(m, "%s-%d: the log ends at %" PRId64 ", and was known up to %" PRId64,
+                       t->name, r->partition, end_offset, p->end_min);
     // The reader saw each offset in turn and place() compared it, so what is left are the records
     // whose offset nobody ever learned.
     for (int64_t i = 0; i < m->record_count; i++) {
         const struct model_record *record = &m->records[i];
-        if (record->topic == r->topic && record->partition == r->partition && record->acknowledged &&
-            record->offset < 0 && is_certain(m, record) && p->start_max == 0)
-            model_complain(m, "%s-%d: record %" PRId64 " was acknowledged and is not there", t->name,
-                           r->partition, i);
+        if (record->topic == r->topic && record->partition == r->partition &&
+            record->acknowledged && record->offset < 0 && is_certain(m, record) &&
+            p->start_max == 0)
+            model_complain(m, "%s-%d: record %" PRId64 " was acknowledged and is not there",
+                           t->name, r->partition, i);
     }
 }
 
@@ -329,8 +335,9 @@ void model_started(struct model *m, int topic, int partition, int64_t low_waterm
 {
     struct model_partition *p = &m->topics[topic].partitions[partition];
     if (low_watermark > p->start_max || low_watermark < p->start_min)
-        model_complain(m, "%s-%d: a low watermark of %" PRId64 " after %" PRId64 " with at most %" PRId64
-                       " asked for",
+        model_complain(m,
+                       "%s-%d: a low watermark of %" PRId64 " after %" PRId64
+                       " with at most %" PRId64 " asked for",
                        m->topics[topic].name, partition, low_watermark, p->start_min, p->start_max);
     p->start_min = low_watermark;
 }
@@ -350,6 +357,6 @@ void model_check_topic(struct model *m, int topic, bool exists, int partition_co
         model_complain(m, "topic %s is %s", t->name,
                        exists ? "there, and was deleted or never asked for" : "gone");
     else if (exists && (partition_count < t->count_min || partition_count > t->count_max))
-        model_complain(m, "topic %s has %d partitions instead of %d to %d", t->name, partition_count,
-                       t->count_min, t->count_max);
+        model_complain(m, "topic %s has %d partitions instead of %d to %d", t->name,
+                       partition_count, t->count_min, t->count_max);
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a cluster must be, as its clients can know it: topics, their partitions, each record that was
-// ever sent, and where it was seen. Every answer is held against it as it comes, at a cost that does
-// not grow with the history.
+// What a cluster must be, as its clients can know it: topics, their partitions, each record that
+// was ever sent, and where it was seen. Every answer is held against it as it comes, at a cost that
+// does not grow with the history.
 //
-// A record is known by its number, which is in its value. An acknowledged record stays at its offset
-// until somebody asked for its deletion; so does one that a consumer has seen. A record that failed is
-// there once or not at all. Records of one producer in one partition stand in the order in which they
-// were sent.
+// A record is known by its number, which is in its value. An acknowledged record stays at its
+// offset until somebody asked for its deletion; so does one that a consumer has seen. A record that
+// failed is there once or not at all. Records of one producer in one partition stand in the order
+// in which they were sent.
 //
-// Requests without an answer may still be acted on, at any time: what they could change is not known
-// any more, and what is not known is not checked.
+// Requests without an answer may still be acted on, at any time: what they could change is not
+// known any more, and what is not known is not checked.
 #pragma once
 
 #include <stdbool.h>
@@ -18,31 +18,36 @@
 
 #include "base/bytes.h"
 
-enum { MODEL_TOPICS_MAX = 8, MODEL_PARTITIONS_MAX = 4, MODEL_PRODUCERS_MAX = 4, MODEL_NAME_MAX = 16 };
+enum {
+    MODEL_TOPICS_MAX = 8,
+    MODEL_PARTITIONS_MAX = 4,
+    MODEL_PRODUCERS_MAX = 4,
+    MODEL_NAME_MAX = 16
+};
 
 // Whether something is there. *_ASKED: a request for it is under way, or ended without an answer.
 enum model_fact { MODEL_ABSENT, MODEL_CREATE_ASKED, MODEL_PRESENT, MODEL_DELETE_ASKED };
 
 struct model_record {
-    int64_t offset;  // -1: not known
+    int64_t offset; // -1: not known
     int topic;
     int partition;
     int producer;
-    int size;        // of the value
-    int life;        // of the topic, as known when it was sent
+    int size; // of the value
+    int life; // of the topic, as known when it was sent
     bool acknowledged;
-    bool failed;     // its producer has given it up
-    bool seen;       // by a consumer, in this life of the topic
-    bool doubtful;   // it may have gone to a former or later topic of that name
+    bool failed;   // its producer has given it up
+    bool seen;     // by a consumer, in this life of the topic
+    bool doubtful; // it may have gone to a former or later topic of that name
 };
 
 struct model_partition {
-    int64_t *at;        // offset -> record + 1; 0: not known
+    int64_t *at; // offset -> record + 1; 0: not known
     int64_t at_count;
     int64_t at_capacity;
-    int64_t start_min;  // the log start offset that was acknowledged
-    int64_t start_max;  // what it may be; INT64_MAX: retention decides
-    int64_t end_min;    // above every offset that was acknowledged or seen
+    int64_t start_min; // the log start offset that was acknowledged
+    int64_t start_max; // what it may be; INT64_MAX: retention decides
+    int64_t end_min;   // above every offset that was acknowledged or seen
 };
 
 struct model_topic {
@@ -92,9 +97,9 @@ struct model_reader {
     int topic;
     int partition;
     int life;
-    int64_t next;           // offset that has to come, -1: any
-    int64_t first;          // the first that came, -1
-    int64_t high_watermark; // the last that was told
+    int64_t next;                         // offset that has to come, -1: any
+    int64_t first;                        // the first that came, -1
+    int64_t high_watermark;               // the last that was told
     int64_t last_of[MODEL_PRODUCERS_MAX]; // the last record seen of each producer, -1
 };
 

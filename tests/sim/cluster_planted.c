@@ -109,8 +109,7 @@ static int say_synced(struct file *f, bool all)
     struct late_sync *l = mem_new(struct late_sync);
     *l = (struct late_sync){.event.fire = sync_late, .owner = p, .below = below, .all = all};
     list_append(&p->late, &l->node);
-    sim_event_set(p->process->sim, &l->event,
-                  (int64_t)prng_below(&p->prng, (uint64_t)late_ns_max));
+    sim_event_set(p->process->sim, &l->event, (int64_t)prng_below(&p->prng, (uint64_t)late_ns_max));
     return 0;
 }
 
@@ -155,8 +154,8 @@ static int write_early(struct file *f, const void *data, size_t size)
 
 // ---- Old indexes ----
 
-// What was found at a start is never changed again: neither when it does not fit the log, nor when the
-// log has lost what it speaks of.
+// What was found at a start is never changed again: neither when it does not fit the log, nor when
+// the log has lost what it speaks of.
 static bool is_old_index(const struct planted_fs *p, const char *path)
 {
     return p->planted == PLANTED_OLD_INDEX && p->process->lives > 1 &&
@@ -210,7 +209,8 @@ static int do_sync_all(struct fs_file *file)
 static int do_truncate(struct fs_file *file, int64_t size)
 {
     struct file *f = file_of(file);
-    return is_old_index(f->owner, f->path) && size < f->old_size ? 0 : fs_file_truncate(f->below, size);
+    return is_old_index(f->owner, f->path) && size < f->old_size ? 0
+                                                                 : fs_file_truncate(f->below, size);
 }
 
 static int64_t do_size(struct fs_file *file)
@@ -234,10 +234,15 @@ static void do_close(struct fs_file *file)
     mem_free(file_of(file));
 }
 
-static const struct fs_file_ops file_ops = {
-    .read = do_read, .write = do_write, .sync = do_sync, .sync_all = do_sync_all,
-    .truncate = do_truncate, .size = do_size, .lock = do_lock, .is_cached = do_is_cached,
-    .close = do_close};
+static const struct fs_file_ops file_ops = {.read = do_read,
+                                            .write = do_write,
+                                            .sync = do_sync,
+                                            .sync_all = do_sync_all,
+                                            .truncate = do_truncate,
+                                            .size = do_size,
+                                            .lock = do_lock,
+                                            .is_cached = do_is_cached,
+                                            .close = do_close};
 
 // ---- The file system ----
 
@@ -308,9 +313,14 @@ static int do_space(struct env_fs *fs, const char *path, struct fs_space *out)
 struct planted_fs *planted_fs_new(enum planted planted, struct process *process, uint64_t seed)
 {
     struct planted_fs *p = mem_new(struct planted_fs);
-    p->fs = (struct env_fs){.open = do_open, .stat = do_stat, .list = do_list,
-                            .make_dir = do_make_dir, .rename = do_rename, .remove = do_remove,
-                            .dir_sync = do_dir_sync, .set_read_only = do_set_read_only,
+    p->fs = (struct env_fs){.open = do_open,
+                            .stat = do_stat,
+                            .list = do_list,
+                            .make_dir = do_make_dir,
+                            .rename = do_rename,
+                            .remove = do_remove,
+                            .dir_sync = do_dir_sync,
+                            .set_read_only = do_set_read_only,
                             .space = do_space};
     p->below = sim_fs_env(process->disk);
     p->planted = planted;

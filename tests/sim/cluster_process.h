@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A node as a process on a simulated host with a simulated disk: it starts, runs, stops, is killed or
-// loses its power in the middle of anything, and starts again on what is left.
+// A node as a process on a simulated host with a simulated disk: it starts, runs, stops, is killed
+// or loses its power in the middle of anything, and starts again on what is left.
 #pragma once
 
 #include <stdbool.h>

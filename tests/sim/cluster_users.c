@@ -52,8 +52,8 @@ static void on_result(void *user, const struct produce_result *result)
     sim_note(u->sim, (uint64_t)number << 32 | (uint32_t)result->code << 16 | (uint16_t)result->err);
     sim_note(u->sim, (uint64_t)result->offset);
     if (delivered) {
-        users_say(u, "record %" PRId64 " of %d: %.*s-%d at %" PRId64, number, p->number, STR_ARG(result->topic),
-                  result->partition, result->offset);
+        users_say(u, "record %" PRId64 " of %d: %.*s-%d at %" PRId64, number, p->number,
+                  STR_ARG(result->topic), result->partition, result->offset);
         model_acknowledged(u->model, number, result->partition, result->offset);
     } else {
         users_say(u, "record %" PRId64 ": failed, %s, %s", number, kafka_error_name(result->code),
@@ -141,8 +141,8 @@ struct consumer_user {
     bool from_start;
     bool to_end;
     bool stale;
-    bool added;  // the partitions are known
-    int count;   // of partitions
+    bool added; // the partitions are known
+    int count;  // of partitions
     int done;
     struct sim_client *client;
     struct fetcher *fetcher;
@@ -234,8 +234,11 @@ struct consumer_user *consumer_user_new(struct users *u, struct sim_host *host, 
 {
     struct consumer_user *c = mem_new(struct consumer_user);
     struct sim_client_user user = {.step = consumer_step, .next_ms = consumer_next_ms, .user = c};
-    *c = (struct consumer_user){.users = u, .topic = topic, .from_start = from_start,
-                                .to_end = to_end, .life = u->model->topics[topic].life};
+    *c = (struct consumer_user){.users = u,
+                                .topic = topic,
+                                .from_start = from_start,
+                                .to_end = to_end,
+                                .life = u->model->topics[topic].life};
     for (int i = 0; i < MODEL_PARTITIONS_MAX; i++)
         model_reader_init(&c->readers[i], u->model, topic, i);
     c->client = sim_client_new(u->sim, host, &client_options, u->bootstrap, &user);

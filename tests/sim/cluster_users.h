@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Those who use a cluster: producers, consumers and somebody who administers it. Each is a process on a
-// host of its own with the client library; all tell the model what they ask for and what they learn.
+// Those who use a cluster: producers, consumers and somebody who administers it. Each is a process
+// on a host of its own with the client library; all tell the model what they ask for and what they
+// learn.
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +20,8 @@ struct users {
     bool verbose;
 };
 
-__attribute__((format(printf, 2, 3))) void users_say(const struct users *u, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void users_say(const struct users *u, const char *format,
+                                                     ...);
 
 // ---- Producer: idempotent, acks=all ----
 
@@ -29,7 +31,8 @@ struct producer_user;
 struct producer_user *producer_user_new(struct users *u, struct sim_host *host, int number);
 void producer_user_free(struct producer_user *p);
 
-// Sends a record with a value of `size` bytes; its number, or -1 when the producer's buffer is full.
+// Sends a record with a value of `size` bytes; its number, or -1 when the producer's buffer is
+// full.
 int64_t producer_user_send(struct producer_user *p, int topic, int partition, int size);
 
 // Records without a result.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A process that runs one struct client on a host of the simulated network: opens its sockets, moves
-// its bytes, sets its timer.
+// A process that runs one struct client on a host of the simulated network: opens its sockets,
+// moves its bytes, sets its timer.
 #pragma once
 
 #include <stdint.h>

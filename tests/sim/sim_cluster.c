@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A node with its sockets and the clients that use it, on virtual time: producers, consumers and an
-// administrator over a network that delays, breaks and blocks, on a disk that fills up, fails, loses,
-// tears and mixes up what was not synced, with a node that is killed, loses its power or is stopped at
-// any moment. First everything may go wrong, and what clients see must be right all the same (safety);
-// then nothing goes wrong any more, and everybody must get through (liveness): what was acknowledged is
-// there, once, in order, and stays there over a stop and a start. README.md says more.
+// administrator over a network that delays, breaks and blocks, on a disk that fills up, fails,
+// loses, tears and mixes up what was not synced, with a node that is killed, loses its power or is
+// stopped at any moment. First everything may go wrong, and what clients see must be right all the
+// same (safety); then nothing goes wrong any more, and everybody must get through (liveness): what
+// was acknowledged is there, once, in order, and stays there over a stop and a start. README.md
+// says more.
 //
 //     sim_cluster [--seeds N] [--start N] [--steps N] [--verbose] [--broken NAME]
 //
-// A seed decides everything; the state that is printed is a hash of all that happened. --broken plants
-// a bug (cluster_planted.h) and expects to be caught.
+// A seed decides everything; the state that is printed is a hash of all that happened. --broken
+// plants a bug (cluster_planted.h) and expects to be caught.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -191,16 +192,18 @@ static void renew_consumer(struct world *w, int slot)
         consumer_user_free(w->consumers[slot]);
     w->consumers[slot] = NULL;
     if (topic >= 0)
-        w->consumers[slot] = consumer_user_new(&w->users, w->consumer_hosts[slot], topic,
-                                               one_in(w, 2), false);
+        w->consumers[slot] =
+            consumer_user_new(&w->users, w->consumer_hosts[slot], topic, one_in(w, 2), false);
 }
 
 static void set_some_config(struct world *w, int topic)
 {
     static const char *const choices[][2] = {
-        {"index.interval.bytes", "100"}, {"segment.ms", "200"}, {"file.delete.delay.ms", "10"},
-        {"write.caching", "false"}, {"flush.messages", "1"}, {"segment.bytes", "1048576"},
-        {"compression.type", "zstd"}, {"retention.bytes", "3000"}, {"retention.ms", "20000"},
+        {"index.interval.bytes", "100"}, {"segment.ms", "200"},
+        {"file.delete.delay.ms", "10"},  {"write.caching", "false"},
+        {"flush.messages", "1"},         {"segment.bytes", "1048576"},
+        {"compression.type", "zstd"},    {"retention.bytes", "3000"},
+        {"retention.ms", "20000"},
     };
     const char *const *choice = choices[below(w, sizeof choices / sizeof choices[0])];
     admin_user_set_config(w->admin, topic, choice[0], choice[1]);
@@ -265,13 +268,14 @@ static void set_capacity(struct world *w, bool full)
 {
     w->full = full;
     w->disturbed |= full;
-    sim_fs_set_capacity(w->disk, full ? sim_fs_used(w->disk) + (int64_t)below(w, 8000) : disk_bytes);
+    sim_fs_set_capacity(w->disk,
+                        full ? sim_fs_used(w->disk) + (int64_t)below(w, 8000) : disk_bytes);
     say(w, full ? "the disk is nearly full" : "the disk has space");
 }
 
 static void fail_io(struct world *w)
 {
-    static const unsigned ops[] = {SIM_OP_OPEN, SIM_OP_READ, SIM_OP_WRITE, SIM_OP_SYNC,
+    static const unsigned ops[] = {SIM_OP_OPEN,   SIM_OP_READ, SIM_OP_WRITE, SIM_OP_SYNC,
                                    SIM_OP_CHANGE, SIM_OP_LOOK, SIM_OP_ANY};
     w->disturbed = true;
     sim_fs_fail_at(w->disk, 1 + below(w, 30), ops[below(w, 7)], ERR_IO, one_in(w, 2));
@@ -514,8 +518,11 @@ static void init(struct world *w, const struct options *options, uint64_t seed)
     w->disk = sim_fs_new(prng_next(&w->prng), &w->process.shard.clock);
     sim_fs_note_in(w->disk, &w->sim);
     model_init(&w->model);
-    w->users = (struct users){.sim = &w->sim, .model = &w->model, .prng = &w->prng,
-                              .bootstrap = "10.0.0.1:9092", .verbose = options->verbose};
+    w->users = (struct users){.sim = &w->sim,
+                              .model = &w->model,
+                              .prng = &w->prng,
+                              .bootstrap = "10.0.0.1:9092",
+                              .verbose = options->verbose};
     w->node_host = sim_host_add(w->net, "10.0.0.1");
     w->admin_host = sim_host_add(w->net, "10.0.1.1");
     for (int i = 0; i < PRODUCERS; i++) {
@@ -603,8 +610,9 @@ static int run(const struct options *options)
                 seed, options->steps);
         return 1;
     }
-    printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " records, %" PRIu64 " acknowledged, %" PRIu64
-           " read, %" PRIu64 " lives, %" PRIu64 " events, state %016" PRIx64 "\n",
+    printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " records, %" PRIu64
+           " acknowledged, %" PRIu64 " read, %" PRIu64 " lives, %" PRIu64
+           " events, state %016" PRIx64 "\n",
            options->seeds, options->start, totals.records, totals.acknowledged, totals.read,
            totals.lives, totals.events, totals.hash);
     if (options->broken != PLANTED_NONE)

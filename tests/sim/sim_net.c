@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A connection is two ends. What one has written travels as segments in the list of the other, which
-// owns them; an end that was closed is gone at once, and the other learns it from the last segment in
-// its list, or, if that never comes, when it sends.
+// A connection is two ends. What one has written travels as segments in the list of the other,
+// which owns them; an end that was closed is gone at once, and the other learns it from the last
+// segment in its list, or, if that never comes, when it sends.
 #include "sim_net.h"
 
 #include <stdio.h>
@@ -79,8 +79,8 @@ struct conn {
     int64_t silent_since_ns; // got no answer to what it sent since then; -1
     unsigned wanted;
     bool connecting;
-    bool ended;    // the peer sends no more
-    bool failed;   // and then it has no peer
+    bool ended;  // the peer sends no more
+    bool failed; // and then it has no peer
     bool failure_told;
     bool closed;
     bool detached; // its process has ended
@@ -133,7 +133,8 @@ static size_t part(struct sim_net *net, size_t size)
                : size;
 }
 
-static bool reaches(const struct sim_net *net, const struct sim_host *from, const struct sim_host *to)
+static bool reaches(const struct sim_net *net, const struct sim_host *from,
+                    const struct sim_host *to)
 {
     return to != NULL && from->machine_runs && to->machine_runs &&
            !net->blocked[from->number][to->number];
@@ -156,7 +157,8 @@ static void send_segment(struct conn *to, enum segment_kind kind, const void *da
     *s = (struct segment){.kind = kind, .size = size};
     if (size > 0)
         memcpy(s->data, data, size);
-    int64_t travels_ns = delay(net) + (chance(net, net->weather.lost_per_mille) ? resend_delay(net) : 0);
+    int64_t travels_ns =
+        delay(net) + (chance(net, net->weather.lost_per_mille) ? resend_delay(net) : 0);
     s->arrives_ns = net->sim->now_ns + travels_ns;
     if (s->arrives_ns < to->last_arrival_ns)
         s->arrives_ns = to->last_arrival_ns;
@@ -214,7 +216,8 @@ static void on_call(struct sim_event *event)
     }
     if (events == 0 || c->conn.ready == NULL || process_is_dead(c->host))
         return;
-    sim_note(c->net->sim, (uint64_t)c->conn.local.port << 32 | (uint64_t)c->host->number << 8 | events);
+    sim_note(c->net->sim,
+             (uint64_t)c->conn.local.port << 32 | (uint64_t)c->host->number << 8 | events);
     c->conn.ready(&c->conn, events);
     if (!c->closed && chance(c->net, c->net->weather.split_per_mille / 8))
         c->spurious = true;
@@ -273,8 +276,8 @@ static void on_arrival(struct sim_event *event)
     schedule(c);
 }
 
-// Sends again to a peer that is gone: the machine says that it knows nothing of the connection, if it
-// hears.
+// Sends again to a peer that is gone: the machine says that it knows nothing of the connection, if
+// it hears.
 static void on_probe(struct sim_event *event)
 {
     struct conn *c = container_of(event, struct conn, probe);
@@ -492,7 +495,8 @@ static struct conn *conn_new(struct sim_host *host, struct sim_host *remote_host
 
 static struct listener *find_listener(const struct sim_host *host, uint16_t port)
 {
-    list_for_each (node, next, &host->listeners) {
+    list_for_each(node, next, &host->listeners)
+    {
         struct listener *l = container_of(node, struct listener, in_host);
         if (l->listener.local.port == port)
             return l;
@@ -521,7 +525,7 @@ static void on_accepting(struct sim_event *event)
 
 static void abandon_backlog(struct listener *l)
 {
-    list_for_each (node, next, &l->backlog)
+    list_for_each(node, next, &l->backlog)
         conn_close(&container_of(node, struct conn, in_backlog)->conn);
 }
 
@@ -664,17 +668,20 @@ void sim_host_set_is_dead(struct sim_host *host, bool (*is_dead)(void *owner), v
 // Takes the ends of a process out of the network; with or without a word to the others.
 static void detach_all(struct sim_host *host, bool tell)
 {
-    list_for_each (node, next, &host->listeners) {
+    list_for_each(node, next, &host->listeners)
+    {
         struct listener *l = container_of(node, struct listener, in_host);
         l->detached = true;
         list_remove(&l->in_host);
         sim_event_cancel(host->net->sim, &l->accepting);
         if (!tell) // what waits there is nobody's
-            list_for_each (waiting, after, &l->backlog)
-                container_of(waiting, struct conn, in_backlog)->detached = true;
+            list_for_each(waiting, after, &l->backlog)
+                container_of(waiting, struct conn, in_backlog)
+                    ->detached = true;
         abandon_backlog(l);
     }
-    list_for_each (node, next, &host->conns) {
+    list_for_each(node, next, &host->conns)
+    {
         struct conn *c = container_of(node, struct conn, in_host);
         if (tell)
             leave(c);
@@ -705,7 +712,8 @@ static void lose_unsent(struct sim_net *net, struct conn *to)
 void sim_host_cut_power(struct sim_host *host)
 {
     host->process_runs = host->machine_runs = false;
-    list_for_each (node, next, &host->conns) {
+    list_for_each(node, next, &host->conns)
+    {
         struct conn *c = container_of(node, struct conn, in_host);
         if (c->peer != NULL)
             lose_unsent(host->net, c->peer);
@@ -723,8 +731,8 @@ void sim_host_boot(struct sim_host *host)
 
 struct sim_weather sim_weather_fair(void)
 {
-    return (struct sim_weather){.delay_ns_min = 20000, .delay_ns_max = ns_per_ms,
-                                .buffer_bytes = 256 << 10};
+    return (struct sim_weather){
+        .delay_ns_min = 20000, .delay_ns_max = ns_per_ms, .buffer_bytes = 256 << 10};
 }
 
 struct sim_net *sim_net_new(struct sim *sim, uint64_t seed)
@@ -753,11 +761,12 @@ void sim_net_set_weather(struct sim_net *net, const struct sim_weather *weather)
     net->weather = *weather;
     // Buffers may have become larger.
     for (int i = 0; i < net->host_count; i++)
-        list_for_each (node, next, &net->hosts[i]->conns)
+        list_for_each(node, next, &net->hosts[i]->conns)
             schedule(container_of(node, struct conn, in_host));
 }
 
-void sim_net_set_blocked(struct sim_net *net, struct sim_host *from, struct sim_host *to, bool blocked)
+void sim_net_set_blocked(struct sim_net *net, struct sim_host *from, struct sim_host *to,
+                         bool blocked)
 {
     net->blocked[from->number][to->number] = blocked;
 }
@@ -772,7 +781,8 @@ bool sim_net_reset_any(struct sim_net *net)
     struct conn *chosen = NULL;
     uint64_t seen = 0;
     for (int i = 0; i < net->host_count; i++) {
-        list_for_each (node, next, &net->hosts[i]->conns) {
+        list_for_each(node, next, &net->hosts[i]->conns)
+        {
             struct conn *c = container_of(node, struct conn, in_host);
             if (c->peer != NULL && prng_below(&net->prng, ++seen) == 0)
                 chosen = c;
