@@ -15,6 +15,7 @@
 #include "log/commit.h"
 #include "log/dir.h"
 #include "log/log.h"
+#include "log/scrub.h"
 #include "log/partition_metadata.h"
 #include "metadata/image.h"
 #include "wire/errors.h"
@@ -110,6 +111,7 @@ static void retain_one(void *context, struct partition *p)
     if (p->state != PARTITION_ONLINE)
         return;
     log_close_idle_files(p->log);
+    scrubber_add(p->owner->scrubber, p->log); // for what was sealed
     if (log_expire_producers(p->log, now_ms) < 0)
         return;
     int64_t start = log_start_offset(p->log);
@@ -190,8 +192,10 @@ static void partition_free(struct partitions *ps, struct partition *p)
     map_remove(&ps->map, &p->map_node);
     list_remove(&p->create_node);
     // Its log lives on: a last sync when it is closed, or one that is under way, must not call here.
-    if (p->log != NULL)
+    if (p->log != NULL) {
         log_set_owner(p->log, NULL, NULL);
+        scrubber_remove(ps->scrubber, p->log);
+    }
     p->magic = 0;
     mem_free(p->topic);
     mem_free(p);
@@ -220,6 +224,7 @@ static void partition_attach(struct partition *p, struct log_dir *dir, struct lo
     p->high_watermark = log_durable_offset(log);
     log_set_high_watermark(log, p->high_watermark);
     partition_set_caching(p);
+    scrubber_add(p->owner->scrubber, log);
 }
 
 // --- Creating and removing ---
@@ -490,6 +495,8 @@ void partitions_init(struct partitions *ps, const struct partitions_args *args)
         .high_watermark_timer.fire = checkpoint_high_watermarks,
         .retention_timer.fire = retain,
     };
+    ps->scrubber = scrubber_new(args->env, args->trace,
+                                config_i64(args->config, "chitin.scrub.bytes.per.second"));
     map_init(&ps->map);
     make_later_init(&ps->planned, ps->env, ps, make_planned);
     ps->later = create_later_new(&(struct create_later_args){
@@ -504,6 +511,7 @@ void partitions_init(struct partitions *ps, const struct partitions_args *args)
 static void stop_timers(struct partitions *ps)
 {
     ps->closing = true;
+    scrubber_stop(ps->scrubber);
     env_timer_cancel(ps->env->timers, &ps->checkpoint_timer);
     env_timer_cancel(ps->env->timers, &ps->high_watermark_timer);
     env_timer_cancel(ps->env->timers, &ps->retention_timer);
@@ -517,6 +525,7 @@ void partitions_release(struct partitions *ps)
     while ((node = map_next(&ps->map, NULL)) != NULL)
         partition_free(ps, container_of(node, struct partition, map_node));
     map_release(&ps->map);
+    scrubber_free(ps->scrubber);
     make_later_release(&ps->planned);
     create_later_free(ps->later);
     ps->magic = 0;

@@ -24,6 +24,7 @@ struct log_dir;
 struct log_dir_scan;
 struct metadata_image;
 struct partition;
+struct scrubber;
 struct trace;
 
 struct partitions_args {
@@ -59,6 +60,7 @@ struct partitions {
     int64_t checkpoint_interval_ms;
     int64_t high_watermark_interval_ms;
     int64_t retention_interval_ms;
+    struct scrubber *scrubber;
     struct env_timer checkpoint_timer; // set while something is newer than its checkpoint
     struct env_timer high_watermark_timer;
     struct env_timer retention_timer; // set while there are partitions

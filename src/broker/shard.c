@@ -18,6 +18,7 @@
 #include "env/random.h"
 #include "log/commit.h"
 #include "log/dir.h"
+#include "log/scrub.h"
 #include "metadata/image.h"
 
 enum {
@@ -411,7 +412,8 @@ void shard_cut(struct shard *s)
 
 static bool writes_are_done(const struct shard *s)
 {
-    if (!log_committer_is_idle(s->committer) || (s->index == 0 && !quorum_is_idle(s->node->quorum)))
+    if (!log_committer_is_idle(s->committer) || !scrubber_is_idle(s->partitions.scrubber) ||
+        (s->index == 0 && !quorum_is_idle(s->node->quorum)))
         return false;
     for (int i = 0; i < s->dir_count; i++)
         if (!log_dir_is_idle(s->dirs[i]))

@@ -59,6 +59,7 @@ struct fs_file_ops {
     int64_t (*size)(struct fs_file *file);
     int (*lock)(struct fs_file *file);
     bool (*is_cached)(struct fs_file *file, int64_t position, size_t size);
+    void (*drop_cached)(struct fs_file *file, int64_t position, int64_t size);
     void (*close)(struct fs_file *file);
 };
 
@@ -179,6 +180,12 @@ static inline int fs_file_lock(struct fs_file *file)
 static inline bool fs_file_is_cached(struct fs_file *file, int64_t position, size_t size)
 {
     return file->ops->is_cached(file, position, size);
+}
+
+// The bytes are not expected to be read again soon: they need not stay in memory. Loses nothing.
+static inline void fs_file_drop_cached(struct fs_file *file, int64_t position, int64_t size)
+{
+    file->ops->drop_cached(file, position, size);
 }
 
 static inline void fs_file_close(struct fs_file *file)

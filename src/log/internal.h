@@ -73,6 +73,7 @@ struct log {
     struct list_node home_node;
     struct map_node home_map_node;
 
+    struct list_node scrub_node;           // the scrubber's: waiting
     struct list_node commit_node;          // the committer's: waiting for the next group
     struct log_commit_entry *commit_entry; // the committer's: in flight
 };

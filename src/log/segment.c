@@ -390,6 +390,12 @@ static int rebuild_indexes(const struct segment_env *e, struct segment *s, const
     return err < 0 ? err : publish_indexes(e, s, paths);
 }
 
+int segment_remake_indexes(const struct segment_env *e, struct segment *s, const char *why)
+{
+    int err = segment_open(e, s);
+    return err < 0 || s->files->rebuilt ? err : rebuild_indexes(e, s, why);
+}
+
 int segment_open_unchecked(const struct segment_env *e, struct segment *s)
 {
     int err = segment_load_size(e, s);

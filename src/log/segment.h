@@ -69,6 +69,7 @@ struct segment {
     struct segment_files *files; // NULL: closed
     int64_t checked_from;    // in [checked_from, checked_to) of the file every batch was found good, or was
     int64_t checked_to;      // written, by this process
+    int64_t scrubbed_size;   // so much of it was read by the scrubber
     uint32_t cuts;           // times that the file was made shorter; tells a sync under way
     bool index_unsynced;     // indexes changed since their last sync
     bool preallocated;       // the file is longer than `size`
@@ -142,6 +143,9 @@ int segment_lookup(struct segment *s, int64_t offset, int64_t *position, bool *d
 // the log has the indexes rebuilt.
 int segment_lookup_time(const struct segment_env *e, struct segment *s, int64_t target,
                         int64_t *position);
+
+// Makes both indexes again from the log, durably, and says why. Not for the active segment.
+int segment_remake_indexes(const struct segment_env *e, struct segment *s, const char *why);
 
 // Notes that the batches in a range of the file are good.
 void segment_note_checked(struct segment *s, int64_t from, int64_t to);

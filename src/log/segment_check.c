@@ -402,8 +402,9 @@ int segment_check_step(struct segment_check *c, int64_t bytes_max)
         return err;
     if (got != 0 && !c->unreadable)
         return 1;
-    if (!c->unreadable)
-        check_ends(c);
+    if (c->unreadable || c->live)
+        return 0;
+    check_ends(c);
     return c->unreadable ? 0 : check_txn_index(c);
 }
 

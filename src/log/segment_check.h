@@ -58,6 +58,8 @@ struct segment_check {
     int64_t end_offset; // where the next segment begins, or the log ends; -1 unknown
     bool active;        // the last one of a log that was not closed: its end may be torn, and its
                         // indexes need not reach it
+    bool live;          // it is being written to: what is behind `size` does not matter, and of the
+                        // indexes only what is before
     bool times_open;    // the time index need not reach the end
     bool may_have_gaps; // compaction takes batches
     struct producer_state *producers; // before the segment, and then behind it; NULL: unknown, so the

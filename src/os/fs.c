@@ -172,6 +172,12 @@ static void file_close(struct fs_file *file)
     mem_free(f);
 }
 
+static void file_drop_cached(struct fs_file *file, int64_t position, int64_t size)
+{
+    struct os_file *f = container_of(file, struct os_file, file);
+    (void)posix_fadvise(f->fd, position, size, POSIX_FADV_DONTNEED); // a hint
+}
+
 static const struct fs_file_ops file_ops = {
     .read = file_read,
     .write = file_write,
@@ -181,6 +187,7 @@ static const struct fs_file_ops file_ops = {
     .size = file_size,
     .lock = file_lock,
     .is_cached = file_is_cached,
+    .drop_cached = file_drop_cached,
     .close = file_close,
 };
 

@@ -452,6 +452,10 @@ static int sim_lock(struct fs_file *file)
     return 0;
 }
 
+static void sim_drop_cached(struct fs_file *file, int64_t position, int64_t size)
+{
+}
+
 static bool sim_is_cached(struct fs_file *file, int64_t position, size_t size)
 {
     return prng_chance(&handle_of(file)->fs->prng, 3, 4);
@@ -470,6 +474,7 @@ static void sim_close(struct fs_file *file)
 static const struct fs_file_ops file_ops = {
     .read = sim_read, .write = sim_write, .sync = sim_sync, .sync_all = sim_sync_all,
     .truncate = sim_truncate, .size = sim_size, .lock = sim_lock, .is_cached = sim_is_cached,
+    .drop_cached = sim_drop_cached,
     .close = sim_close};
 
 // ---- The file system ----
