@@ -51,6 +51,7 @@ struct quorum {
     struct env_timer stall_timer; // the next try
     struct env_message wake; // to answer what was committed without an event of the log
     bool wake_posted;
+    bool alone; // no other voter
     bool failed;
     bool stopped;
 };
@@ -477,6 +478,7 @@ int quorum_open(const struct quorum_args *args, struct quorum **out, struct diag
     q->magic = QUORUM_MAGIC;
     q->args = *args;
     q->wake.receive = woken;
+    q->alone = args->voter_count == 1 && args->voters[0].id == args->node_id;
     q->stall_timer.fire = stall_try;
     buf_init(&q->stalled, 2 * RAFT_BATCH_SIZE_MAX);
     buf_init(&q->scratch, RAFT_BATCH_SIZE_MAX + QUORUM_READ_BYTES);
@@ -514,16 +516,11 @@ int quorum_open(const struct quorum_args *args, struct quorum **out, struct diag
     return ERR_OK;
 }
 
-static bool is_alone(const struct quorum *q)
-{
-    return q->args.voter_count == 1 && q->args.voters[0].id == q->args.node_id;
-}
-
 static int quorum_state_lost(struct quorum *q, const char *path, const char *why)
 {
     if (log_end_offset(q->log) > 0)
         trace_error(q->args.trace, area, "%s: %s; going on with the epoch of the log%s", path, why,
-                    is_alone(q) ? "" : ". Whom this node voted for is forgotten");
+                    q->alone ? "" : ". Whom this node voted for is forgotten");
     return ERR_OK;
 }
 
@@ -540,7 +537,7 @@ static int read_quorum_state(struct quorum *q, struct quorum_state *state, struc
     else if (err == ERR_NOT_FOUND)
         err = quorum_state_lost(q, path, "is missing");
     // Who is alone gives its vote to nobody else, and its epoch is in the log.
-    if (err == ERR_CORRUPT && is_alone(q)) {
+    if (err == ERR_CORRUPT && q->alone) {
         quorum_state_init(state);
         err = quorum_state_lost(q, path, diag->text);
         diag_clear(diag);

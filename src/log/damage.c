@@ -107,10 +107,13 @@ static void check_batch(const struct log_slice *slice, struct batch_scan *scan,
     else if (h->base_offset < expected) // either may be wrong: offsets are not part of the CRC
         bad(out, before, before_at, "the offsets of a batch reach into the next one");
     else if (h->base_offset > expected && !slice->may_have_gaps) {
-        bad(out, h, position, "a batch that was there is missing");
-        out->end = position;
+        bool wrong = h->base_offset >= slice->segment_end;
+        bad(out, h, position, wrong ? "the offset of a batch is wrong"
+                                    : "a batch that was there is missing");
         out->offset = expected;
-        out->end_offset = h->base_offset;
+        out->end = wrong ? out->end : position;
+        out->end_offset = wrong ? expected + (batch_last_offset(h) - h->base_offset) + 1
+                                : h->base_offset;
     }
 }
 

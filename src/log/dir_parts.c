@@ -100,6 +100,8 @@ static void close_logs(struct log_dir *dir, struct closing *c)
 {
     list_for_each(node, next, &dir->logs) {
         struct log *log = container_of(node, struct log, home_node);
+        if (log->offline)
+            continue; // damaged: it stays as it was found, and so does what the checkpoints say of it
         int err = log__close_begin(log);
         if (err == 1)
             c->logs[c->count++] = log;
@@ -116,7 +118,8 @@ static void close_logs(struct log_dir *dir, struct closing *c)
             sync_closing(c, i, 1, LOG_SYNC_FULL);
     list_for_each(node, next, &dir->logs) {
         struct log *log = container_of(node, struct log, home_node);
-        note_closing(c, log, log__close_end(log));
+        if (!log->offline)
+            note_closing(c, log, log__close_end(log));
     }
 }
 

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "env/clock.h"
+#include "log/dir_state.h"
 #include "log/internal.h"
 #include "log/names.h"
 #include "log/partition_metadata.h"
@@ -326,7 +327,13 @@ static int settle(struct log *log, const struct log_args *args)
 {
     int err = 0;
     if (log->offline) {
-        log->start_offset = log->segment_count > 0 ? log->segments[0]->base_offset : 0;
+        // What the checkpoints say of it stays as it was: the next start must find the damage, too.
+        log->start_offset = args->log_start_offset >= 0  ? args->log_start_offset
+                            : log->segment_count > 0 ? log->segments[0]->base_offset
+                                                     : 0;
+        if (args->recovery_point >= 0)
+            log->recovery_point = args->recovery_point;
+        log->high_watermark = args->high_watermark;
         return 0;
     }
     if (args->log_start_offset > log->end_offset) {
@@ -414,7 +421,7 @@ static int open_segments(struct log *log, const struct log_args *args)
         log->end_offset = args->recovery_point;
         return 0;
     }
-    if (args->clean && log_may_hold_records(log))
+    if (args->clean && !str_is(args->topic, METADATA_TOPIC) && log_may_hold_records(log))
         trace_warn(log->trace, LOG_AREA,
                    "%s: closed cleanly, but recovery-point-offset-checkpoint %s: reading the log from "
                    "there to find its end",

@@ -272,6 +272,11 @@ static int check_segments(struct partition_check *p)
             return err;
         first = false;
     }
+    char end_path[FS_PATH_MAX];
+    if (p->closed && !p->metadata_log && p->end_offset > p->files[next_log(p, -1)].offset &&
+        !has_file(p, p->end_offset, LOG_FILE_SNAPSHOT) &&
+        log_file_path(end_path, p->path, p->end_offset, LOG_FILE_SNAPSHOT))
+        verify__report(p->v, VERIFY_REPAIR, end_path, -1, "the file is missing", remedy_snapshot);
     // Indexes whose .log is gone, and snapshots at other places.
     for (int i = 0; i < p->count; i++) {
         const struct log_file_name *f = &p->files[i];

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done to a directory that was closed cleanly is found and said, and never served wrongly.
+
+Each case copies the directory, does harm, asks `chitin log verify`, starts the broker, reads. What
+comes is what was written, in order and without holes, or an error; the partition beside it is served.
+
+A slice runs with the other tests; DAMAGE=all takes every file and every kind of harm.
+"""
+
+import os
+import random
+import shutil
+import subprocess
+import time
+
+import confluent_kafka
+import pytest
+
+from broker import Broker, binary
+from clients import Confluent, create_topic
+
+COUNT = 240
+VALUE = 10000
+
+
+def records(seed, count, size):
+    r = random.Random(seed)
+    return [(b"k%d" % i, r.randbytes(size), []) for i in range(count)]
+
+
+GOOD = records(1, 20, 10)
+BAD = records(2, COUNT, VALUE)
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory):
+    """A directory with two topics, closed cleanly; `bad` has several segments."""
+    if os.environ.get("SYSTEM_BOOTSTRAP"):
+        pytest.skip("needs a broker process of its own")
+    folder = tmp_path_factory.mktemp("damage") / "data"
+    broker = Broker(folder).start()
+    create_topic(broker.bootstrap, "good")
+    create_topic(broker.bootstrap, "bad", 1, {"segment.bytes": "1048576"})
+    Confluent.produce(broker.bootstrap, "good", GOOD)
+    Confluent.produce(broker.bootstrap, "bad", BAD, **{"enable.idempotence": True,
+                                                       "batch.num.messages": 7})
+    broker.stop()
+    assert len(list((folder / "bad-0").glob("*.log"))) >= 3
+    status, out = verify(folder)
+    assert status == 0, out
+    return folder
+
+
+def verify(folder):
+    run = subprocess.run([binary(), "log", "verify", str(folder)], capture_output=True, text=True,
+                         timeout=60)
+    return run.returncode, run.stdout + run.stderr
+
+
+def flip(at):
+    def harm(path):
+        data = bytearray(path.read_bytes())
+        data[int(at * (len(data) - 1))] ^= 4
+        path.write_bytes(bytes(data))
+    return harm
+
+
+def remove(path):
+    path.unlink()
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def fill(path):
+    path.write_bytes(b"\xff" * path.stat().st_size)
+
+
+def garble(path):
+    path.write_bytes(random.Random(5).randbytes(path.stat().st_size))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def cut_batch(path):
+    """Takes the second batch out."""
+    data = path.read_bytes()
+    first = 12 + int.from_bytes(data[8:12], "big")
+    second = 12 + int.from_bytes(data[first + 8:first + 12], "big")
+    path.write_bytes(data[:first] + data[first + second:])
+
+
+def shift(path):
+    path.write_bytes(path.read_bytes()[4:])
+
+
+def remove_segment(path):
+    for kind in ("log", "index", "timeindex", "snapshot"):
+        path.with_suffix("." + kind).unlink(missing_ok=True)
+
+
+def pick(folder, name):
+    """'bad-0/*.log:1' is the second such file, ':-1' the last."""
+    pattern, _, number = name.partition(":")
+    return sorted(folder.glob(pattern))[int(number or 0)]
+
+
+def read(broker, topic, expected):
+    """True if all was read; False if an error came. Anything else fails the test."""
+    errors = []
+    consumer = Confluent.consumer(broker.bootstrap, topic, 0, 0,
+                                  **{"check.crcs": False, "enable.partition.eof": True,
+                                     "error_cb": errors.append, "fetch.wait.max.ms": 50})
+    place, deadline = 0, time.monotonic() + 1.5
+    try:
+        while place < len(expected) and time.monotonic() < deadline:
+            message = consumer.poll(0.1)
+            if message is None:
+                continue
+            if message.error() is not None:
+                assert message.error().code() != confluent_kafka.KafkaError._PARTITION_EOF, \
+                    f"{topic} ends at {place}\n{broker.log()}"
+                return False
+            assert message.offset() == place, f"{topic}: {message.offset()} instead of {place}"
+            assert (message.key(), message.value()) == expected[place][:2]
+            place += 1
+            deadline = time.monotonic() + 1.5
+    finally:
+        consumer.close()
+    return place == len(expected)
+
+
+# file, harm, what the broker says, whether everything can be read, whether verify finds damage
+ALL, PART, REFUSES = "all", "part", "refuses to start"
+CASES = [
+    ("bad-0/*.log:0", flip(0.3), "the CRC of a batch is wrong", PART),
+    ("bad-0/*.log:1", flip(0), "position 0: ", PART),
+    ("bad-0/*.log:-1", flip(1), "the log was closed at offset", PART),
+    ("bad-0/*.log:0", cut_batch, "a batch that was there is missing", PART),
+    ("bad-0/*.log:-1", cut, "the log was closed at offset", PART),
+    ("bad-0/*.log:0", remove_segment, "segments are missing", PART),
+    ("bad-0/*.log:1", remove_segment, "a batch that was there is missing", PART),
+    ("bad-0/*.log:-1", remove_segment, "no segment is there|the log was closed at offset", PART),
+    ("bad-0/*.index:0", remove, "the offset index is missing or empty", ALL),
+    ("bad-0/*.index:0", fill, "the last entry of the offset index does not fit", ALL),
+    ("bad-0/*.index:0", shift, "its size is not that of whole entries|offset index", ALL),
+    ("bad-0/*.timeindex:0", shift, "its size is not that of whole entries|time index", ALL),
+    ("bad-0/*.snapshot:-1", remove, "producer snapshot at offset", ALL),
+    ("bad-0/*.snapshot:-1", flip(0.6), "producer snapshot at offset", ALL),
+    ("bad-0/leader-epoch-checkpoint", remove, "leader-epoch-checkpoint is made again", ALL),
+    ("bad-0/leader-epoch-checkpoint", empty, "leader-epoch-checkpoint: it is empty", ALL),
+    ("bad-0/partition.metadata", remove, "partition.metadata is missing or damaged", ALL),
+    ("bad-0/partition.metadata", flip(0.6), "partition.metadata is missing or damaged", ALL),
+    ("recovery-point-offset-checkpoint", remove, "recovery-point-offset-checkpoint is missing", ALL),
+    ("recovery-point-offset-checkpoint", garble, "recovery-point-offset-checkpoint: line 1", ALL),
+    ("log-start-offset-checkpoint", empty, "log-start-offset-checkpoint is empty", ALL),
+    ("meta.properties", remove, "has no meta.properties", REFUSES),
+    ("meta.properties", garble, "meta.properties", REFUSES),
+    ("__cluster_metadata-0/quorum-state", remove, "quorum-state: is missing", ALL),
+    ("__cluster_metadata-0/quorum-state", garble, "going on with the epoch of the log", ALL),
+    ("__cluster_metadata-0/*.log", flip(0.5), "the metadata log is damaged", REFUSES),
+    ("__cluster_metadata-0/*.log", cut, "the metadata log is damaged", REFUSES),
+    ("__cluster_metadata-0/*0-0000000000.checkpoint", flip(0.5), "cannot load the metadata snapshot",
+     REFUSES),
+]
+
+
+def start(folder):
+    broker = Broker(folder, overrides=["chitin.scrub.bytes.per.second=1000000000"])
+    broker.start(wait=False)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if broker.process.poll() is not None:
+            return broker, False
+        if "ready" in broker.log():
+            return broker, True
+        time.sleep(0.01)
+    raise AssertionError("neither ready nor stopped\n" + broker.log())
+
+
+def is_said(text, words):
+    return any(word in text for word in words.split("|"))
+
+
+@pytest.mark.parametrize("name,harm,words,readable", CASES,
+                         ids=[f"{i}-{c[0].split('/')[-1]}" for i, c in enumerate(CASES)])
+def test_harm_is_said_and_not_served(closed, tmp_path, name, harm, words, readable):
+    folder = tmp_path / "data"
+    shutil.copytree(closed, folder)
+    path = pick(folder, name)
+    path.chmod(0o644)
+    harm(path)
+    status, out = verify(folder)
+    assert status == 1, out
+    broker, running = start(folder)
+    try:
+        assert running == (readable != REFUSES), broker.log()
+        if running:
+            assert read(broker, "bad", BAD) == (readable == ALL), broker.log()
+            assert read(broker, "good", GOOD), broker.log()
+            for _ in range(200): # a lazy log or the scrubber says it a little later
+                if is_said(broker.log(), words):
+                    break
+                time.sleep(0.01)
+        assert is_said(broker.log(), words), broker.log()
+        if running:
+            broker.stop()
+    finally:
+        if broker.is_running():
+            broker.kill()
+
+
+def test_the_scrubber_finds_what_nobody_reads(closed, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(closed, folder)
+    flip(0.3)(pick(folder, "bad-0/*.log:1"))
+    broker, _ = start(folder)
+    try:
+        deadline = time.monotonic() + 10
+        while "the CRC of a batch is wrong" not in broker.log():
+            assert time.monotonic() < deadline, broker.log()
+            time.sleep(0.02)
+        broker.stop()
+    finally:
+        if broker.is_running():
+            broker.kill()
+    assert verify(folder)[0] == 1
+
+
+def test_verify_leaves_a_running_broker_alone(own_broker):
+    broker = own_broker().start()
+    status, out = verify(broker.folder)
+    assert status == 5 and "held by a running broker" in out
+    assert verify(broker.folder / "nothing")[0] == 3
+
+
+HARMS = {"remove": remove, "empty": empty, "fill": fill, "garble": garble, "cut": cut, "shift": shift,
+         "first": flip(0), "third": flip(0.3), "middle": flip(0.5), "last": flip(1)}
+
+# Harm that changes no answer, and that nothing in the directory contradicts: the mark of a clean stop
+# (without it recovery runs), the comment and names in meta.properties, the first metadata snapshot where
+# the log holds the same records, partition.metadata of the metadata log.
+UNKNOWABLE = (".kafka_cleanshutdown", "meta.properties", "checkpoint", "__cluster_metadata-0")
+
+
+@pytest.mark.skipif(os.environ.get("DAMAGE") != "all", reason="takes minutes: DAMAGE=all")
+def test_any_harm_to_any_file(closed, tmp_path):
+    tried = 0
+    for file in sorted(closed.rglob("*")):
+        if not file.is_file():
+            continue
+        for kind, harm in HARMS.items():
+            if file.stat().st_size == 0 and kind != "remove":
+                continue
+            folder = tmp_path / "data"
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(closed, folder)
+            path = folder / file.relative_to(closed)
+            path.chmod(0o644)
+            harm(path)
+            status, out = verify(folder)
+            assert status in (0, 1), out
+            (tmp_path / "data.stderr").unlink(missing_ok=True)
+            broker, running = start(folder)
+            try:
+                if running:
+                    read(broker, "bad", BAD)
+                    read(broker, "good", GOOD)
+                    time.sleep(1.2) # the scrubber
+                said = " WARN " in broker.log() or " ERROR " in broker.log()
+                harmless = any(word in str(path.relative_to(folder)) for word in UNKNOWABLE)
+                assert said or harmless, f"{path} {kind}: silent, verify says {status} {out}"
+                assert status == 1 or harmless, f"{path} {kind}: {broker.log()}"
+            finally:
+                broker.kill()
+            tried += 1
+    assert tried > 100
