@@ -310,10 +310,10 @@ static void syncs_done(struct env_work *work)
 {
     struct log_dir *dir = container_of(work, struct log_dir, save.work);
     struct dir_save *save = &dir->save;
-    int count = save->sync_count;
-    save->sync_count = 0; // from here on a log that goes has no sync of ours any more
-    for (int i = 0; i < count; i++)
+    // What one log tells its owner may delete another (the metadata's, a topic's), which forgets its sync.
+    for (int i = 0; i < save->sync_count; i++)
         log__sync_end(&save->syncs[i]);
+    save->sync_count = 0;
     mem_free(save->syncs);
     mem_free(save->sync_list);
     save->syncs = NULL;
