@@ -413,7 +413,7 @@ static int admit(void *context, const uint8_t *first, size_t size)
 }
 
 void connection__new(struct connections *c, struct connection_listener *listener,
-                     struct net_conn *net, struct connection_ip *ip)
+                     struct net_conn *net, struct connection_ip *ip, struct connection_place *place)
 {
     struct connection *conn = mem_new(struct connection);
     conn->magic = CONNECTION_MAGIC;
@@ -421,6 +421,7 @@ void connection__new(struct connections *c, struct connection_listener *listener
     conn->net = net;
     conn->listener = listener;
     conn->ip = ip;
+    conn->place = place;
     list_init(&conn->queued);
     rpc_pipeline_init(&conn->pipeline);
     rpc_frame_reader_init(&conn->reader, (size_t)c->config.request_bytes_max, &c->budget);

@@ -25,7 +25,8 @@
 //   `max.connections.per.ip` and its overrides, and `connections.max.idle.ms` as in Kafka, the limits
 //   at run time too. Overrides name addresses or localhost, not other host names.
 //
-// One thread: the shard's.
+// One thread: the shard's. Where a node has several, one accepts for all of them and deals the
+// connections out; the limits above are counted there, those on memory are each shard's.
 #pragma once
 
 #include <stdbool.h>
@@ -59,6 +60,8 @@ struct connections_config {
     struct rpc_apis apis;               // served; the table stays the caller's
     void (*handle)(void *context, struct request *request);
     void *context;
+    // Whose the next connection that we accept is: ours or those of another shard. NULL: always ours.
+    struct connections *(*choose)(void *context);
     struct trace *trace;                // may be NULL
 
     int32_t request_bytes_max;          // socket.request.max.bytes

@@ -41,12 +41,24 @@ struct connection_listener {
     bool paused; // by a limit, its own or the broker's
 };
 
+// The place of a connection among those that its acceptor counts. It goes with a connection that is
+// given to another shard, and comes back when that is closed.
+struct connection_place {
+    struct env_message message;
+    struct connections *acceptor;
+    struct connections *home;
+    struct connection_listener *listener; // of it only the name is read elsewhere
+    struct connection_ip *ip;
+    struct net_conn *net;
+};
+
 struct connection {
     unsigned magic;
     struct connections *owner;
     struct net_conn *net;
     struct connection_listener *listener;
     struct connection_ip *ip;
+    struct connection_place *place; // NULL: it was accepted here
     struct list_node node;       // in connections.all, least recently active first
     struct list_node dirty_node; // in connections.dirty: has something to do
     struct list_node hungry_node; // in connections.hungry: waits for the frame budget
@@ -102,7 +114,8 @@ struct connections {
     int64_t budget_given_at_stall;
     struct map ips;
     struct hash_seed ip_seed;
-    int count;
+    int count;        // of the connections here
+    int admitted;     // of those that were accepted here, wherever they are
     int queued_count; // requests in the `queued` lists of all connections
     char *overrides; // owns config.limits.per_ip_overrides
     struct accept_rate rate;
@@ -114,7 +127,7 @@ struct connections {
 
 // connection.c
 void connection__new(struct connections *c, struct connection_listener *listener,
-                     struct net_conn *net, struct connection_ip *ip);
+                     struct net_conn *net, struct connection_ip *ip, struct connection_place *place);
 
 // Does everything that can be done now: reads, hands over, sends, closes.
 void connection__run(struct connection *conn);

@@ -84,7 +84,7 @@ static bool rate_is_used_up(const struct accept_rate *r)
 // nothing is accepted; who comes waits in the backlog, as with Kafka.
 static void pause_or_resume(struct connections *c)
 {
-    bool all = c->count >= c->config.limits.connections_max || rate_is_used_up(&c->rate);
+    bool all = c->admitted >= c->config.limits.connections_max || rate_is_used_up(&c->rate);
     list_for_each (node, next, &c->listeners) {
         struct connection_listener *l = container_of(node, struct connection_listener, node);
         bool paused = all || l->count >= l->connections_max || rate_is_used_up(&l->rate);
@@ -363,6 +363,59 @@ static void flush_receive(struct env_message *message)
 
 // --- listeners
 
+static void take_in(struct connections *c, struct connection_listener *l, struct net_conn *net,
+                    struct connection_ip *ip, struct connection_place *place)
+{
+    c->count++;
+    connection__new(c, l, net, ip, place);
+    set_idle_timer(c);
+}
+
+static void leave_place(struct connections *acceptor, struct connection_listener *l,
+                        struct connection_ip *ip)
+{
+    acceptor->admitted--;
+    l->count--;
+    ip->count--;
+    ip_drop_unused(acceptor, ip);
+    pause_or_resume(acceptor);
+}
+
+static void place_back(struct env_message *message)
+{
+    struct connection_place *place = container_of(message, struct connection_place, message);
+    leave_place(place->acceptor, place->listener, place->ip);
+    mem_free(place);
+}
+
+static void return_place(struct connection_place *place)
+{
+    place->message.receive = place_back;
+    env_post(place->acceptor->env->mailbox, &place->message);
+}
+
+static void place_came(struct env_message *message)
+{
+    struct connection_place *place = container_of(message, struct connection_place, message);
+    struct connections *c = place->home;
+    if (net_attach(c->env->net, place->net) == 0 && !c->stopping) {
+        take_in(c, place->listener, place->net, place->ip, place);
+        return;
+    }
+    net_close(place->net);
+    return_place(place);
+}
+
+static void give_away(struct connections *c, struct connection_listener *l, struct net_conn *net,
+                      struct connection_ip *ip, struct connections *home)
+{
+    struct connection_place *place = mem_new(struct connection_place);
+    *place = (struct connection_place){.message.receive = place_came, .acceptor = c, .home = home,
+                                       .listener = l, .ip = ip, .net = net};
+    net_detach(net);
+    env_post(home->env->mailbox, &place->message);
+}
+
 static void listener_accept(struct net_listener *net_listener, struct net_conn *net)
 {
     struct connection_listener *l = net_listener->user;
@@ -379,10 +432,13 @@ static void listener_accept(struct net_listener *net_listener, struct net_conn *
     }
     ip->count++;
     l->count++;
-    c->count++;
+    c->admitted++;
     c->stats.accepted_total++;
-    connection__new(c, l, net, ip);
-    set_idle_timer(c);
+    struct connections *home = c->config.choose != NULL ? c->config.choose(c->config.context) : c;
+    if (home == c)
+        take_in(c, l, net, ip, NULL);
+    else
+        give_away(c, l, net, ip, home);
     pause_or_resume(c);
 }
 
@@ -437,13 +493,13 @@ static void close_listeners(struct connections *c)
 void connections__removed(struct connections *c, struct connection *conn)
 {
     c->count--;
-    conn->listener->count--;
-    conn->ip->count--;
-    ip_drop_unused(c, conn->ip);
     if (c->count == 0)
         env_timer_cancel(c->env->timers, &c->idle_timer);
     connections__frame_released(c); // its incomplete frame
-    pause_or_resume(c);
+    if (conn->place != NULL)
+        return_place(conn->place);
+    else
+        leave_place(c, conn->listener, conn->ip);
     if (c->stopping)
         post_flush(c);
 }

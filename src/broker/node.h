@@ -75,6 +75,7 @@ struct node {
 
     struct shard *shards;
     int shard_count;
+    int next_shard;             // to get a connection
     int loads_waited_for;       // shards that have not loaded their partitions
     int shards_waited_for;      // before the next part of the stop
     bool load_failed;

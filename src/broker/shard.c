@@ -271,25 +271,37 @@ static void handle(void *context, struct request *r)
     dispatch_request(context, r);
 }
 
-// What is one for the node is dealt out evenly.
-static int share_of(int count, int shard_count)
+// In turn: a connection more or less matters little, and those that stay do not move.
+static struct connections *choose(void *context)
 {
-    return (count + shard_count - 1) / shard_count;
+    struct shard *s = context;
+    struct node *n = s->node;
+    n->next_shard = (n->next_shard + 1) % n->shard_count;
+    return n->shards[n->next_shard].connections;
+}
+
+// What is one for the node is dealt out evenly.
+static int share_of(int count, const struct shard *s)
+{
+    int shard_count = s->node->shard_count;
+    return count / shard_count + (s->index < count % shard_count);
 }
 
 static struct connections_config connections_config_of(struct shard *s)
 {
     const struct config *c = s->node->config;
     int64_t queued_bytes_max = config_i64(c, "queued.max.request.bytes");
+    int requests_max = share_of(config_i32(c, "queued.max.requests"), s);
     if (queued_bytes_max <= 0)
         queued_bytes_max = CONNECTIONS_QUEUED_BYTES_MAX;
     return (struct connections_config){
         .apis = {s->node->apis, s->node->api_count},
         .handle = handle,
         .context = s,
+        .choose = s->index == 0 && s->node->shard_count > 1 ? choose : NULL,
         .trace = s->trace,
         .request_bytes_max = config_i32(c, "socket.request.max.bytes"),
-        .queued_requests_max = share_of(config_i32(c, "queued.max.requests"), s->node->shard_count),
+        .queued_requests_max = requests_max > 0 ? requests_max : 1,
         .queued_bytes_max = queued_bytes_max / s->node->shard_count,
         .arena_bytes_max = REQUEST_ARENA_MAX,
         .idle_ms_max = config_i64(c, "connections.max.idle.ms"),
@@ -313,8 +325,7 @@ void shard_init(struct shard *s, struct node *node, int index, struct env *env)
     int slots = config_i32(node->config, "max.incremental.fetch.session.cache.slots");
     env_random_fill(env->random, &session_seed, sizeof session_seed);
     fetch_sessions_init(&s->fetch_sessions, node->hash_seed, session_seed,
-                        share_of(slots, node->shard_count),
-                        share_of(FETCH_SESSION_PARTITIONS_MAX, node->shard_count));
+                        share_of(slots, s), share_of(FETCH_SESSION_PARTITIONS_MAX, s));
     s->dirs = mem_alloc_array((size_t)s->dir_count + 1, sizeof(struct log_dir *));
     for (int i = 0; i < s->dir_count; i++)
         s->dirs[i] = index == 0 ? node->args.dirs[i] : NULL;

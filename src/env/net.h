@@ -52,6 +52,7 @@ struct net_conn_ops {
     int64_t (*read)(struct net_conn *conn, void *out, size_t size);
     int64_t (*write)(struct net_conn *conn, const struct net_slice *slices, int count);
     void (*close)(struct net_conn *conn);
+    void (*detach)(struct net_conn *conn);
 };
 
 // A listening socket. `accept` gets a connection that it owns from then on. Before descriptors run out
@@ -71,6 +72,7 @@ struct env_net {
                   struct diag *diag);
     int (*connect)(struct env_net *net, const char *host, uint16_t port, struct net_conn **out,
                    struct diag *diag);
+    int (*attach)(struct env_net *net, struct net_conn *conn);
 };
 
 // Binds and listens. `host` is a name, an IPv4 or IPv6 address, or "" for all addresses of both
@@ -112,6 +114,20 @@ static inline int64_t net_write(struct net_conn *conn, const struct net_slice *s
 static inline void net_close(struct net_conn *conn)
 {
     conn->ops->close(conn);
+}
+
+// Takes a connection that was just accepted from its shard, inside the accept callback, so that another
+// can have it; until then nothing happens on it.
+static inline void net_detach(struct net_conn *conn)
+{
+    conn->ops->detach(conn);
+}
+
+// Gives it to this shard; set ready and user before returning to the event loop. After an error it is
+// still to be closed, here.
+static inline int net_attach(struct env_net *net, struct net_conn *conn)
+{
+    return net->attach(net, conn);
 }
 
 static inline void net_listener_close(struct net_listener *listener)

@@ -44,6 +44,34 @@ static void set_timer(struct log_dir *dir)
                   env_mono_ns(dir->env->clock) + LOOK_MS * INT64_C(1000000));
 }
 
+static void begin(struct log_dir *dir, struct room room, bool refused);
+
+static void full_back(struct env_message *message)
+{
+    container_of(message, struct dir_link, full)->telling = false;
+}
+
+// Another part found no room, so there is none here.
+static void full_came(struct env_message *message)
+{
+    struct dir_link *link = container_of(message, struct dir_link, full);
+    struct log_dir *first = link->part->first;
+    if (!first->space.full && !first->offline && !first->closed)
+        begin(first, look(first), link->refused);
+    link->full.receive = full_back;
+    env_post(link->part->env->mailbox, &link->full);
+}
+
+static void tell_first(struct dir_link *link, bool refused)
+{
+    if (link->telling)
+        return;
+    link->telling = true;
+    link->refused = refused;
+    link->full.receive = full_came;
+    env_post(link->part->first->env->mailbox, &link->full);
+}
+
 static void begin(struct log_dir *dir, struct room room, bool refused)
 {
     struct dir_space *s = &dir->space;
@@ -52,9 +80,13 @@ static void begin(struct log_dir *dir, struct room room, bool refused)
     s->budget_bytes = 0;
     set_timer(dir);
     dir__discard_now(dir);
+    if (dir->link != NULL)
+        tell_first(dir->link, refused);
     if (s->said)
         return;
     s->said = true;
+    if (dir->link != NULL)
+        return;
     trace_warn(dir->trace, LOG_AREA,
                "log directory %s is full: %" PRId64 " bytes are free, and %" PRId64 " are kept "
                "for metadata and checkpoints%s. Producers are told to try again, and nothing is "
@@ -66,7 +98,8 @@ static void begin(struct log_dir *dir, struct room room, bool refused)
 static void end(struct log_dir *dir)
 {
     dir->space.said = false;
-    trace_info(dir->trace, LOG_AREA, "log directory %s has room again", dir->path);
+    if (dir->link == NULL)
+        trace_info(dir->trace, LOG_AREA, "log directory %s has room again", dir->path);
 }
 
 static void fire(struct env_timer *timer)

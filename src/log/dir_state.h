@@ -67,6 +67,9 @@ struct dir_link {
     unsigned what;           // of the step, and what the part made of it on the way back
     unsigned written;
     int err;
+    struct env_message full; // the part found no room: to the first, who tells the operator, and back
+    bool telling;            // the part's: that is under way
+    bool refused;
 };
 
 // Files and directories that are to be removed when their time has come.

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -146,6 +147,12 @@ int os__watch_change(struct os_loop *loop, struct os_watch *watch, uint32_t epol
     return epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, watch->fd, &event) == 0 ? 0 : os_error(errno);
 }
 
+void os__watch_remove(struct os_loop *loop, struct os_watch *watch)
+{
+    int result = epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+    check(result == 0);
+}
+
 void os__watch_close(struct os_watch *watch)
 {
     if (watch->fd >= 0)
@@ -262,6 +269,39 @@ void os_loop_stop(struct os_loop *loop)
 {
     atomic_store(&loop->stopping, true);
     os__loop_wake(loop);
+}
+
+// --- a thread of its own
+
+static void *thread_main(void *argument)
+{
+    os_loop_run(argument);
+    return NULL;
+}
+
+int os_loop_start(struct os_loop *loop, struct diag *diag)
+{
+    sigset_t all;
+    pthread_attr_t attributes;
+    check(loop->magic == LOOP_MAGIC && !loop->has_thread);
+    sigfillset(&all);
+    pthread_attr_init(&attributes);
+    pthread_attr_setsigmask_np(&attributes, &all);
+    int error = pthread_create(&loop->thread, &attributes, thread_main, loop);
+    pthread_attr_destroy(&attributes);
+    if (error != 0)
+        return diag_set(diag, ERR_LIMIT, "cannot start a thread: %s", strerror(error));
+    loop->has_thread = true;
+    return 0;
+}
+
+void os_loop_end(struct os_loop *loop)
+{
+    if (!loop->has_thread)
+        return;
+    os_loop_stop(loop);
+    pthread_join(loop->thread, NULL);
+    loop->has_thread = false;
 }
 
 // --- life

@@ -39,6 +39,12 @@ struct env *os_loop_env(struct os_loop *loop);
 // Runs callbacks on the calling thread until os_loop_stop(). May be called again afterwards.
 void os_loop_run(struct os_loop *loop);
 
+// os_loop_run() on a thread of its own, which takes no signals. ERR_LIMIT when there can be none.
+int os_loop_start(struct os_loop *loop, struct diag *diag);
+
+// Stops it and waits for the end of that thread; harmless when there is none.
+void os_loop_end(struct os_loop *loop);
+
 // Lets os_loop_run() return after the callback that runs now. From any thread; not from a signal
 // handler (see os/process.h).
 void os_loop_stop(struct os_loop *loop);

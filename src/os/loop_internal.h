@@ -3,6 +3,7 @@
 // What the files of os share about the loop.
 #pragma once
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -66,11 +67,16 @@ struct os_loop {
     int epoll_fd;
     bool pwait2_missing; // a kernel or a filter without epoll_pwait2
     int64_t spin_ns;
+    pthread_t thread; // of os_loop_start()
+    bool has_thread;
 };
 
 // Adds a descriptor; `epoll_events` as in epoll_ctl(2). The watch must not move.
 int os__watch_add(struct os_loop *loop, struct os_watch *watch, int fd, uint32_t epoll_events);
 int os__watch_change(struct os_loop *loop, struct os_watch *watch, uint32_t epoll_events);
+
+// Takes the descriptor out of the epoll set and leaves it open. No event of it may be under way.
+void os__watch_remove(struct os_loop *loop, struct os_watch *watch);
 
 // Closes the descriptor; harmless when it is closed.
 void os__watch_close(struct os_watch *watch);

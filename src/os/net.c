@@ -10,7 +10,8 @@ enum { BACKLOG_DEFAULT = 50 }; // as socket.listen.backlog.size
 void os__net_init(struct os_net *net, struct os_loop *loop, const struct os_loop_options *options)
 {
     *net = (struct os_net){
-        .net = {.listen = os__net_listen, .connect = os__net_connect},
+        .net = {.listen = os__net_listen, .connect = os__net_connect,
+                .attach = os__net_attach},
         .loop = loop,
         .listen_backlog = options->listen_backlog > 0 ? options->listen_backlog : BACKLOG_DEFAULT,
         .send_buffer_bytes = options->socket_send_buffer_bytes,

@@ -227,11 +227,22 @@ static void conn_close(struct net_conn *conn)
     os__loop_bury(c->net->loop, &c->corpse);
 }
 
+static void conn_detach(struct net_conn *conn)
+{
+    struct os_conn *c = conn_of(conn);
+    check(!c->closed && c->wanted == 0);
+    os__watch_remove(c->net->loop, &c->watch);
+    list_remove(&c->ready_node);
+    c->net->open_count--;
+    c->net = NULL;
+}
+
 static const struct net_conn_ops conn_ops = {
     .want = conn_want,
     .read = conn_read,
     .write = conn_write,
     .close = conn_close,
+    .detach = conn_detach,
 };
 
 static void conn_call(struct os_conn *c)
@@ -325,6 +336,15 @@ struct net_conn *os__conn_accepted(struct os_net *net, int fd, const struct net_
     close(fd);
     conn_close(&c->conn);
     return NULL;
+}
+
+int os__net_attach(struct env_net *env_net, struct net_conn *conn)
+{
+    struct os_conn *c = conn_of(conn);
+    check(c->net == NULL);
+    c->net = container_of(env_net, struct os_net, net);
+    c->net->open_count++;
+    return conn_watch(c, c->watch.fd);
 }
 
 bool os__net_has_ready(const struct os_net *net)

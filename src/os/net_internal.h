@@ -31,6 +31,7 @@ int os__resolve(const char *host, uint16_t port, int flags, struct addrinfo **ou
 // net_conn.c: a connection for an accepted socket, or NULL (the socket is closed then).
 struct net_conn *os__conn_accepted(struct os_net *net, int fd, const struct net_address *local,
                                    const struct net_address *remote);
+int os__net_attach(struct env_net *env_net, struct net_conn *conn);
 int os__net_connect(struct env_net *env_net, const char *host, uint16_t port, struct net_conn **out,
                     struct diag *diag);
 

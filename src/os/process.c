@@ -2,6 +2,7 @@
 #include "os/process.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -40,6 +41,13 @@ int64_t os_process_raise_file_limit(void)
     if (before != limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) != 0)
         limit.rlim_cur = before;
     return limit.rlim_cur == RLIM_INFINITY ? INT64_MAX : (int64_t)limit.rlim_cur;
+}
+
+int os_process_cpu_count(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count > 0 ? count : 1;
 }
 
 void os_process_ignore_sigpipe(void)

@@ -23,6 +23,9 @@ int64_t os_process_started_ns(void);
 // keeps the soft limit low for programs that use select(); there is none here.)
 int64_t os_process_raise_file_limit(void);
 
+// Processors that this process may use; at least 1.
+int os_process_cpu_count(void);
+
 struct os_signals;
 
 // SIGTERM and SIGINT are delivered to `on_terminate` on the loop's thread, with the number of such

@@ -27,8 +27,10 @@ static const char area[] = "server";
 
 struct server {
     int64_t started_ns;
-    struct os_loop *loop;
-    struct env *env;
+    struct os_loop *loops[SHARDS_MAX]; // of each shard; the first is this thread's
+    int loop_count;
+    struct os_loop *loop; // that
+    struct env *env;      // and its env
     struct os_signals *signals;
     struct os_trace trace;
     struct config *config;
@@ -111,8 +113,13 @@ static void on_terminate(void *context, int signal, int count)
 
 static int start_node(struct server *s, struct diag *diag)
 {
+    struct env *envs[SHARDS_MAX];
+    for (int i = 0; i < s->loop_count; i++)
+        envs[i] = os_loop_env(s->loops[i]);
     struct node_args args = {
         .env = s->env,
+        .envs = envs,
+        .shard_count = s->loop_count,
         .trace = &s->trace.trace,
         .config = s->config,
         .node_config = &s->node_config,
@@ -130,6 +137,9 @@ static int start_node(struct server *s, struct diag *diag)
     int err = node_new(&args, &s->node, diag);
     if (err == ERR_OK)
         err = os_signals_new(s->loop, on_terminate, s, &s->signals, diag);
+    // The node does not begin before all of its shards run.
+    for (int i = 1; i < s->loop_count && err == ERR_OK; i++)
+        err = os_loop_start(s->loops[i], diag);
     return err == ERR_OK ? node_start(s->node, diag) : err;
 }
 
@@ -177,10 +187,21 @@ static int open_loop(struct server *s, struct diag *diag)
     os_process_raise_file_limit();
     if (gethostname(s->host_name, sizeof s->host_name - 1) != 0)
         snprintf(s->host_name, sizeof s->host_name, "localhost");
-    int err = os_loop_new(&options, &s->loop, diag);
-    if (err == ERR_OK)
-        s->env = os_loop_env(s->loop);
-    return err;
+    int count = config_i32(s->config, "chitin.shards");
+    if (count == 0)
+        count = os_process_cpu_count();
+    if (count > SHARDS_MAX)
+        count = SHARDS_MAX;
+    int err = ERR_OK;
+    while (s->loop_count < count && err == ERR_OK) {
+        err = os_loop_new(&options, &s->loops[s->loop_count], diag);
+        s->loop_count += err == ERR_OK;
+    }
+    if (err != ERR_OK)
+        return err;
+    s->loop = s->loops[0];
+    s->env = os_loop_env(s->loop);
+    return ERR_OK;
 }
 
 // A configuration may be wrong in several places: a line for each.
@@ -212,17 +233,30 @@ static int run(struct server *s, const struct server_arguments *arguments)
     return s->exit_status;
 }
 
+// On this thread alone, when the others have ended.
+static void drain(struct server *s)
+{
+    bool busy = true;
+    while (busy) {
+        busy = false;
+        for (int i = 0; i < s->loop_count; i++)
+            busy |= os_loop_step(s->loops[i], false);
+    }
+}
+
 static void release(struct server *s)
 {
+    for (int i = 1; i < s->loop_count; i++)
+        os_loop_end(s->loops[i]);
+    drain(s); // what other shards have told the node
     node_free(s->node);
     // Messages that are still under way belong to themselves now, and end when they arrive.
-    while (s->loop != NULL && os_loop_step(s->loop, false))
-        ;
+    drain(s);
     storage_close(&s->storage);
     if (s->signals != NULL)
         os_signals_free(s->signals);
-    if (s->loop != NULL)
-        os_loop_free(s->loop);
+    for (int i = 0; i < s->loop_count; i++)
+        os_loop_free(s->loops[i]);
     config_free(s->config);
 }
 

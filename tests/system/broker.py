@@ -24,6 +24,11 @@ def binary():
     return os.environ.get("CHITIN", str(default))
 
 
+def extra_overrides():
+    """$CHITIN_OVERRIDES for every broker under test: "chitin.shards=3 KEY=VALUE"."""
+    return os.environ.get("CHITIN_OVERRIDES", "").split()
+
+
 class Broker:
     """chitin server on a folder. start() waits until it answers; the folder survives stop()."""
 
@@ -43,7 +48,7 @@ class Broker:
 
     def command(self):
         settings = [f"listeners=PLAINTEXT://127.0.0.1:{self.port}", f"log.dirs={self.folder}",
-                    *self.overrides]
+                    *extra_overrides(), *self.overrides]
         command = [self.program, "server"]
         for setting in settings:
             command += ["--override", setting]
