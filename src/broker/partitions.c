@@ -497,7 +497,7 @@ void partitions_init(struct partitions *ps, const struct partitions_args *args)
     };
     ps->scrubber = scrubber_new(args->env, args->trace,
                                 config_i64(args->config, "chitin.scrub.bytes.per.second") /
-                                     (args->shard_count > 0 ? args->shard_count : 1));
+                                    (args->shard_count > 0 ? args->shard_count : 1));
     map_init(&ps->map);
     make_later_init(&ps->planned, ps->env, ps, make_planned);
     ps->later = create_later_new(&(struct create_later_args){
