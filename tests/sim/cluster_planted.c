@@ -223,6 +223,11 @@ static int do_lock(struct fs_file *file)
     return fs_file_lock(file_of(file)->below);
 }
 
+static void do_drop_cached(struct fs_file *file, int64_t position, int64_t size)
+{
+    fs_file_drop_cached(file_of(file)->below, position, size);
+}
+
 static bool do_is_cached(struct fs_file *file, int64_t position, size_t size)
 {
     return fs_file_is_cached(file_of(file)->below, position, size);
@@ -242,6 +247,7 @@ static const struct fs_file_ops file_ops = {.read = do_read,
                                             .size = do_size,
                                             .lock = do_lock,
                                             .is_cached = do_is_cached,
+                                            .drop_cached = do_drop_cached,
                                             .close = do_close};
 
 // ---- The file system ----
