@@ -382,21 +382,25 @@ static void on_durable(struct log *log, void *owner)
 
 // --- Opening ---
 
-// A formatted directory has a snapshot and nothing else: what log_open() wants is added first.
+// A formatted directory has a snapshot and nothing else: what log_open() wants is added first. Its id is
+// the same everywhere, so a file that was half written the first time, or damaged, is written again.
 static int complete_directory(struct quorum *q, const struct log_args *args)
 {
     struct env_fs *fs = q->args.env->fs;
     char path[FS_PATH_MAX];
-    struct fs_stat stat;
+    struct uuid id;
+    struct diag diag;
+    diag_clear(&diag);
     snprintf(path, sizeof path, "%s/%s-0", args->dir_path, metadata_topic);
     int err = fs_make_dir(fs, path);
     if (err != ERR_OK && err != ERR_EXISTS)
         return err;
-    char file[FS_PATH_MAX];
-    if ((size_t)snprintf(file, sizeof file, "%s/" PARTITION_METADATA_FILE, path) >= sizeof file)
-        return ERR_LIMIT;
-    err = fs_stat(fs, file, &stat);
-    return err == ERR_NOT_FOUND ? partition_metadata_write(fs, path, args->topic_id, true) : err;
+    err = partition_metadata_read(fs, path, &id, &diag);
+    if (err == ERR_CORRUPT)
+        trace_warn(q->args.trace, area, "%s; it is written again", diag.text);
+    return err == ERR_NOT_FOUND || err == ERR_CORRUPT
+               ? partition_metadata_write(fs, path, args->topic_id, true)
+               : err;
 }
 
 static int open_log(struct quorum *q, struct diag *diag)

@@ -247,16 +247,6 @@ const struct log_dir_meta *log_dir_meta(const struct log_dir *dir)
     return dir->first->has_meta ? &dir->first->meta : NULL;
 }
 
-static int is_stranger(void *context, const char *name, enum fs_kind kind)
-{
-    return strcmp(name, ".lock") != 0 && strcmp(name, "lost+found") != 0;
-}
-
-bool log_dir_is_empty(const struct log_dir *dir)
-{
-    return fs_list(dir->env->fs, dir->path, is_stranger, NULL) == 0;
-}
-
 int log_dir_write_meta(struct log_dir *dir, int32_t node_id, struct str cluster_id,
                        struct uuid directory_id, struct diag *diag)
 {

@@ -76,9 +76,6 @@ struct log_dir_meta {
 // What meta.properties says, or NULL if there is none (an unformatted directory).
 const struct log_dir_meta *log_dir_meta(const struct log_dir *dir);
 
-// True if nothing at all is in the directory (but the lock and lost+found).
-bool log_dir_is_empty(const struct log_dir *dir);
-
 // Blocks; durable when it returns. Writes meta.properties version 1; other keys that are in the file
 // are kept.
 int log_dir_write_meta(struct log_dir *dir, int32_t node_id, struct str cluster_id,

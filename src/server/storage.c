@@ -16,6 +16,7 @@
 #include "log/small_file.h"
 #include "metadata/snapshot.h"
 #include "raft/snapshot_id.h"
+#include "server/blank_dir.h"
 #include "server/known_metadata.h"
 #include "wire/record/voters_record.h"
 
@@ -232,7 +233,7 @@ static int check_all(struct storage *s, const struct node_config *node, int *for
     *formatted = 0;
     for (int i = 0; i < s->dir_count; i++) {
         if (is_unformatted(s, i)) {
-            if (!log_dir_is_empty(s->dirs[i]))
+            if (!blank_dir(s->env->fs, log_dir_path(s->dirs[i])))
                 return diag_set(diag, ERR_INVALID,
                                 "%s is not empty and has no meta.properties, so it is not a log "
                                 "directory. Choose an empty directory or restore the file",
