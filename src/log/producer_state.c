@@ -172,19 +172,31 @@ static void set_epoch(struct producer *p, int16_t epoch)
     p->batch_count = 0;
 }
 
-static void apply_data(struct producer *p, const struct batch_header *h)
+static struct producer_batch batch_of(const struct batch_header *h)
 {
-    set_epoch(p, h->producer_epoch);
-    if (p->batch_count == PRODUCER_BATCHES_MAX) {
-        memmove(p->batches, p->batches + 1, sizeof p->batches - sizeof p->batches[0]);
-        p->batch_count--;
-    }
-    p->batches[p->batch_count++] = (struct producer_batch){
+    return (struct producer_batch){
         .last_offset = batch_last_offset(h),
         .timestamp = h->max_timestamp,
         .last_sequence = batch_last_sequence(h),
         .offset_delta = h->last_offset_delta,
     };
+}
+
+// Of `max` batches that are there already the oldest goes.
+static void push_batch(struct producer *p, const struct producer_batch *batch, int max)
+{
+    if (p->batch_count == max) {
+        memmove(p->batches, p->batches + 1, (size_t)(max - 1) * sizeof p->batches[0]);
+        p->batch_count--;
+    }
+    p->batches[p->batch_count++] = *batch;
+}
+
+static void apply_data(struct producer *p, const struct batch_header *h)
+{
+    struct producer_batch batch = batch_of(h);
+    set_epoch(p, h->producer_epoch);
+    push_batch(p, &batch, PRODUCER_BATCHES_MAX);
     p->last_timestamp = h->max_timestamp;
     if (batch_is_transactional(h) && p->txn_first_offset < 0)
         p->txn_first_offset = h->base_offset;
@@ -435,6 +447,39 @@ static void load_entry(struct producer_state *s, const struct snapshot_entry *e)
         };
     }
     ongoing_update(s, producer_add(s, &values));
+}
+
+static bool follows(const struct producer_batch *b, const struct producer_batch *before)
+{
+    int32_t next = before->last_sequence == INT32_MAX ? 0 : before->last_sequence + 1;
+    return first_sequence_of(b) == next;
+}
+
+void producer_state_recall(struct producer_state *s, const struct batch_header *h)
+{
+    struct producer *p = batch_is_control(h) ? NULL : producer_find(s, h->producer_id);
+    if (p == NULL || p->epoch != h->producer_epoch || p->batch_count == 0 ||
+        batch_last_offset(h) >= p->batches[p->batch_count - 1].last_offset)
+        return;
+    struct producer_batch last = p->batches[--p->batch_count];
+    struct producer_batch before = batch_of(h);
+    if (p->batch_count > 0 && !follows(&before, &p->batches[p->batch_count - 1]))
+        p->batch_count = 0;
+    push_batch(p, &before, PRODUCER_BATCHES_MAX - 1);
+    push_batch(p, &last, PRODUCER_BATCHES_MAX);
+}
+
+void producer_state_end_recall(struct producer_state *s)
+{
+    for (struct map_node *n = map_next(&s->producers, NULL); n != NULL;
+         n = map_next(&s->producers, n)) {
+        struct producer *p = container_of(n, struct producer, node);
+        if (p->batch_count < 2 ||
+            follows(&p->batches[p->batch_count - 1], &p->batches[p->batch_count - 2]))
+            continue;
+        p->batches[0] = p->batches[p->batch_count - 1];
+        p->batch_count = 1;
+    }
 }
 
 int producer_state_load(struct producer_state *s, struct bytes snapshot, int64_t now_ms,

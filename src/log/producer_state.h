@@ -132,5 +132,11 @@ void snapshot_entry_decode(struct bytes snapshot, int32_t index, struct snapshot
 int producer_state_load(struct producer_state *s, struct bytes snapshot, int64_t now_ms,
                         int64_t expiration_ms);
 
+// Remembers a batch from before the snapshot that was loaded, which knows a producer's last one alone.
+// Called for batches in their order, up to that snapshot; then the end, where those are forgotten whose
+// sequences do not lead up to the last one.
+void producer_state_recall(struct producer_state *s, const struct batch_header *h);
+void producer_state_end_recall(struct producer_state *s);
+
 // All producers by id; the caller frees the array (the producers stay the state's).
 struct producer **producer_state_sorted(const struct producer_state *s);

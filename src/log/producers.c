@@ -12,6 +12,9 @@
 #include "log/names.h"
 #include "log/small_file.h"
 
+// So much of the log before a snapshot is looked at for the batches of its producers.
+enum { RECALL_BYTES = 1 << 20 };
+
 // ---- Snapshots ----
 
 struct snapshot_list {
@@ -184,6 +187,56 @@ static int load_newest_snapshot(struct log *log, int64_t newest, int64_t *from)
     return err;
 }
 
+// ---- What a snapshot does not say ----
+
+// Looks at the headers of a segment from a position on, up to the batch with `end_offset`.
+static int recall_from(struct log *log, struct segment *s, int64_t position, int64_t end_offset)
+{
+    uint8_t window[BATCH_SCAN_WINDOW];
+    struct batch_scan scan;
+    struct batch_header h;
+    int err;
+    batch_scan_init(&scan, s->files->log->file, position, s->size, window, sizeof window);
+    while ((err = batch_scan_next(&scan, &h, &position)) == 1 && h.base_offset < end_offset)
+        producer_state_recall(&log->producers, &h);
+    return err == ERR_IO ? err : 0; // what is damaged is the reader's trouble
+}
+
+// Where to begin so that `*left` bytes lie between there and the segment's end, and takes off what is in
+// the segment.
+static int recall_position(struct log *log, struct segment *s, int64_t *left, int64_t *position)
+{
+    int64_t offset_limit;
+    *position = 0;
+    int err = segment_open(&log->env, s);
+    int64_t limit = err == 0 ? s->size - *left : 0;
+    if (limit > 0)
+        err = segment_find_cut(&log->env, s, 0, limit, position, &offset_limit);
+    *left -= err == 0 ? s->size : 0;
+    return err;
+}
+
+// A producer that was killed with some batches under way sends all of them again, and so does one whose
+// broker was: a snapshot that knows the last alone would have it refused. The log knows the others.
+static int recall_batches(struct log *log, int64_t offset)
+{
+    int last = log__segment_at(log, offset - 1), first = last;
+    int64_t left = RECALL_BYTES, position;
+    if (log->producers.producers.count == 0)
+        return 0;
+    int err = recall_position(log, log->segments[first], &left, &position);
+    while (err == 0 && left > 0 && first > 0)
+        err = recall_position(log, log->segments[--first], &left, &position);
+    for (int i = first; i <= last && err == 0; i++) {
+        struct segment *s = log->segments[i];
+        err = segment_open(&log->env, s);
+        if (err == 0)
+            err = recall_from(log, s, i == first ? position : 0, offset);
+    }
+    producer_state_end_recall(&log->producers);
+    return err == ERR_CORRUPT || err == ERR_TRUNCATED ? 0 : err;
+}
+
 int log__rebuild_producers(struct log *log, int64_t recovered_from)
 {
     int64_t from = log->segments[0]->base_offset;
@@ -193,6 +246,8 @@ int log__rebuild_producers(struct log *log, int64_t recovered_from)
     int err = log__drop_snapshots(log, log->end_offset);
     if (err == 0)
         err = load_newest_snapshot(log, newest, &from);
+    if (err == 0 && log->snapshot_offset > log->segments[0]->base_offset)
+        err = recall_batches(log, log->snapshot_offset);
     if (err == 0 && log->closed && recovered_from == INT64_MAX && !log->loaded && from < log->end_offset)
         trace_warn(log->trace, LOG_AREA,
                    "%s: the producer snapshot at offset %" PRId64 " is missing or damaged; reading the "

@@ -61,6 +61,50 @@ static void producers_are_held_to_their_sequences(void **state)
     world_release(&w);
 }
 
+static int append_numbered(struct log *log, int32_t sequence, struct log_append_info *info)
+{
+    struct buf batch;
+    make_batch(&batch, 1, 500, INT64_C(1699999999000) + sequence, 9, 2, sequence, 0);
+    return append_batch(log, &batch, info);
+}
+
+// A snapshot has a producer's last batch alone; who was killed with five under way sends all of them.
+static void a_restart_forgets_no_duplicates(void **state)
+{
+    struct world w;
+    struct log_append_info info;
+    int64_t offsets[8];
+    for (int clean = 0; clean < 2; clean++) {
+        world_init(&w);
+        w.args.config.segment_bytes = 2500; // so that the five lie in several
+        struct log *log = world_create(&w);
+        for (int32_t i = 0; i < 8; i++) {
+            append_plain(log, 2, 100, 1000);
+            assert_int_equal(append_numbered(log, i, &info), 0);
+            offsets[i] = info.base_offset;
+        }
+        assert_true(log_segment_count(log) > 2);
+        append_plain(log, 2, 100, 1000);
+        w.args.recovery_point = log_end_offset(log);
+        w.args.clean = clean;
+        assert_int_equal(log_close(log), 0);
+        log_free(log);
+        log = world_open(&w);
+        for (int32_t i = 3; i < 8; i++) {
+            assert_int_equal(append_numbered(log, i, &info), 0);
+            assert_int_equal(info.verdict, LOG_DUPLICATE);
+            assert_int_equal(info.base_offset, offsets[i]);
+            assert_int_equal(info.max_timestamp, INT64_C(1699999999000) + i);
+        }
+        assert_int_equal(append_numbered(log, 2, &info), 0);
+        assert_int_equal(info.verdict, LOG_OUT_OF_ORDER_SEQUENCE);
+        assert_int_equal(append_numbered(log, 8, &info), 0);
+        assert_int_equal(info.verdict, LOG_APPENDED);
+        log_free(log);
+        world_release(&w);
+    }
+}
+
 static int append_marker(struct log *log, int64_t producer_id, int16_t epoch, enum control_type type,
                          int32_t coordinator_epoch, struct log_append_info *info)
 {
@@ -358,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(producers_are_held_to_their_sequences),
+        cmocka_unit_test(a_restart_forgets_no_duplicates),
         cmocka_unit_test(markers_end_transactions),
         cmocka_unit_test(segments_roll_at_their_size),
         cmocka_unit_test(segments_roll_at_their_record_time),
