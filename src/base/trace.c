@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+__attribute__((format(printf, 5, 0)))
 static void emit(struct trace *t, enum trace_level level, const char *area,
                  const struct trace_field *fields, const char *format, va_list args)
 {
