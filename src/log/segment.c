@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/segment.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
-#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/trace.h"
 #include "log/names.h"
+#include "log/segment_index.h"
 #include "log/small_file.h"
 
 void segment_pool_init(struct segment_pool *pool, int count_max)
@@ -196,204 +194,10 @@ int segment_load_size(const struct segment_env *e, struct segment *s)
     return 0;
 }
 
-// True if a batch begins where the entry says and can have its offset: 1, 0, or an error. (Old Kafka
-// entered the last offset of several batches that were appended together.)
-static int entry_is_true(const struct segment *s, const struct offset_entry *at)
-{
-    if (at->offset < s->base_offset || at->position <= 0 || at->position >= s->size)
-        return 0;
-    uint8_t window[BATCH_HEADER_SIZE];
-    struct batch_scan scan;
-    struct batch_header h;
-    int64_t position;
-    batch_scan_init(&scan, s->files->log->file, at->position, s->size, window, sizeof window);
-    int got = batch_scan_next(&scan, &h, &position);
-    if (got != 1)
-        return got == ERR_IO ? got : 0;
-    return h.base_offset <= at->offset && h.base_offset >= s->base_offset;
-}
-
-// True if some batch is so far from the start that it must have an entry: 1, 0, or an error.
-static int needs_entries(const struct segment_env *e, const struct segment *s)
-{
-    if (s->size <= e->index_interval_bytes)
-        return 0;
-    uint8_t window[BATCH_SCAN_WINDOW];
-    struct batch_scan scan;
-    struct batch_header h;
-    int64_t position = 0;
-    int got;
-    batch_scan_init(&scan, s->files->log->file, 0, s->size, window, sizeof window);
-    while ((got = batch_scan_next(&scan, &h, &position)) == 1)
-        if (position > e->index_interval_bytes)
-            return 1;
-    return got == ERR_IO ? got : 0;
-}
-
-// What the ends of the indexes say that cannot be true of the log beside them: NULL, or *problem set;
-// an error otherwise. What lies between is judged when it is used.
-static int find_misfit(const struct segment_env *e, struct segment *s, const char **problem)
-{
-    struct segment_files *f = s->files;
-    struct offset_entry last;
-    struct time_entry last_time;
-    int found = offset_index_last(&f->offset_index, s->base_offset, &last);
-    if (found < 0)
-        return found;
-    int good = found == 0 ? needs_entries(e, s) : entry_is_true(s, &last);
-    if (good < 0)
-        return good;
-    if (found == 0 && good == 1)
-        *problem = "the offset index is missing or empty";
-    else if (found == 1 && good == 0)
-        *problem = "the last entry of the offset index does not fit the log";
-    found = time_index_last(&f->time_index, s->base_offset, &last_time);
-    if (found < 0)
-        return found;
-    if (found == 1 && last_time.offset < s->base_offset)
-        *problem = "the last entry of the time index does not fit the log";
-    // (Apache Kafka's preallocated files are cut to whole entries, too.)
-    if (f->offset_index.uneven || f->time_index.uneven)
-        *problem = "its size is not that of whole entries";
-    return 0;
-}
-
-int segment_reset_indexes(struct segment *s)
-{
-    struct segment_files *f = s->files;
-    int err = entry_file_truncate(&f->offset_index, 0);
-    if (err == 0)
-        err = entry_file_truncate(&f->time_index, 0);
-    if (err == 0 && f->txn_index.ref != NULL)
-        err = entry_file_truncate(&f->txn_index, 0);
-    f->bytes_since_index = 0;
-    f->recent_count = f->recent_next = 0;
-    s->index_unsynced = true;
-    s->max_timestamp = s->max_timestamp_offset = -1;
-    s->first_timestamp = SEGMENT_UNKNOWN;
-    return err;
-}
-
-// An index that is being made: beside the one that it replaces, under a name that a start removes.
-static int open_new_index(const struct segment_env *e, struct entry_file *f, int64_t base_offset,
-                          enum log_file_kind kind, int32_t entry_size, char live[FS_PATH_MAX],
-                          char fresh[FS_PATH_MAX])
-{
-    if (!log_file_path(live, e->dir, base_offset, kind))
-        return ERR_LIMIT;
-    int size = snprintf(fresh, FS_PATH_MAX, "%s.cleaned", live);
-    if (size < 0 || size >= FS_PATH_MAX)
-        return ERR_LIMIT;
-    int err = small_file_remove(e->fs, fresh);
-    return err < 0 ? err : entry_file_open(f, e->fs, fresh, entry_size, true);
-}
-
-// The first entry of an index, behind position `from`, that is true: 1, 0 or an error.
-static int next_true_entry(struct segment *s, struct entry_file *index, int64_t from,
-                           struct offset_entry *out)
-{
-    for (int64_t i = 0; i < index->count; i++) {
-        uint8_t bytes[OFFSET_ENTRY_SIZE];
-        int err = entry_file_get(index, i, bytes);
-        if (err < 0)
-            return err;
-        offset_entry_decode(bytes, s->base_offset, out);
-        int good = out->position >= from ? entry_is_true(s, out) : 0;
-        if (good != 0)
-            return good;
-    }
-    return 0;
-}
-
-// Enters all batches of the segment but those that reach into the next one. Where none can be read the
-// old index may know where they go on; what is damaged is the reader's trouble.
-static int note_all(const struct segment_env *e, struct segment *s, struct entry_file *old)
-{
-    uint8_t window[BATCH_SCAN_WINDOW];
-    struct batch_scan scan;
-    struct batch_header h, held;
-    int64_t position, held_at = -1;
-    int got = 0, err = 0;
-    batch_scan_init(&scan, s->files->log->file, 0, s->size, window, sizeof window);
-    do {
-        while (err == 0 && (got = batch_scan_next(&scan, &h, &position)) == 1) {
-            if (held_at >= 0 && batch_last_offset(&held) < h.base_offset)
-                err = segment_note_batch(e, s, &held, held_at);
-            held = h;
-            held_at = position;
-        }
-        struct offset_entry at;
-        if (err == 0 && got < 0 && got != ERR_IO && next_true_entry(s, old, scan.position + 1, &at) == 1)
-            scan.position = at.position;
-        else
-            break;
-    } while (err == 0);
-    if (err == 0 && held_at >= 0)
-        err = segment_note_batch(e, s, &held, held_at);
-    if (err < 0 || got == ERR_IO)
-        return err < 0 ? err : got;
-    return s->max_timestamp >= 0
-               ? time_index_append_if_later(&s->files->time_index, s->base_offset,
-                                            (struct time_entry){.timestamp = s->max_timestamp,
-                                                                .offset = s->max_timestamp_offset})
-               : 0;
-}
-
-// The time index comes first: what a crash leaves must not be an offset index that fits beside a time
-// index that does not, since the offset index is what an open looks at.
-static int publish_indexes(const struct segment_env *e, struct segment *s, char paths[4][FS_PATH_MAX])
-{
-    struct entry_file *indexes[] = {&s->files->time_index, &s->files->offset_index};
-    int err = 0;
-    for (int i = 0; i < 2 && err == 0; i++) {
-        err = entry_file_flush(indexes[i]);
-        if (err == 0)
-            err = fs_file_sync(indexes[i]->ref->file);
-        if (err == 0)
-            err = fs_rename(e->fs, paths[2 * i + 1], paths[2 * i]);
-        if (err == 0)
-            err = fs_dir_sync(e->fs, e->dir);
-    }
-    // Without room the entries serve from memory.
-    return err == ERR_NOSPC ? 0 : err;
-}
-
-// Rebuilds offset and time index from the headers, durably. The transaction index stays: what it says
-// cannot be had from headers alone. Blocks; it is rare.
-static int rebuild_indexes(const struct segment_env *e, struct segment *s, const char *why)
-{
-    struct segment_files *f = s->files;
-    struct entry_file times = {0}, offsets = {0};
-    char paths[4][FS_PATH_MAX];
-    trace_warn(e->trace, "log",
-               "%s/%020" PRId64 ".index, .timeindex: %s; made again from the log, nothing is lost",
-               e->dir, s->base_offset, why);
-    int err = open_new_index(e, &times, s->base_offset, LOG_FILE_TIME_INDEX, TIME_ENTRY_SIZE,
-                             paths[0], paths[1]);
-    if (err == 0)
-        err = open_new_index(e, &offsets, s->base_offset, LOG_FILE_INDEX, OFFSET_ENTRY_SIZE, paths[2],
-                             paths[3]);
-    if (err < 0) {
-        entry_file_close(&times);
-        return err;
-    }
-    struct entry_file old = f->offset_index;
-    entry_file_close(&f->time_index);
-    f->time_index = times;
-    f->offset_index = offsets;
-    f->rebuilt = true;
-    f->bytes_since_index = 0;
-    s->max_timestamp = s->max_timestamp_offset = -1;
-    s->first_timestamp = SEGMENT_UNKNOWN;
-    err = note_all(e, s, &old);
-    entry_file_close(&old);
-    return err < 0 ? err : publish_indexes(e, s, paths);
-}
-
 int segment_remake_indexes(const struct segment_env *e, struct segment *s, const char *why)
 {
     int err = segment_open(e, s);
-    return err < 0 || s->files->rebuilt ? err : rebuild_indexes(e, s, why);
+    return err < 0 || s->files->rebuilt ? err : segment__rebuild_indexes(e, s, why);
 }
 
 int segment_open_unchecked(const struct segment_env *e, struct segment *s)
@@ -420,9 +224,9 @@ int segment_open(const struct segment_env *e, struct segment *s)
         return err;
     const char *problem = NULL;
     s->files->rebuilt = false;
-    err = find_misfit(e, s, &problem);
+    err = segment__find_misfit(e, s, &problem);
     if (err == 0 && problem != NULL)
-        err = rebuild_indexes(e, s, problem);
+        err = segment__rebuild_indexes(e, s, problem);
     struct offset_entry last = {.position = 0};
     if (err >= 0)
         err = offset_index_last(&s->files->offset_index, s->base_offset, &last);
@@ -445,7 +249,7 @@ static int find_entry(struct segment *s,
 {
     struct entry_file *index = &s->files->offset_index;
     int found = find(index, s->base_offset, target, out);
-    int good = found == 1 ? entry_is_true(s, out) : found;
+    int good = found == 1 ? segment__entry_is_true(s, out) : found;
     if (found != 1 || good != 0)
         return good;
     *doubtful = true;
@@ -458,7 +262,7 @@ static int find_entry(struct segment *s,
             return err;
         offset_entry_decode(bytes, s->base_offset, &at);
         bool below = (find == offset_index_find ? at.offset : at.position) <= target;
-        if (!below || at.position <= best || entry_is_true(s, &at) != 1)
+        if (!below || at.position <= best || segment__entry_is_true(s, &at) != 1)
             continue;
         best = at.position;
         *out = at;
@@ -545,7 +349,7 @@ static int load_sealed_times(const struct segment_env *e, struct segment *s)
         return 0; // no record has a time
     if (s->files->rebuilt)
         return load_times(e, s, s->size);
-    return rebuild_indexes(e, s, found == 0 ? "the time index is missing or empty"
+    return segment__rebuild_indexes(e, s, found == 0 ? "the time index is missing or empty"
                                  : good == 0
                                      ? "the last entry of the time index does not fit the log"
                                      : "the time index ends too early");
@@ -582,7 +386,7 @@ int segment_lookup_time(const struct segment_env *e, struct segment *s, int64_t 
             return segment_lookup(s, floor.offset, position, &doubtful);
         if (good < 0 || s->files->rebuilt)
             return good;
-        int err = rebuild_indexes(e, s, "an entry of the time index does not fit the log");
+        int err = segment__rebuild_indexes(e, s, "an entry of the time index does not fit the log");
         if (err < 0)
             return err;
     }
@@ -749,7 +553,7 @@ int segment_find(const struct segment_env *e, struct segment *s, int64_t offset,
     // The log is good up to here, so it was the index that is not.
     bool index_is_bad = doubtful && err == 1 && out->base_offset <= offset && !s->files->rebuilt;
     if (index_is_bad) {
-        int made = rebuild_indexes(e, s, "an entry of the offset index does not fit the log");
+        int made = segment__rebuild_indexes(e, s, "an entry of the offset index does not fit the log");
         if (made < 0)
             return made;
     }
@@ -763,7 +567,7 @@ int segment_find_behind(const struct segment_env *e, struct segment *s, int64_t 
     if (err < 0)
         return err;
     struct offset_entry at;
-    int found = next_true_entry(s, &s->files->offset_index, from, &at);
+    int found = segment__next_true_entry(s, &s->files->offset_index, from, &at);
     if (found != 1)
         return found;
     uint8_t window[BATCH_HEADER_SIZE];
