@@ -643,8 +643,7 @@ static int load_found(struct loading *l, struct log_dir_partition *found)
 {
     struct partitions *ps = l->ps;
     struct log_dir *dir = l->dir;
-    if (str_is(str_from(found->topic), "__cluster_metadata") ||
-        !is_mine(ps, str_from(found->topic), found->partition))
+    if (!is_mine(ps, str_from(found->topic), found->partition))
         return ERR_OK;
     const struct metadata_topic *topic = metadata_image_topic_by_id(l->image, found->topic_id);
     const struct metadata_topic *named = topic == NULL ? topic_by_name(l, found) : NULL;

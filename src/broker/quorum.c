@@ -19,6 +19,7 @@
 #include "log/commit.h"
 #include "log/dir.h"
 #include "log/log.h"
+#include "log/names.h"
 #include "log/partition_metadata.h"
 #include "log/small_file.h"
 #include "metadata/image.h"
@@ -33,7 +34,6 @@ enum {
 };
 
 static const char area[] = "quorum";
-static const char metadata_topic[] = "__cluster_metadata";
 
 struct quorum {
     unsigned magic;
@@ -391,7 +391,7 @@ static int complete_directory(struct quorum *q, const struct log_args *args)
     struct uuid id;
     struct diag diag;
     diag_clear(&diag);
-    snprintf(path, sizeof path, "%s/%s-0", args->dir_path, metadata_topic);
+    snprintf(path, sizeof path, "%s/" METADATA_LOG_DIR, args->dir_path);
     int err = fs_make_dir(fs, path);
     if (err != ERR_OK && err != ERR_EXISTS)
         return err;
@@ -413,7 +413,7 @@ static int open_log(struct quorum *q, struct diag *diag)
     config.segment_bytes = config_i64(q->args.config, "metadata.log.segment.bytes");
     config.segment_ms = config_i64(q->args.config, "metadata.log.segment.ms");
     struct log_args args;
-    (void)log_dir_create_args(q->args.dir, str_from(metadata_topic), 0, uuid_from_halves(0, 1), &config,
+    (void)log_dir_create_args(q->args.dir, str_from(METADATA_TOPIC), 0, uuid_from_halves(0, 1), &config,
                               &args); // ERR_AGAIN is no matter: checkpoints have no say here
     // Every segment is scanned at every start: what is read here decides about everything else.
     // After a clean stop nothing in it can be torn.

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "log/dir_internal.h"
 #include "log/dir_state.h"
+#include "log/names.h"
 #include "log/small_file.h"
 
 static const struct {

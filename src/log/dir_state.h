@@ -22,7 +22,6 @@
 #define CHECKPOINT_CLEANER "cleaner-offset-checkpoint"
 #define CLEAN_MARKER ".kafka_cleanshutdown"
 #define META_PROPERTIES "meta.properties"
-#define METADATA_TOPIC "__cluster_metadata"
 
 enum { LOG_SAVE_KINDS = 3 };
 

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "log/names.h"
 #include "wire/metadata_record.h"
 #include "wire/record/kraft_version_record.h"
 #include "wire/record/leader_change_message.h"
@@ -19,7 +20,7 @@ enum dump_decoder dump_decoder_of(const char *path)
         const char *topic;
         enum dump_decoder decoder;
     } known[] = {
-        {"__cluster_metadata-", DUMP_DECODE_METADATA},
+        {METADATA_TOPIC "-", DUMP_DECODE_METADATA},
         {"__consumer_offsets-", DUMP_DECODE_OFFSETS},
         {"__transaction_state-", DUMP_DECODE_TRANSACTIONS},
         {"__share_group_state-", DUMP_DECODE_SHARE_STATE},

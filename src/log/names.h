@@ -15,6 +15,10 @@
 #include "base/uuid.h"
 #include "env/fs.h"
 
+// The metadata log: a topic of one partition (KIP-595).
+#define METADATA_TOPIC "__cluster_metadata"
+#define METADATA_LOG_DIR METADATA_TOPIC "-0"
+
 enum log_file_kind {
     LOG_FILE_OTHER,
     LOG_FILE_LOG,

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "log/dir_state.h"
+#include "log/names.h"
 #include "log/partition_metadata.h"
 #include "log/segment_check.h"
 #include "log/small_file.h"

@@ -7,8 +7,6 @@
 #include "log/names.h"
 #include "raft/snapshot_id.h"
 
-static const char metadata_folder[] = "__cluster_metadata-0";
-
 struct look {
     struct env_fs *fs;
     const char *path;
@@ -33,7 +31,7 @@ static int is_foreign(void *context, const char *name, enum fs_kind kind)
     if (strcmp(name, ".lock") == 0 || strcmp(name, "lost+found") == 0 ||
         strcmp(name, "meta.properties.tmp") == 0)
         return 0;
-    if (strcmp(name, metadata_folder) != 0 || !path_join(path, look->path, name))
+    if (strcmp(name, METADATA_LOG_DIR) != 0 || !path_join(path, look->path, name))
         return 1;
     return fs_list(look->fs, path, is_foreign_metadata, NULL);
 }

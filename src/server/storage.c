@@ -13,6 +13,7 @@
 #include "env/fs.h"
 #include "env/random.h"
 #include "log/dir.h"
+#include "log/names.h"
 #include "log/small_file.h"
 #include "metadata/snapshot.h"
 #include "raft/snapshot_id.h"
@@ -23,7 +24,6 @@
 enum { FORMAT_SNAPSHOT_MAX = 1 << 20 };
 
 static const char area[] = "storage";
-static const char metadata_folder[] = "__cluster_metadata-0";
 
 static void dir_offline(struct log_dir *dir, void *owner, int err, const char *why)
 {
@@ -162,7 +162,7 @@ static int write_bootstrap(struct env *env, const struct log_dir *dir, struct uu
     char path[FS_PATH_MAX];
     struct buf data;
     buf_init(&data, FORMAT_SNAPSHOT_MAX);
-    int size = snprintf(path, sizeof path, "%s/%s", log_dir_path(dir), metadata_folder);
+    int size = snprintf(path, sizeof path, "%s/%s", log_dir_path(dir), METADATA_LOG_DIR);
     int err = fs_make_dir(env->fs, path);
     if (err == ERR_OK || err == ERR_EXISTS)
         err = fs_dir_sync(env->fs, log_dir_path(dir));

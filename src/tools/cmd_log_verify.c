@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "env/env.h"
 #include "env/fs.h"
+#include "log/names.h"
 #include "log/verify.h"
 #include "metadata/image.h"
 #include "tools/commands.h"
@@ -101,7 +102,7 @@ static void claimed(void *context, const struct verify_partition *p)
 {
     struct run *run = context;
     char path[FS_PATH_MAX];
-    if (str_is(p->topic, "__cluster_metadata") ||
+    if (str_is(p->topic, METADATA_TOPIC) ||
         snprintf(path, sizeof path, "%s/%s/partition.metadata", run->dir, p->name) >= (int)sizeof path)
         return;
     mem_grow(run->claims, run->claim_count, run->claim_capacity);

@@ -163,7 +163,7 @@ int verify_metadata(const struct verify_args *args, const struct metadata_image 
     bool whole = false;
     *out = NULL;
     *found_log = false;
-    if (!path_join(c.dir, args->dir, "__cluster_metadata-0"))
+    if (!path_join(c.dir, args->dir, METADATA_LOG_DIR))
         return ERR_LIMIT;
     if (fs_stat(args->fs, c.dir, &stat) < 0)
         return 0;

@@ -23,15 +23,21 @@ static int create_args(struct world *w, struct log_dir *dir, int32_t partition, 
                                args);
 }
 
-static struct log *create_log(struct world *w, struct log_dir *dir, int32_t partition)
+static struct log *add_log(struct world *w, struct log_dir *dir, int32_t partition,
+                           int (*make)(const struct log_args *args, struct log **out, struct diag *diag))
 {
     struct log_args args;
     struct log *log;
     struct diag diag;
     assert_int_equal(create_args(w, dir, partition, &args), 0);
-    assert_int_equal(log_create(&args, &log, &diag), 0);
+    assert_int_equal(make(&args, &log, &diag), 0);
     log_dir_add(dir, log);
     return log;
+}
+
+static struct log *create_log(struct world *w, struct log_dir *dir, int32_t partition)
+{
+    return add_log(w, dir, partition, log_create);
 }
 
 static void acknowledged_is_what_a_commit_made_durable(void **state)
@@ -371,13 +377,7 @@ static bool is_there(struct world *w, const char *path)
 
 static struct log *plan_log(struct world *w, struct log_dir *dir, int32_t partition)
 {
-    struct log_args args;
-    struct log *log;
-    struct diag diag;
-    assert_int_equal(create_args(w, dir, partition, &args), 0);
-    assert_int_equal(log_plan(&args, &log, &diag), 0);
-    log_dir_add(dir, log);
-    return log;
+    return add_log(w, dir, partition, log_plan);
 }
 
 static void a_planned_log_is_made_when_it_is_used(void **state)
