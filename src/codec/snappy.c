@@ -5,30 +5,25 @@
 // then blocks with their length. FROZEN.
 #include "codec/codecs.h"
 
-#include <snappy-c.h>
 #include <string.h>
 
 #include "base/be.h"
 #include "base/err.h"
+#include "codec/snappy_block.h"
 
 enum {
     XERIAL_MAGIC_SIZE = 8,
     XERIAL_HEADER_SIZE = 16,
-    XERIAL_BLOCK_SIZE = 32 << 10,
-    // A block grows at most by the copy element that makes 64 bytes of 3.
-    SNAPPY_RATIO_MAX = 22,
 };
 
 static const uint8_t xerial_magic[XERIAL_MAGIC_SIZE] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
 
 static int block_compress(struct bytes in, struct buf *out)
 {
-    size_t size = snappy_max_compressed_length(in.size);
-    if (!buf_reserve(out, 4 + size))
+    if (!buf_reserve(out, 4 + SNAPPY_BLOCK_BOUND(in.size)))
         return ERR_LIMIT;
     uint8_t *p = out->data + out->size;
-    if (snappy_compress((const char *)in.data, in.size, (char *)p + 4, &size) != SNAPPY_OK)
-        return ERR_INVALID;
+    size_t size = snappy_block_compress(in, p + 4);
     be32_store(p, (uint32_t)size);
     out->size += 4 + size;
     return 0;
@@ -40,9 +35,9 @@ int snappy_compress_xerial(int level, struct bytes in, struct buf *out)
     buf_append_be32(out, 1); // version
     buf_append_be32(out, 1); // lowest compatible version
     int err = out->failed ? ERR_LIMIT : 0;
-    for (size_t at = 0; err == 0 && at < in.size; at += XERIAL_BLOCK_SIZE) {
+    for (size_t at = 0; err == 0 && at < in.size; at += SNAPPY_BLOCK_MAX) {
         size_t left = in.size - at;
-        size_t size = left < XERIAL_BLOCK_SIZE ? left : XERIAL_BLOCK_SIZE;
+        size_t size = left < SNAPPY_BLOCK_MAX ? left : SNAPPY_BLOCK_MAX;
         err = block_compress(bytes_of(in.data + at, size), out);
     }
     return err;
@@ -51,15 +46,13 @@ int snappy_compress_xerial(int level, struct bytes in, struct buf *out)
 static int block_decompress(struct bytes in, struct buf *out)
 {
     size_t size;
-    const char *data = (const char *)in.data;
-    if (snappy_uncompressed_length(data, in.size, &size) != SNAPPY_OK
-        || size > in.size * SNAPPY_RATIO_MAX)
+    struct bytes elements;
+    if (!snappy_block_size(in, &size, &elements) || size > in.size * SNAPPY_RATIO_MAX)
         return ERR_CORRUPT;
     if (!buf_reserve(out, size))
         return ERR_LIMIT;
-    char nothing[1];
-    char *target = size > 0 ? (char *)out->data + out->size : nothing;
-    if (snappy_uncompress(data, in.size, target, &size) != SNAPPY_OK)
+    uint8_t nothing[1];
+    if (!snappy_block_decompress(elements, size > 0 ? out->data + out->size : nothing, size))
         return ERR_CORRUPT;
     out->size += size;
     return 0;

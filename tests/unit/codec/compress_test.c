@@ -9,6 +9,7 @@
 #include <snappy-c.h>
 #include <zstd.h>
 
+#include "base/be.h"
 #include "base/err.h"
 #include "base/prng.h"
 #include "codec/compress.h"
@@ -162,14 +163,67 @@ static void test_forms(void **state)
     buf_release(&packed);
 }
 
-static void test_raw_snappy(void **state)
+// Raw blocks of the library, which has all forms of literals and copies, and what it makes of ours.
+static void test_snappy_as_the_library(void **state)
 {
-    struct bytes text = make_text(100000, 6);
-    size_t size = snappy_max_compressed_length(text.size);
-    char *raw = malloc(size);
-    assert_int_equal(snappy_compress((const char *)text.data, text.size, raw, &size), SNAPPY_OK);
-    check_decompresses(CODEC_SNAPPY, bytes_of(raw, size), text);
-    free(raw);
+    static const size_t sizes[] = {0, 1, 59, 60, 61, 62, 256, 257, 258, 5000, 32768, 65537, 100000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct bytes text = make_text(sizes[i], 6 + i);
+        size_t size = snappy_max_compressed_length(text.size);
+        char *raw = malloc(size);
+        assert_int_equal(snappy_compress((const char *)text.data, text.size, raw, &size), SNAPPY_OK);
+        check_decompresses(CODEC_SNAPPY, bytes_of(raw, size), text);
+        free(raw);
+        struct buf packed;
+        pack(CODEC_SNAPPY, CODEC_LEVEL_DEFAULT, text, &packed);
+        for (size_t at = 16, done = 0; at < packed.size;) {
+            char block[32768];
+            size_t block_size = sizeof block, packed_size = be32_load(packed.data + at);
+            assert_int_equal(snappy_uncompress((const char *)packed.data + at + 4, packed_size, block,
+                                               &block_size), SNAPPY_OK);
+            assert_memory_equal(block, text.data + done, block_size);
+            at += 4 + packed_size;
+            done += block_size;
+            assert_true(at < packed.size || done == text.size);
+        }
+        buf_release(&packed);
+    }
+}
+
+// Elements that our own compressor and the library seldom or never write.
+static void test_snappy_elements(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *block;
+        size_t size;
+        const char *want; // NULL: damaged
+    } cases[] = {
+        {"empty", "\0", 1, ""},
+        {"four bytes of distance", "\x08\x0c" "abcd\x0f\4\0\0\0", 11, "abcdabcd"},
+        {"a copy that repeats itself", "\x0a\0a\x22\1\0", 6, "aaaaaaaaaa"},
+        {"four bytes of literal size", "\3\xfc\2\0\0\0abc", 9, "abc"},
+        {"distance 0", "\5\0a\1\0", 5, NULL},
+        {"before the beginning", "\5\0a\1\2", 5, NULL},
+        {"more than it says", "\4\0a\1\1", 5, NULL},
+        {"less than it says", "\6\0a\1\1", 5, NULL},
+        {"a literal that is not there", "\5\x10" "abc", 5, NULL},
+        {"a literal of 4 GiB", "\5\xfc\xff\xff\xff\xff" "abcdef", 12, NULL},
+        {"a size of six bytes", "\x80\x80\x80\x80\x80\0", 6, NULL},
+        {"a size above 4 GiB", "\xff\xff\xff\xff\x7f", 5, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bytes block = bytes_of(cases[i].block, cases[i].size);
+        if (cases[i].want != NULL) {
+            check_decompresses(CODEC_SNAPPY, block, str_bytes(str_from(cases[i].want)));
+            continue;
+        }
+        struct buf out;
+        buf_init(&out, ROOM);
+        if (codec_decompress(CODEC_SNAPPY, block, &out) != ERR_CORRUPT)
+            fail_msg("%s passes", cases[i].name);
+        buf_release(&out);
+    }
 }
 
 // A tiny raw block that says it is 2 GiB is refused before anything is allocated.
@@ -367,7 +421,8 @@ int main(void)
         cmocka_unit_test(test_every_level_reads_back),
         cmocka_unit_test(test_worst_case),
         cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_raw_snappy),
+        cmocka_unit_test(test_snappy_as_the_library),
+        cmocka_unit_test(test_snappy_elements),
         cmocka_unit_test(test_snappy_that_boasts),
         cmocka_unit_test(test_streams_in_a_row),
         cmocka_unit_test(test_lz4_of_linked_blocks),
