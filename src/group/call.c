@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Calls and their ends; decoding of records; new member ids.
+#include <string.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/uuid.h"
+#include "group/internal.h"
+#include "wire/wire.h"
+
+enum { JAVA_UUID_SIZE = 36 };
+
+void group_call_begin(struct group_call *call, struct groups *g,
+                      void (*set_error)(struct group_call *call, enum kafka_error error))
+{
+    call->groups = g;
+    call->set_error = set_error;
+    call->member = NULL;
+    call->node = (struct list_node){0};
+    call->waiter = (struct coordinator_waiter){0};
+}
+
+void group_call_fail(struct group_call *call, enum kafka_error error)
+{
+    check(!list_linked(&call->node));
+    call->set_error(call, error);
+    call->done(call);
+}
+
+static void call_committed(struct coordinator_waiter *w, enum kafka_error error)
+{
+    struct group_call *call = container_of(w, struct group_call, waiter);
+    if (error != KAFKA_NONE)
+        call->set_error(call, error);
+    call->done(call);
+}
+
+void group_call_end(struct group_call *call, coordinator_ticket ticket)
+{
+    check(!list_linked(&call->node));
+    call->waiter.done = call_committed;
+    coordinator_wait(call->groups->coordinator, &call->waiter, ticket);
+}
+
+void group_reply(struct group_call *call, const struct group *group)
+{
+    group_call_end(call, group == NULL ? 0 : group->written);
+}
+
+int group_write_end(struct groups *g, struct str id, coordinator_ticket *ticket)
+{
+    int err = coordinator_end(g->coordinator, ticket);
+    if (err != 0)
+        return err;
+    struct group *group = groups_find(g, id);
+    if (group != NULL && *ticket != 0)
+        group->written = *ticket;
+    return 0;
+}
+
+static struct uuid new_id(struct groups *g)
+{
+    uint8_t random[UUID_SIZE];
+    g->options.random(g->options.random_context, random, sizeof(random));
+    return uuid_from_random(random);
+}
+
+struct str group_new_uuid(struct groups *g, struct arena *arena)
+{
+    struct uuid_text text = uuid_format(new_id(g));
+    return arena_copy_str(arena, str_from(text.text));
+}
+
+// As java.util.UUID prints it: 8-4-4-4-12 hexadecimal digits.
+static void uuid_format_java(struct uuid id, char out[JAVA_UUID_SIZE + 1])
+{
+    static const char digits[] = "0123456789abcdef";
+    char *p = out;
+    for (int i = 0; i < UUID_SIZE; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *p++ = '-';
+        *p++ = digits[id.bytes[i] >> 4];
+        *p++ = digits[id.bytes[i] & 0xf];
+    }
+    *p = '\0';
+}
+
+struct str group_new_member_id(struct groups *g, struct arena *arena, struct str prefix)
+{
+    size_t size = prefix.size + 1 + JAVA_UUID_SIZE;
+    char *text = arena_alloc(arena, size + 1);
+    if (text == NULL)
+        return (struct str){NULL, 0};
+    if (prefix.size > 0)
+        memcpy(text, prefix.data, prefix.size);
+    text[prefix.size] = '-';
+    uuid_format_java(new_id(g), text + prefix.size + 1);
+    return str_of(text, size);
+}
+
+// ---- Records ----
+
+static int decode(struct groups *g, const struct wire_schema *schema, int16_t version, struct bytes rest,
+                  void *out, struct diag *diag)
+{
+    int err = wire_decode(schema, version, rest, &g->arena, out, NULL);
+    if (err != 0)
+        return diag_set(diag, err, "version %d of it cannot be read: %s", version, err_text(err));
+    return 0;
+}
+
+int replay_key(struct groups *g, const struct coordinator_record_type *type, struct bytes key, void *out,
+               struct diag *diag)
+{
+    int16_t prefix;
+    struct bytes rest;
+    int err = coordinator_prefix_read(key, &prefix, &rest);
+    return err == 0 ? decode(g, type->key, 0, rest, out, diag) : diag_set(diag, err, "it has no key");
+}
+
+int replay_value(struct groups *g, const struct coordinator_record_type *type, struct bytes value,
+                 void *out, struct diag *diag)
+{
+    int16_t version;
+    struct bytes rest;
+    int err = coordinator_prefix_read(value, &version, &rest);
+    return err == 0 ? decode(g, type->value, version, rest, out, diag)
+                    : diag_set(diag, err, "its value has no version");
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The groups of one partition of __consumer_offsets: members, assignments and committed offsets, as the
+// group coordinator of Kafka 4.4 keeps them. Classic groups (JoinGroup and SyncGroup), consumer groups
+// (KIP-848), streams groups (KIP-1071), and "simple" ones that only commit offsets.
+//
+// A state machine on coordinator/coordinator.h: what is durable changes by replaying records alone;
+// what is not (who waits in a join, session timers) is lost when the coordinator moves, and clients
+// rebuild it. Pure; belongs to the thread that has the partition.
+//
+// How a driver uses it:
+//
+//   g = groups_new(options); c = coordinator_new(.machine = &groups_machine, .state = g)
+//   groups_attach(g, c); coordinator_load() ...; coordinator_activate(); groups_loaded(g, &now)
+//   for a request: one of the functions below; call->done() is called once, now or later
+//   for new metadata: groups_set_image()
+//   at the end: groups_end(g, error) answers what is parked; coordinator_fail(); both are freed
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "base/list.h"
+#include "coordinator/coordinator.h"
+#include "wire/errors.h"
+
+struct config;
+struct groups;
+struct metadata_image;
+struct trace;
+
+extern const struct coordinator_machine groups_machine;
+
+struct groups_options {
+    const struct config *config; // of the broker; borrowed, follows its dynamic changes
+    const struct metadata_image *image; // as for groups_set_image()
+    struct trace *trace;         // may be NULL
+    struct hash_seed hash_seed;
+    int32_t partition;           // of __consumer_offsets
+    // Fills `out` with bytes nobody can guess, for member ids.
+    void (*random)(void *context, uint8_t *out, size_t size);
+    void *random_context;
+};
+
+struct groups *groups_new(const struct groups_options *options);
+void groups_attach(struct groups *g, struct coordinator *c);
+void groups_free(struct groups *g); // after groups_end() and coordinator_fail()
+
+// After coordinator_activate(): gives every member of every group a session timeout to show up again.
+void groups_loaded(struct groups *g, const struct coordinator_time *now);
+
+// The coordinator goes: parked calls are answered with `error`.
+void groups_end(struct groups *g, enum kafka_error error);
+
+// The newest metadata; borrowed until the next call of this function. Offsets of topics that are gone
+// are removed, assignments follow new topics and partitions.
+void groups_set_image(struct groups *g, const struct metadata_image *image,
+                      const struct coordinator_time *now);
+
+// ---- Calls ----
+
+// One request, or its part about one group. Lives until done().
+struct group_call {
+    // The caller's:
+    struct arena *arena;    // for the answer
+    int16_t version;        // of the request
+    struct str client_id;
+    struct str client_host; // as Kafka writes it: "/127.0.0.1"
+    void *response;         // the struct that the function names, initialised with its defaults
+    void (*done)(struct group_call *call); // the response is complete and may be sent
+
+    // Inner matters:
+    struct list_node node;           // while it is parked
+    struct coordinator_waiter waiter;
+    struct groups *groups;
+    void (*set_error)(struct group_call *call, enum kafka_error error);
+    void *member;                    // that it is parked at
+};
+
+struct consumer_group_heartbeat_request;
+struct delete_groups_response_deletable_group_result;
+struct describe_groups_response_described_group;
+struct consumer_group_describe_response_described_group;
+struct heartbeat_request;
+struct join_group_request;
+struct leave_group_request;
+struct list_groups_request;
+struct offset_commit_request;
+struct offset_delete_request;
+struct offset_fetch_request_group;
+struct streams_group_describe_response_described_group;
+struct streams_group_heartbeat_request;
+struct sync_group_request;
+
+// Each takes the whole request and fills the response struct of the same API, unless it says otherwise.
+// What a request points to must live until done().
+
+// Classic protocol. A classic member may be in a consumer group (an upgrade that goes on): these serve
+// it there as well.
+void groups_join(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                 const struct join_group_request *request);
+void groups_sync(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                 const struct sync_group_request *request);
+void groups_heartbeat(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                      const struct heartbeat_request *request);
+void groups_leave(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                  const struct leave_group_request *request);
+
+void groups_consumer_heartbeat(struct groups *g, struct group_call *call,
+                               const struct coordinator_time *now,
+                               const struct consumer_group_heartbeat_request *request);
+void groups_streams_heartbeat(struct groups *g, struct group_call *call,
+                              const struct coordinator_time *now,
+                              const struct streams_group_heartbeat_request *request);
+
+// Offsets. Topics of a request that do not exist were answered by the caller already and are left out,
+// as are those that the client may not see.
+void groups_commit_offsets(struct groups *g, struct group_call *call,
+                           const struct coordinator_time *now,
+                           const struct offset_commit_request *request);
+// Fills a struct offset_fetch_response_group (version 8 on; the caller moves it for the older ones).
+void groups_fetch_offsets(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                          const struct offset_fetch_request_group *request, bool require_stable);
+void groups_delete_offsets(struct groups *g, struct group_call *call,
+                           const struct coordinator_time *now,
+                           const struct offset_delete_request *request);
+
+// Administration. Each is about one group and fills that group's struct of the response.
+void groups_describe(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                     struct str group_id);          // describe_groups_response_described_group
+void groups_consumer_describe(struct groups *g, struct group_call *call,
+                              const struct coordinator_time *now,
+                              struct str group_id); // consumer_group_describe_response_described_group
+void groups_streams_describe(struct groups *g, struct group_call *call,
+                             const struct coordinator_time *now,
+                             struct str group_id);  // streams_group_describe_response_described_group
+void groups_delete(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                   struct str group_id);            // delete_groups_response_deletable_group_result
+// Fills a struct list_groups_response with the groups of this partition; filters are the request's.
+void groups_list(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                 const struct list_groups_request *request);

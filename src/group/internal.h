@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Inside the group coordinator: what all kinds of groups share. Each kind has a header of its own
+// (classic.h, consumer.h, streams.h), and so have the offsets (offsets.h).
+#pragma once
+
+#include "base/map.h"
+#include "group/groups.h"
+#include "group/journal.h"
+#include "group/offsets.h"
+
+struct classic_group;
+struct consumer_group;
+struct streams_group;
+
+enum group_kind {
+    GROUP_CLASSIC,  // also the simple groups, which have offsets and never had a member
+    GROUP_CONSUMER,
+    GROUP_STREAMS,
+};
+
+struct group {
+    struct map_node node; // in groups.by_id
+    char *id;
+    enum group_kind kind;
+    // What its newest records are known by: a reply about the group that tells of what they say waits
+    // for them, see group_reply().
+    coordinator_ticket written;
+    struct group_offsets offsets;
+    struct group_journal journal;
+    union { // by kind; never NULL while the group is in the map
+        void *state;
+        struct classic_group *classic;
+        struct consumer_group *consumer;
+        struct streams_group *streams;
+    };
+};
+
+struct groups {
+    struct groups_options options;
+    struct coordinator *coordinator;
+    const struct metadata_image *image; // newest
+    struct map by_id;                   // struct group
+    struct arena arena;                 // what a replayed record is decoded to; reset for each
+    struct coordinator_timer expire_timer; // of offsets
+    bool has_ended;
+};
+
+// ---- Finding groups (groups.c) ----
+
+// NULL: there is none.
+struct group *groups_find(struct groups *g, struct str id);
+
+// Makes a group, which must not be there: an empty classic one (replay turns it into another kind).
+struct group *groups_add(struct groups *g, struct str id);
+
+// Finds it or makes it.
+struct group *groups_get(struct groups *g, struct str id);
+
+// Takes a group out and frees it with everything: nobody may be parked in it.
+void groups_remove(struct groups *g, struct group *group);
+
+// Changes the kind; the state of the former kind is freed (its members were moved or are gone), that of
+// the new one is empty. Offsets and journal stay.
+void group_become(struct groups *g, struct group *group, enum group_kind kind);
+
+// Every group, in any order: start with NULL, ends with NULL. The map must not change meanwhile.
+struct group *groups_next(const struct groups *g, const struct group *group);
+
+// "Empty", "Stable", ...: never "Dead" of a group that is here.
+const char *group_state_name(const struct group *group);
+bool group_is_empty(const struct group *group); // without members
+
+// ---- What each kind provides ----
+
+struct group_kind_type {
+    const char *name; // "classic"
+    void *(*new)(struct groups *g, struct group *group);
+    void (*free)(struct groups *g, void *state);
+    const char *(*state_name)(const void *state);     // as Kafka's tools print it
+    int32_t (*member_count)(const void *state);
+    // The coordinator has loaded the group: arms the timers.
+    void (*loaded)(struct groups *g, struct group *group);
+    // The coordinator goes: parked calls fail.
+    void (*end)(struct groups *g, struct group *group, enum kafka_error error);
+    // The metadata changed; NULL: it does not matter to this kind.
+    void (*image_changed)(struct groups *g, struct group *group);
+    // Writes the tombstones of everything but offsets, inside a command.
+    void (*write_tombstones)(struct groups *g, const struct group *group);
+    // Whether a topic of the group's offsets is in use by its members, so that its offsets neither
+    // expire nor may be deleted (KIP-211, KIP-496).
+    bool (*is_subscribed)(const struct groups *g, const struct group *group, struct str topic);
+};
+
+extern const struct group_kind_type classic_kind;
+extern const struct group_kind_type consumer_kind;
+extern const struct group_kind_type streams_kind;
+
+const struct group_kind_type *group_kind_type(enum group_kind kind);
+
+// ---- Calls (call.c) ----
+
+// Begins to serve: `set_error` fills the response with an error alone.
+void group_call_begin(struct group_call *call, struct groups *g,
+                      void (*set_error)(struct group_call *call, enum kafka_error error));
+
+// Ends the call with an error, at once.
+void group_call_fail(struct group_call *call, enum kafka_error error);
+
+// Ends it with its response once `ticket` is committed; if the coordinator ends before, with an error.
+void group_call_end(struct group_call *call, coordinator_ticket ticket);
+
+// As group_call_end(), for everything that is known of the group: what a reader is told must not be
+// taken back. With all of the group's records committed it goes out at once. `group` may be NULL.
+void group_reply(struct group_call *call, const struct group *group);
+
+// coordinator_end() for records about one group: remembers the ticket in it. The group may be NULL or
+// have been removed by the records: it is looked up again.
+int group_write_end(struct groups *g, struct str id, coordinator_ticket *ticket);
+
+// A new member id of the classic protocol: `prefix`, '-' and a random UUID in Java's form. Null when the
+// arena is full.
+struct str group_new_member_id(struct groups *g, struct arena *arena, struct str prefix);
+
+// A new member id of the consumer protocol: a Uuid in its form of 22 characters.
+struct str group_new_uuid(struct groups *g, struct arena *arena);
+
+// ---- Offsets of all groups (offsets_*.c) ----
+
+void offsets_loaded(struct groups *g); // arms the timer of expiration
+// Writes tombstones for the offsets of topics that are gone.
+void offsets_image_changed(struct groups *g, const struct metadata_image *before);
+
+// ---- Replaying, each family of records in its file ----
+
+// `value.data` NULL: a tombstone. Errors as coordinator_machine.replay. Memory: g->arena.
+int offsets_replay(struct groups *g, const struct coordinator_record_type *type, struct bytes key,
+                   struct bytes value, const struct coordinator_origin *origin, struct diag *diag);
+int classic_replay(struct groups *g, const struct coordinator_record_type *type, struct bytes key,
+                   struct bytes value, const struct coordinator_origin *origin, struct diag *diag);
+int consumer_replay(struct groups *g, const struct coordinator_record_type *type, struct bytes key,
+                    struct bytes value, const struct coordinator_origin *origin, struct diag *diag);
+int streams_replay(struct groups *g, const struct coordinator_record_type *type, struct bytes key,
+                   struct bytes value, const struct coordinator_origin *origin, struct diag *diag);
+
+// Decodes a key or value (after its int16 prefix) into *out with g->arena.
+int replay_key(struct groups *g, const struct coordinator_record_type *type, struct bytes key, void *out,
+               struct diag *diag);
+int replay_value(struct groups *g, const struct coordinator_record_type *type, struct bytes value,
+                 void *out, struct diag *diag);
