@@ -21,7 +21,8 @@ static void on_line(struct trace *trace, enum trace_level level, const char *are
 
 void process_init(struct process *p, struct sim *sim, struct sim_host *host, struct sim_fs *disk)
 {
-    *p = (struct process){.sim = sim, .host = host, .disk = disk, .fs = sim_fs_env(disk)};
+    *p = (struct process){
+        .sim = sim, .host = host, .disk = disk, .fs = sim_fs_env(disk), .shard_count = 1};
     p->trace = (struct trace){.emit = on_line, .level_min = TRACE_INFO};
     sim_host_set_is_dead(host, is_dead, p);
 }
@@ -51,9 +52,12 @@ static void on_dir_offline(void *owner, struct log_dir *dir, const char *why)
 
 static int open_node(struct process *p, struct diag *diag)
 {
+    struct env *envs[PROCESS_SHARDS_MAX];
+    for (int i = 0; i < p->shard_count; i++)
+        envs[i] = &p->shards[i].env;
     int err = node_config_resolve(&p->node_config, p->config, diag);
     if (err == ERR_OK)
-        err = storage_open(&p->storage, &p->shard.env, &p->trace, p->config, diag);
+        err = storage_open(&p->storage, envs[0], &p->trace, p->config, diag);
     if (err == ERR_OK)
         err = storage_identify(&p->storage, &p->node_config, diag);
     if (err != ERR_OK)
@@ -61,7 +65,9 @@ static int open_node(struct process *p, struct diag *diag)
     p->storage.owner = p;
     p->storage.on_offline = on_dir_offline;
     struct node_args args = {
-        .env = &p->shard.env,
+        .env = envs[0],
+        .envs = envs,
+        .shard_count = p->shard_count,
         .trace = &p->trace,
         .config = p->config,
         .node_config = &p->node_config,
@@ -74,15 +80,24 @@ static int open_node(struct process *p, struct diag *diag)
         .on_ready = on_ready,
         .on_stopped = on_stopped,
     };
-    err = node_new(&args, &p->node, diag);
-    return err == ERR_OK ? node_start(p->node, diag) : err;
+    return node_new(&args, &p->node, diag);
+}
+
+static int start_node(struct process *p, struct diag *diag)
+{
+    struct sim_env *before = sim_enter(&p->shards[0]);
+    int err = node_start(p->node, diag);
+    sim_leave(p->sim, before);
+    return err;
 }
 
 bool process_start(struct process *p, struct diag *diag)
 {
     check(p->state == PROCESS_DOWN);
-    sim_env_init(&p->shard, p->sim, p->fs);
-    p->shard.env.net = sim_host_net(p->host);
+    for (int i = 0; i < p->shard_count; i++) {
+        sim_env_init(&p->shards[i], p->sim, p->fs);
+        p->shards[i].env.net = sim_host_net(p->host, i, &p->shards[i]);
+    }
     p->config = config_new();
     for (int i = 0; p->settings[i] != NULL; i += 2)
         config_set_fallback(p->config, p->settings[i], p->settings[i + 1]);
@@ -91,6 +106,8 @@ bool process_start(struct process *p, struct diag *diag)
     p->lives++;
     sim_note(p->sim, (uint64_t)p->lives);
     int err = open_node(p, diag);
+    if (err == ERR_OK)
+        err = start_node(p, diag);
     if (err != ERR_OK) {
         p->state = PROCESS_OVER;
         p->died = true;
@@ -98,12 +115,19 @@ bool process_start(struct process *p, struct diag *diag)
     return err == ERR_OK || is_dead(p);
 }
 
+static void stop_node(struct process *p)
+{
+    struct sim_env *before = sim_enter(&p->shards[0]);
+    node_stop(p->node);
+    sim_leave(p->sim, before);
+}
+
 void process_stop(struct process *p)
 {
     if (p->state != PROCESS_STARTING && p->state != PROCESS_READY)
         return;
     p->state = PROCESS_STOPPING;
-    node_stop(p->node);
+    stop_node(p);
 }
 
 void process_kill(struct process *p)
@@ -130,15 +154,16 @@ void process_bury(struct process *p, bool power_failed)
     // What is under way comes to an end that nobody sees, since its memory is to be freed.
     sim_fs_crash(p->disk);
     if (p->node != NULL && !p->stopped) {
-        node_stop(p->node);
-        sim_env_run_out(&p->shard, &p->stopped);
+        stop_node(p);
+        sim_envs_run_out(p->shards, p->shard_count, &p->stopped);
     }
-    sim_env_drain(&p->shard);
+    sim_envs_drain(p->shards, p->shard_count);
     node_free(p->node);
     p->node = NULL;
-    sim_env_drain(&p->shard);
+    sim_envs_drain(p->shards, p->shard_count);
     storage_close(&p->storage);
     config_free(p->config);
-    sim_env_release(&p->shard);
+    for (int i = 0; i < p->shard_count; i++)
+        sim_env_release(&p->shards[i]);
     p->state = PROCESS_DOWN;
 }

@@ -16,6 +16,8 @@
 #include "sim_fs.h"
 #include "sim_net.h"
 
+enum { PROCESS_SHARDS_MAX = 3 };
+
 enum process_state {
     PROCESS_DOWN,
     PROCESS_STARTING,
@@ -29,7 +31,8 @@ struct process {
     struct sim_host *host;
     struct sim_fs *disk;
     struct env_fs *fs; // the disk, or something between it and the node
-    struct sim_env shard;
+    struct sim_env shards[PROCESS_SHARDS_MAX];
+    int shard_count; // of the next life and this one
     struct trace trace; // tells `said`
     struct config *config;
     struct node_config node_config;
@@ -47,7 +50,7 @@ struct process {
     void (*said)(void *owner, enum trace_level level, const char *line);
 };
 
-// Fills in what all lives share. `p->settings`, `owner` and `said` are the caller's.
+// Fills in what all lives share, with one shard. `p->settings`, `owner` and `said` are the caller's.
 void process_init(struct process *p, struct sim *sim, struct sim_host *host, struct sim_fs *disk);
 
 // A life begins. False, with words, if it ended at once for another reason than its death.

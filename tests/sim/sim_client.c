@@ -205,7 +205,7 @@ struct sim_client *sim_client_new(struct sim *sim, struct sim_host *host,
     struct sim_client *c = mem_new(struct sim_client);
     struct diag diag = {{0}};
     sim_env_init(&c->env, sim, NULL);
-    c->env.env.net = sim_host_net(host);
+    c->env.env.net = sim_host_net(host, 0, &c->env);
     int err = client_new(options, str_from(bootstrap), &c->client, &diag);
     check(err == 0);
     c->user = *user;

@@ -8,7 +8,7 @@
 // was acknowledged is there, once, in order, and stays there over a stop and a start. README.md
 // says more.
 //
-//     sim_cluster [--seeds N] [--start N] [--steps N] [--verbose] [--broken NAME]
+//     sim_cluster [--seeds N] [--start N] [--steps N] [--shards N] [--verbose] [--broken NAME]
 //
 // A seed decides everything; the state that is printed is a hash of all that happened. --broken
 // plants a bug (cluster_planted.h) and expects to be caught.
@@ -30,6 +30,7 @@ enum {
     SETTINGS_MAX = 32,
     WAIT_S = 300, // of virtual time, for whatever has to happen once nothing goes wrong
     TRIES_MAX = 20,
+    SHARDS_CHANCE = 0x73686172,
 };
 
 static const int64_t ns_per_ms = 1000000;
@@ -40,6 +41,7 @@ struct options {
     uint64_t seeds;
     uint64_t start;
     int steps;
+    int shards; // of the node; 0: the seed decides
     bool verbose;
     enum planted broken;
 };
@@ -507,6 +509,19 @@ static void choose_settings(struct world *w)
     set(w, "log.retention.check.interval.ms", "3000");
 }
 
+// By a chance of its own, which takes none from what else happens.
+static void choose_shards(struct world *w, uint64_t seed)
+{
+    static const int64_t message_us[] = {1, 20, 200, 2000};
+    struct prng prng;
+    prng_init(&prng, seed ^ SHARDS_CHANCE);
+    int64_t longest_us = message_us[prng_below(&prng, 4)];
+    int count = 1 + (int)prng_below(&prng, PROCESS_SHARDS_MAX);
+    w->process.shard_count = w->options->shards > 0 ? w->options->shards : count;
+    if (w->process.shard_count > 1)
+        w->sim.message_ns_max = longest_us * 1000;
+}
+
 static void init(struct world *w, const struct options *options, uint64_t seed)
 {
     char address[32];
@@ -515,7 +530,7 @@ static void init(struct world *w, const struct options *options, uint64_t seed)
     prng_init(&w->prng, prng_next(&w->sim.prng));
     w->net = sim_net_new(&w->sim, prng_next(&w->prng));
     // Beyond the node's life: files keep their times.
-    w->disk = sim_fs_new(prng_next(&w->prng), &w->process.shard.clock);
+    w->disk = sim_fs_new(prng_next(&w->prng), &w->process.shards[0].clock);
     sim_fs_note_in(w->disk, &w->sim);
     model_init(&w->model);
     w->users = (struct users){.sim = &w->sim,
@@ -543,6 +558,7 @@ static void init(struct world *w, const struct options *options, uint64_t seed)
     w->process.settings = w->settings;
     w->process.owner = w;
     w->process.said = on_said;
+    choose_shards(w, seed);
     if (options->broken != PLANTED_NONE) {
         w->planted = planted_fs_new(options->broken, &w->process, prng_next(&w->prng));
         w->process.fs = planted_fs_env(w->planted);
@@ -606,8 +622,8 @@ static int run(const struct options *options)
             printf("%s was caught by seed %" PRIu64 "\n", planted_name(options->broken), seed);
             return 0;
         }
-        fprintf(stderr, "again: sim_cluster --seeds 1 --start %" PRIu64 " --steps %d --verbose\n",
-                seed, options->steps);
+        fprintf(stderr, "again: sim_cluster --seeds 1 --start %" PRIu64 " --steps %d --shards %d "
+                        "--verbose\n", seed, options->steps, options->shards);
         return 1;
     }
     printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " records, %" PRIu64
@@ -622,8 +638,8 @@ static int run(const struct options *options)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: sim_cluster [--seeds N] [--start N] [--steps N] [--verbose] "
-                    "[--broken NAME]\n");
+    fprintf(stderr, "usage: sim_cluster [--seeds N] [--start N] [--steps N] [--shards N] "
+                    "[--verbose] [--broken NAME]\n");
     return 2;
 }
 
@@ -643,6 +659,8 @@ int main(int argc, char **argv)
             options.start = (uint64_t)value, i++;
         else if (strcmp(argv[i], "--steps") == 0 && has_value)
             options.steps = (int)value, i++;
+        else if (strcmp(argv[i], "--shards") == 0 && has_value && value <= PROCESS_SHARDS_MAX)
+            options.shards = (int)value, i++;
         else
             return usage();
     }

@@ -16,6 +16,7 @@
 
 enum {
     HOSTS_MAX = 32,
+    SHARDS_MAX = 8,
     SEGMENT_BYTES_MAX = 8 << 10,
     EPHEMERAL_PORT_FIRST = 32768,
     CONN_MAGIC = 0x73636f6e,
@@ -37,8 +38,15 @@ struct segment {
     uint8_t data[];
 };
 
-struct sim_host {
+// What one shard of the process that runs on a host has of the network.
+struct shard_net {
     struct env_net env_net;
+    struct sim_host *host;
+    struct sim_env *env; // NULL: nobody's
+};
+
+struct sim_host {
+    struct shard_net shards[SHARDS_MAX];
     struct sim_net *net;
     int number;
     char address[NET_ADDRESS_TEXT_MAX];
@@ -54,11 +62,12 @@ struct sim_host {
 struct listener {
     struct net_listener listener;
     struct sim_host *host;
+    struct shard_net *at;
     struct list_node in_host;
     struct list backlog; // struct conn, by in_backlog
     struct sim_event accepting;
     bool paused;
-    bool detached; // its process has ended
+    bool orphaned; // its process has ended
 };
 
 // One end.
@@ -67,6 +76,7 @@ struct conn {
     unsigned magic;
     struct sim_net *net;
     struct sim_host *host;        // where it is
+    struct shard_net *at;         // and on which shard; NULL between two
     struct sim_host *remote_host; // NULL: no such host
     struct conn *peer;            // NULL: gone
     struct list_node in_host;
@@ -83,7 +93,7 @@ struct conn {
     bool failed; // and then it has no peer
     bool failure_told;
     bool closed;
-    bool detached; // its process has ended
+    bool orphaned; // its process has ended
     bool spurious; // is going to be called without a cause
     int error;
     struct sim_event arrival;
@@ -131,6 +141,20 @@ static size_t part(struct sim_net *net, size_t size)
     return size > 1 && chance(net, net->weather.split_per_mille)
                ? 1 + (size_t)prng_below(&net->prng, size)
                : size;
+}
+
+// ---- Shards ----
+
+static void check_thread(const struct shard_net *at)
+{
+    check(at != NULL);
+    if (at->env != NULL)
+        sim_env_check_thread(at->env);
+}
+
+static struct sim_env *enter(struct sim *sim, const struct shard_net *at)
+{
+    return at->env != NULL ? sim_enter(at->env) : sim->current;
 }
 
 static bool reaches(const struct sim_net *net, const struct sim_host *from,
@@ -193,7 +217,8 @@ static unsigned available(const struct conn *c)
 
 static void schedule(struct conn *c)
 {
-    if (c->closed || c->detached || list_linked(&c->in_backlog) || sim_event_is_set(&c->call))
+    if (c->closed || c->orphaned || c->at == NULL || list_linked(&c->in_backlog) ||
+        sim_event_is_set(&c->call))
         return;
     bool due = (c->wanted & available(c)) != 0 || (c->failed && !c->failure_told);
     if (due)
@@ -218,7 +243,9 @@ static void on_call(struct sim_event *event)
         return;
     sim_note(c->net->sim,
              (uint64_t)c->conn.local.port << 32 | (uint64_t)c->host->number << 8 | events);
+    struct sim_env *before = enter(c->net->sim, c->at);
     c->conn.ready(&c->conn, events);
+    sim_leave(c->net->sim, before);
     if (!c->closed && chance(c->net, c->net->weather.split_per_mille / 8))
         c->spurious = true;
     schedule(c);
@@ -296,6 +323,7 @@ static struct conn *conn_of(struct net_conn *conn)
 {
     struct conn *c = container_of(conn, struct conn, conn);
     check(c->magic == CONN_MAGIC && !c->closed);
+    check_thread(c->at);
     return c;
 }
 
@@ -461,7 +489,7 @@ static void let_go(struct conn *c)
 static void conn_close(struct net_conn *conn)
 {
     struct conn *c = conn_of(conn);
-    if (!c->detached)
+    if (!c->orphaned)
         leave(c);
     c->closed = true;
     let_go(c);
@@ -470,16 +498,44 @@ static void conn_close(struct net_conn *conn)
     sim_event_set(c->net->sim, &c->net->burial, 0);
 }
 
-static const struct net_conn_ops conn_ops = {
-    .want = conn_want, .read = conn_read, .write = conn_write, .close = conn_close};
-
-static struct conn *conn_new(struct sim_host *host, struct sim_host *remote_host)
+static void conn_detach(struct net_conn *conn)
 {
+    struct conn *c = conn_of(conn);
+    check(c->wanted == 0);
+    sim_event_cancel(c->net->sim, &c->call);
+    c->at = NULL;
+}
+
+static const struct net_conn_ops conn_ops = {
+    .want = conn_want,
+    .read = conn_read,
+    .write = conn_write,
+    .close = conn_close,
+    .detach = conn_detach,
+};
+
+static int attach_to(struct env_net *env_net, struct net_conn *conn)
+{
+    struct shard_net *at = container_of(env_net, struct shard_net, env_net);
+    struct conn *c = container_of(conn, struct conn, conn);
+    check(c->magic == CONN_MAGIC && !c->closed && c->at == NULL && c->host == at->host);
+    check_thread(at);
+    c->at = at;
+    if (process_is_dead(c->host))
+        return ERR_CLOSED;
+    schedule(c);
+    return chance(c->net, c->net->weather.reset_per_mille) ? ERR_IO : 0;
+}
+
+static struct conn *conn_new(struct shard_net *at, struct sim_host *remote_host)
+{
+    struct sim_host *host = at->host;
     struct conn *c = mem_new(struct conn);
     c->conn.ops = &conn_ops;
     c->magic = CONN_MAGIC;
     c->net = host->net;
     c->host = host;
+    c->at = at;
     c->remote_host = remote_host;
     c->silent_since_ns = -1;
     c->call.fire = on_call;
@@ -506,7 +562,7 @@ static struct listener *find_listener(const struct sim_host *host, uint16_t port
 
 static void schedule_accept(struct listener *l)
 {
-    if (!l->paused && !l->detached && !list_empty(&l->backlog) && !sim_event_is_set(&l->accepting))
+    if (!l->paused && !l->orphaned && !list_empty(&l->backlog) && !sim_event_is_set(&l->accepting))
         sim_event_set(l->host->net->sim, &l->accepting, between(l->host->net, 1, 20000));
 }
 
@@ -519,7 +575,9 @@ static void on_accepting(struct sim_event *event)
     struct conn *c = container_of(node, struct conn, in_backlog);
     list_remove(node);
     schedule_accept(l);
+    struct sim_env *before = enter(c->net->sim, l->at);
     l->listener.accept(&l->listener, &c->conn);
+    sim_leave(c->net->sim, before);
     // `c` may be gone; if not, conn_want() has scheduled it.
 }
 
@@ -532,6 +590,7 @@ static void abandon_backlog(struct listener *l)
 static void listener_close(struct net_listener *listener)
 {
     struct listener *l = container_of(listener, struct listener, listener);
+    check_thread(l->at);
     abandon_backlog(l);
     sim_event_cancel(l->host->net->sim, &l->accepting);
     list_remove(&l->in_host);
@@ -542,6 +601,7 @@ static void listener_close(struct net_listener *listener)
 static void listener_pause(struct net_listener *listener, bool paused)
 {
     struct listener *l = container_of(listener, struct listener, listener);
+    check_thread(l->at);
     l->paused = paused;
     schedule_accept(l);
 }
@@ -549,7 +609,9 @@ static void listener_pause(struct net_listener *listener, bool paused)
 static int listen_at(struct env_net *env_net, const char *host_name, uint16_t port,
                      struct net_listener **out, struct diag *diag)
 {
-    struct sim_host *host = container_of(env_net, struct sim_host, env_net);
+    struct shard_net *at = container_of(env_net, struct shard_net, env_net);
+    struct sim_host *host = at->host;
+    check_thread(at);
     if (process_is_dead(host))
         return diag_set(diag, ERR_CLOSED, "the process has ended");
     if (port == 0)
@@ -560,6 +622,7 @@ static int listen_at(struct env_net *env_net, const char *host_name, uint16_t po
         return diag_set(diag, ERR_BUSY, "port %u is in use", (unsigned)port);
     struct listener *l = mem_new(struct listener);
     l->host = host;
+    l->at = at;
     l->listener.close = listener_close;
     l->listener.pause = listener_pause;
     str_copy_to(str_from(host->address), l->listener.local.host, sizeof l->listener.local.host);
@@ -576,7 +639,7 @@ static int listen_at(struct env_net *env_net, const char *host_name, uint16_t po
 
 static void establish(struct conn *c, struct listener *l)
 {
-    struct conn *s = conn_new(l->host, c->host);
+    struct conn *s = conn_new(l->at, c->host);
     s->conn.local = c->conn.remote;
     s->conn.remote = c->conn.local;
     s->probe.fire = c->probe.fire = on_probe;
@@ -618,10 +681,12 @@ static struct sim_host *find_host(const struct sim_net *net, const char *address
 static int connect_to(struct env_net *env_net, const char *host_name, uint16_t port,
                       struct net_conn **out, struct diag *diag)
 {
-    struct sim_host *host = container_of(env_net, struct sim_host, env_net);
+    struct shard_net *at = container_of(env_net, struct shard_net, env_net);
+    struct sim_host *host = at->host;
+    check_thread(at);
     if (process_is_dead(host))
         return diag_set(diag, ERR_CLOSED, "the process has ended");
-    struct conn *c = conn_new(host, find_host(host->net, host_name));
+    struct conn *c = conn_new(at, find_host(host->net, host_name));
     str_copy_to(str_from(host->address), c->conn.local.host, sizeof c->conn.local.host);
     str_copy_to(str_from(host_name), c->conn.remote.host, sizeof c->conn.remote.host);
     c->conn.local.port = host->port_next++;
@@ -642,7 +707,11 @@ struct sim_host *sim_host_add(struct sim_net *net, const char *address)
 {
     check(net->host_count < HOSTS_MAX);
     struct sim_host *host = mem_new(struct sim_host);
-    host->env_net = (struct env_net){.listen = listen_at, .connect = connect_to};
+    for (int i = 0; i < SHARDS_MAX; i++)
+        host->shards[i] = (struct shard_net){
+            .host = host,
+            .env_net = {.listen = listen_at, .connect = connect_to, .attach = attach_to},
+        };
     host->net = net;
     host->number = net->host_count;
     host->process_runs = host->machine_runs = true;
@@ -654,9 +723,11 @@ struct sim_host *sim_host_add(struct sim_net *net, const char *address)
     return host;
 }
 
-struct env_net *sim_host_net(struct sim_host *host)
+struct env_net *sim_host_net(struct sim_host *host, int shard, struct sim_env *env)
 {
-    return &host->env_net;
+    check(shard >= 0 && shard < SHARDS_MAX);
+    host->shards[shard].env = env;
+    return &host->shards[shard].env_net;
 }
 
 void sim_host_set_is_dead(struct sim_host *host, bool (*is_dead)(void *owner), void *owner)
@@ -666,18 +737,18 @@ void sim_host_set_is_dead(struct sim_host *host, bool (*is_dead)(void *owner), v
 }
 
 // Takes the ends of a process out of the network; with or without a word to the others.
-static void detach_all(struct sim_host *host, bool tell)
+static void orphan_all(struct sim_host *host, bool tell)
 {
     list_for_each(node, next, &host->listeners)
     {
         struct listener *l = container_of(node, struct listener, in_host);
-        l->detached = true;
+        l->orphaned = true;
         list_remove(&l->in_host);
         sim_event_cancel(host->net->sim, &l->accepting);
         if (!tell) // what waits there is nobody's
             list_for_each(waiting, after, &l->backlog)
                 container_of(waiting, struct conn, in_backlog)
-                    ->detached = true;
+                    ->orphaned = true;
         abandon_backlog(l);
     }
     list_for_each(node, next, &host->conns)
@@ -686,14 +757,14 @@ static void detach_all(struct sim_host *host, bool tell)
         if (tell)
             leave(c);
         let_go(c);
-        c->detached = true;
+        c->orphaned = true;
     }
 }
 
 void sim_host_kill(struct sim_host *host)
 {
     host->process_runs = false;
-    detach_all(host, true);
+    orphan_all(host, true);
 }
 
 // What has not left yet never does.
@@ -718,7 +789,7 @@ void sim_host_cut_power(struct sim_host *host)
         if (c->peer != NULL)
             lose_unsent(host->net, c->peer);
     }
-    detach_all(host, false);
+    orphan_all(host, false);
 }
 
 void sim_host_boot(struct sim_host *host)

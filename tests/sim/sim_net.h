@@ -40,8 +40,9 @@ void sim_net_set_weather(struct sim_net *net, const struct sim_weather *weather)
 // A machine with one address ("10.0.0.1"). It is up and its process runs.
 struct sim_host *sim_host_add(struct sim_net *net, const char *address);
 
-// The net of the process that runs there now.
-struct env_net *sim_host_net(struct sim_host *host);
+// The net of a shard of the process that runs there now, for whose env everything there happens; NULL:
+// for nobody's, then whoever may use it. (sim_env.h)
+struct env_net *sim_host_net(struct sim_host *host, int shard, struct sim_env *env);
 
 // The process asks this before it sends or takes in anything; true: it died in the middle of a call
 // and does nothing any more. May be NULL.

@@ -99,7 +99,7 @@ static void begin(struct world *w, uint64_t seed)
     w->net = sim_net_new(&w->sim, seed);
     w->server = sim_host_add(w->net, "10.0.0.1");
     w->client = sim_host_add(w->net, "10.0.0.2");
-    assert_int_equal(net_listen(sim_host_net(w->server), "", PORT, &w->listener, &diag), 0);
+    assert_int_equal(net_listen(sim_host_net(w->server, 0, NULL), "", PORT, &w->listener, &diag), 0);
     w->listener->accept = on_accept;
     w->listener->user = w;
 }
@@ -108,7 +108,8 @@ static void connect_client(struct world *w, uint16_t port)
 {
     struct diag diag = {{0}};
     struct end *e = &w->at_client;
-    assert_int_equal(net_connect(sim_host_net(w->client), "10.0.0.1", port, &e->conn, &diag), 0);
+    struct env_net *net = sim_host_net(w->client, 0, NULL);
+    assert_int_equal(net_connect(net, "10.0.0.1", port, &e->conn, &diag), 0);
     e->conn->user = e;
     e->conn->ready = on_ready;
     want(e);
@@ -356,6 +357,43 @@ static void a_paused_listener_accepts_later(void **state)
     end(&w);
 }
 
+static void on_accept_detach(struct net_listener *listener, struct net_conn *conn)
+{
+    struct world *w = listener->user;
+    w->at_server.conn = conn;
+    net_detach(conn);
+}
+
+// The connection stands, but nothing happens on it, until another shard has it.
+static void a_connection_moves_to_another_shard(void **state)
+{
+    struct world w;
+    struct sim_env shards[2];
+    begin(&w, 1);
+    for (int i = 0; i < 2; i++)
+        sim_env_init(&shards[i], &w.sim, NULL);
+    sim_host_net(w.server, 0, &shards[0]);
+    struct env_net *second = sim_host_net(w.server, 1, &shards[1]);
+    w.listener->accept = on_accept_detach;
+    w.at_client.to_send = 10;
+    connect_client(&w, PORT);
+    sim_run_for(&w.sim, ns_per_s);
+    assert_non_null(w.at_server.conn);
+    assert_int_equal(w.at_client.sent, 10);
+    assert_int_equal(w.at_server.received, 0);
+    struct sim_env *before = sim_enter(&shards[1]);
+    assert_int_equal(net_attach(second, w.at_server.conn), 0);
+    w.at_server.conn->user = &w.at_server;
+    w.at_server.conn->ready = on_ready;
+    want(&w.at_server);
+    sim_leave(&w.sim, before);
+    sim_run_for(&w.sim, ns_per_s);
+    assert_int_equal(w.at_server.received, 10);
+    for (int i = 0; i < 2; i++)
+        sim_env_release(&shards[i]);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +409,7 @@ int main(void)
         cmocka_unit_test(a_machine_without_power_is_silent),
         cmocka_unit_test(a_connection_breaks_in_the_middle),
         cmocka_unit_test(a_paused_listener_accepts_later),
+        cmocka_unit_test(a_connection_moves_to_another_shard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
