@@ -4,10 +4,10 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "broker/api/api.h"
+#include "broker/forward.h"
 #include "broker/node.h"
 #include "broker/request.h"
 #include "broker/shard.h"
-#include "env/env.h"
 #include "wire/apis.h"
 
 static const struct api_route routes[] = {
@@ -98,31 +98,9 @@ static void serve_on_node(struct node *n, struct request *r)
         route->on_node(n, r, body);
 }
 
-static void came_to_node(void *context, struct request *r)
+static void serve_on_zero(struct shard *zero, struct request *r, const void *body)
 {
-    serve_on_node(context, r);
-}
-
-static void came_back(void *context)
-{
-    struct shard *s = context;
-    s->away_count--;
-}
-
-static void send_to_node(struct shard *s, struct request *r)
-{
-    struct request_trip trip = {
-        .to = s->node->shards[0].env->mailbox,
-        .home = s->env->mailbox,
-        .serve = came_to_node,
-        .serve_context = s->node,
-        .back = came_back,
-        .back_context = s,
-    };
-    if (request_send(r, &trip))
-        s->away_count++;
-    else
-        request_close_connection(r, "no memory for the request");
+    serve_on_node(zero->node, r);
 }
 
 static void serve(struct shard *s, struct request *r)
@@ -136,10 +114,8 @@ static void serve(struct shard *s, struct request *r)
         const void *body = decode(r);
         if (body != NULL)
             route->on_shard(s, r, body);
-    } else if (s->index == 0) {
-        serve_on_node(s->node, r);
     } else {
-        send_to_node(s, r);
+        forward_to_shard(s, 0, r, NULL, serve_on_zero);
     }
 }
 

@@ -7,8 +7,8 @@
 //
 // Shards share nothing that changes. What has to cross goes by message:
 //   - the metadata: each shard follows the images that shard 0 hands to it, in their order;
-//   - requests that are not for this shard's partitions: whole to shard 0 (request_forward()), or split
-//     by partition and gathered where they came in (split.h);
+//   - requests that are not for this shard's partitions: whole to the shard that serves them (forward.h),
+//     or split by partition and gathered where they came in (split.h);
 //   - the life of the node: load, ready, stop, settle, close.
 // A partition lives on one shard as long as its log directory exists: topic name and index say which
 // (partitions_shard_of()). By name and not by id, so that a topic that is deleted and one that takes its
