@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which parts of the state fixture_check_replay() compares.
+#include "dumpers.h"
+
+const fixture_dumper fixture_dumpers[3] = {
+    [GROUP_CLASSIC] = NULL,
+    [GROUP_CONSUMER] = NULL,
+    [GROUP_STREAMS] = NULL,
+};
+
+const fixture_dumper fixture_offsets_dumper = NULL;
