@@ -71,6 +71,7 @@ struct group_call {
     struct str client_host; // as Kafka writes it: "/127.0.0.1"
     void *response;         // the struct that the function names, initialised with its defaults
     void (*done)(struct group_call *call); // the response is complete and may be sent
+    bool no_memory; // set before done(): the response does not fit into the arena; end the request
 
     // Inner matters:
     struct list_node node;           // while it is parked

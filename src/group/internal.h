@@ -73,6 +73,14 @@ bool group_is_empty(const struct group *group); // without members
 
 // ---- What each kind provides ----
 
+// Who commits or fetches offsets, as the request says.
+struct offset_caller {
+    struct str member_id;   // null or "": none
+    struct str instance_id; // null: none, or a fetch
+    int32_t epoch;          // generation or member epoch; -1: none
+    int16_t version;        // of OffsetCommit or OffsetFetch
+};
+
 struct group_kind_type {
     const char *name; // "classic"
     void *(*new)(struct groups *g, struct group *group);
@@ -87,9 +95,32 @@ struct group_kind_type {
     void (*image_changed)(struct groups *g, struct group *group);
     // Writes the tombstones of everything but offsets, inside a command.
     void (*write_tombstones)(struct groups *g, const struct group *group);
+
+    // What offsets ask (Kafka's Group interface):
+    // "consumer", "connect", "" for a simple group.
+    struct str (*protocol_type)(const void *state);
+    // validateOffsetCommit of a commit outside of transactions: KAFKA_NONE, or the error for all its
+    // partitions. What is allowed is a sign of life: classic members have their session timeout again.
+    enum kafka_error (*check_commit)(struct groups *g, struct group *group,
+                                     const struct offset_caller *caller);
+    // The same for one partition, when the caller lags behind its own epoch (KIP-1251); an error is for
+    // the whole commit. `topic_id` may be zero. NULL: check_commit() has said it all.
+    enum kafka_error (*check_commit_partition)(const struct groups *g, const struct group *group,
+                                               const struct offset_caller *caller, struct str topic,
+                                               struct uuid topic_id, int32_t partition);
+    // validateOffsetFetch; NULL: anybody may fetch.
+    enum kafka_error (*check_fetch)(const struct groups *g, const struct group *group,
+                                    const struct offset_caller *caller);
+    // validateOffsetDelete (KIP-496); NULL: always.
+    enum kafka_error (*check_offset_delete)(const struct group *group);
+    // validateDeleteGroup: KAFKA_NON_EMPTY_GROUP while it has members, or is about to.
+    enum kafka_error (*check_delete)(const struct group *group);
     // Whether a topic of the group's offsets is in use by its members, so that its offsets neither
     // expire nor may be deleted (KIP-211, KIP-496).
     bool (*is_subscribed)(const struct groups *g, const struct group *group, struct str topic);
+    // offsetExpirationCondition (KIP-211): false when no offset of the group may expire now; else *since_ms
+    // is the wall time from which retention counts, or -1: from each offset's own commit.
+    bool (*offsets_expire)(const struct group *group, int64_t *since_ms);
 };
 
 extern const struct group_kind_type classic_kind;
