@@ -14,6 +14,11 @@ struct log_config {
     int64_t segment_jitter_ms;            // segment.jitter.ms: each segment takes less by up to this
     int64_t retention_ms;                 // retention.ms; -1 for ever
     int64_t retention_bytes;              // retention.bytes; -1 without bound
+    int64_t delete_retention_ms;          // delete.retention.ms: a tombstone stays at least so long once
+                                          // a compaction has met it
+    int64_t min_compaction_lag_ms;        // min.compaction.lag.ms: what is younger is left alone
+    int64_t max_compaction_lag_ms;        // max.compaction.lag.ms: what is older waits for no ratio
+    double min_cleanable_dirty_ratio;     // min.cleanable.dirty.ratio
     int64_t file_delete_delay_ms;         // file.delete.delay.ms: between `.deleted` and removal
     int64_t producer_id_expiration_ms;    // producer.id.expiration.ms
     int32_t index_interval_bytes;         // index.interval.bytes
@@ -31,6 +36,9 @@ struct log_config {
         .segment_ms = INT64_C(604800000),                                                         \
         .retention_ms = INT64_C(604800000),                                                       \
         .retention_bytes = -1,                                                                    \
+        .delete_retention_ms = 86400000,                                                          \
+        .max_compaction_lag_ms = INT64_MAX,                                                       \
+        .min_cleanable_dirty_ratio = 0.5,                                                         \
         .file_delete_delay_ms = 60000,                                                            \
         .producer_id_expiration_ms = 86400000,                                                    \
         .index_interval_bytes = 4096,                                                             \

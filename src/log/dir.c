@@ -413,6 +413,8 @@ static int read_checkpoint(struct log_dir *dir, const char *name, struct log_dir
     else if (missing)
         trace_error(dir->trace, LOG_AREA, "%s is %s though %s was closed cleanly: %s", path,
                     fs_stat(dir->env->fs, path, &stat) == 0 ? "empty" : "missing", dir->path, lost);
+    if (strcmp(name, CHECKPOINT_CLEANER) == 0)
+        dir->has_cleaned = c.text.size > 0;
     if (start_offsets)
         scan->start_unknown = err == ERR_CORRUPT || missing;
     if (err == ERR_CORRUPT)
@@ -496,6 +498,7 @@ static void fill_args(const struct log_dir *dir, struct partition_key key, struc
         .recovery_point = -1,
         .log_start_offset = -1,
         .high_watermark = -1,
+        .cleaner_offset = -1,
     };
 }
 
@@ -518,7 +521,7 @@ void log_dir_partition_args(struct log_dir *dir, const struct log_dir_scan *scan
     out->recovery_point = partition->recovery_point;
     out->log_start_offset = partition->log_start_offset;
     out->high_watermark = partition->high_watermark;
-    out->compacted = partition->cleaner_offset >= 0;
+    out->cleaner_offset = partition->cleaner_offset;
     out->clean = scan->clean;
     out->start_unknown = scan->start_unknown;
     out->synced = scan->synced;
@@ -566,56 +569,6 @@ void log_dir_each(struct log_dir *dir, void (*each)(void *context, struct log *l
         each(context, container_of(node, struct log, home_node));
 }
 
-// A checkpoint of the compactor's that outlived its partition would mislead the next of that name.
-static void forget_cleaner_offset(struct log_dir *dir, struct str topic, int32_t partition)
-{
-    char path[FS_PATH_MAX];
-    struct checkpoint c;
-    checkpoint_init(&c);
-    if (dir__path(dir, CHECKPOINT_CLEANER, path) == 0 &&
-        checkpoint_read(&c, dir->env->fs, path, NULL) == 0 &&
-        checkpoint_find(&c, topic, partition) >= 0) {
-        struct buf text;
-        buf_init(&text, CHECKPOINT_TEXT_MAX);
-        checkpoint_format_begin(&text, c.count - 1);
-        for (int i = 0; i < c.count; i++)
-            if (c.entries[i].partition != partition || !str_equal(c.entries[i].topic, topic))
-                checkpoint_format_entry(&text, c.entries[i].topic, c.entries[i].partition,
-                                        c.entries[i].offset);
-        small_file_write(dir->env->fs, path, buf_bytes(&text), false);
-        buf_release(&text);
-    }
-    checkpoint_release(&c);
-}
-
-struct cleaner_message {
-    struct env_message message;
-    struct log_dir *first;
-    char *topic;
-    int32_t partition;
-};
-
-static void cleaner_came(struct env_message *message)
-{
-    struct cleaner_message *m = container_of(message, struct cleaner_message, message);
-    forget_cleaner_offset(m->first, str_from(m->topic), m->partition);
-    mem_free(m->topic);
-    mem_free(m);
-}
-
-// The file is the first part's.
-static void forget_cleaned(struct log_dir *dir, const struct log *log)
-{
-    if (dir->first == dir) {
-        forget_cleaner_offset(dir, log_topic(log), log->partition);
-        return;
-    }
-    struct cleaner_message *m = mem_new(struct cleaner_message);
-    *m = (struct cleaner_message){.message.receive = cleaner_came, .first = dir->first,
-                                  .topic = mem_copy_text(log->topic), .partition = log->partition};
-    env_post(dir->first->env->mailbox, &m->message);
-}
-
 static int rename_partition(struct log_dir *dir, struct str topic, int32_t partition,
                             enum log_dir_kind kind, char to[FS_PATH_MAX])
 {
@@ -640,7 +593,6 @@ int log_dir_delete_log(struct log_dir *dir, struct log *log)
     int err = rename_partition(dir, log_topic(log), log->partition, LOG_DIR_DELETE, path);
     if (err < 0)
         return log__failed(log, err, "deleting the partition");
-    forget_cleaned(dir, log);
     dir__former_add(dir, (struct partition_key){log_topic(log), log->partition});
     log_dir__discard(dir, path, true, log->config.file_delete_delay_ms);
     forget_log(dir, log);

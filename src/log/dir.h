@@ -92,7 +92,7 @@ struct log_dir_partition {
     int64_t recovery_point;   // from the checkpoints; -1 where they have no entry
     int64_t log_start_offset;
     int64_t high_watermark;
-    int64_t cleaner_offset;   // of Apache Kafka's log cleaner; -1: it never worked here
+    int64_t cleaner_offset;   // first offset that no compaction has looked at; -1: none worked here
 };
 
 struct log_dir_scan {
@@ -181,7 +181,8 @@ enum log_save {
     LOG_SAVE_RECOVERY_POINTS = 1, // syncs indexes, snapshots producers, raises recovery points
     LOG_SAVE_START_OFFSETS = 2,   // makes log start offsets durable, then deletes segments below
     LOG_SAVE_HIGH_WATERMARKS = 4,
-    LOG_SAVE_ENTRIES = 8,         // takes out those of partitions that are gone, syncs no log
+    LOG_SAVE_CLEANER_OFFSETS = 8, // how far logs were compacted (log/cleaner.h)
+    LOG_SAVE_ENTRIES = 16,        // takes out those of partitions that are gone, syncs no log
 };
 
 // Embedded in whoever waits for a save; `done` gets 0 or an error. May be NULL.

@@ -181,7 +181,8 @@ int log_dir_close(struct log_dir *dir, int64_t broker_epoch, struct diag *diag)
     if (result == 0)
         result = parts;
     int err = log_dir__write_checkpoints(dir, LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS |
-                                                  LOG_SAVE_HIGH_WATERMARKS);
+                                                  LOG_SAVE_HIGH_WATERMARKS |
+                                                  LOG_SAVE_CLEANER_OFFSETS);
     if (err == 0 && result == 0)
         err = write_marker(dir, broker_epoch);
     if (err < 0)

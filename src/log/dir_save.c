@@ -21,6 +21,7 @@ static const struct {
     {LOG_SAVE_RECOVERY_POINTS, CHECKPOINT_RECOVERY_POINTS},
     {LOG_SAVE_START_OFFSETS, CHECKPOINT_START_OFFSETS},
     {LOG_SAVE_HIGH_WATERMARKS, CHECKPOINT_HIGH_WATERMARKS},
+    {LOG_SAVE_CLEANER_OFFSETS, CHECKPOINT_CLEANER},
 };
 
 void dir__save_init(struct log_dir *dir)
@@ -81,6 +82,8 @@ static int64_t checkpoint_offset(const struct log *log, unsigned kind)
         return log->recovery_point > 0 ? log->recovery_point : 0;
     if (kind == LOG_SAVE_HIGH_WATERMARKS)
         return log->high_watermark;
+    if (kind == LOG_SAVE_CLEANER_OFFSETS)
+        return log->cleaner_offset;
     bool said = log->segment_count > 0 && log->segments[0]->base_offset >= log->start_offset;
     return said && !log->removed_dirty ? -1 : log->start_offset;
 }
@@ -96,7 +99,7 @@ void dir__set_unclaimed(struct log_dir *dir, const struct log_dir_scan *scan)
         dir->found[dir->found_count++] = (struct dir_unclaimed){
             .topic = mem_copy_text(p->topic),
             .partition = p->partition,
-            .offsets = {p->recovery_point, p->log_start_offset, p->high_watermark},
+            .offsets = {p->recovery_point, p->log_start_offset, p->high_watermark, p->cleaner_offset},
         };
     }
     dir->unclaimed_count = dir->found_count;
@@ -196,11 +199,13 @@ int dir__note_entries(struct log_dir *dir)
 }
 
 // Puts the entries that all parts have noted together.
-static void merge(const struct log_dir *first, int index, struct buf *out)
+static void merge(struct log_dir *first, int index, struct buf *out)
 {
     int count = first->save.entry_counts[index];
     for (int i = 0; i < first->link_count; i++)
         count += first->links[i]->part->save.entry_counts[index];
+    if (checkpoints[index].kind == LOG_SAVE_CLEANER_OFFSETS)
+        first->has_cleaned = count > 0;
     buf_clear(out);
     checkpoint_format_begin(out, count);
     buf_append_str(out, buf_str(&first->save.entries[index]));
@@ -246,7 +251,8 @@ int log_dir__write_checkpoints(struct log_dir *dir, unsigned what)
     for (int i = 0; i < LOG_SAVE_KINDS && err == 0; i++) {
         char path[FS_PATH_MAX];
         struct buf text;
-        if ((what & checkpoints[i].kind) == 0)
+        bool nothing = checkpoints[i].kind == LOG_SAVE_CLEANER_OFFSETS && !dir->has_cleaned;
+        if ((what & checkpoints[i].kind) == 0 || nothing)
             continue;
         buf_init(&text, CHECKPOINT_TEXT_MAX);
         merge(dir, i, &text);
@@ -462,9 +468,11 @@ static void finish_all(struct log_dir *first)
     gather_heard(first);
 }
 
-static bool is_written(const struct dir_gather *g, int index)
+static bool is_written(const struct log_dir *first, int index)
 {
-    return (g->what & (checkpoints[index].kind | LOG_SAVE_ENTRIES)) != 0;
+    unsigned what = first->gather.what, kind = checkpoints[index].kind;
+    bool may_have_entries = kind != LOG_SAVE_CLEANER_OFFSETS || first->gather.had_cleaned;
+    return (what & kind) != 0 || ((what & LOG_SAVE_ENTRIES) != 0 && may_have_entries);
 }
 
 static void files_run(struct env_work *work)
@@ -472,7 +480,7 @@ static void files_run(struct env_work *work)
     struct log_dir *first = container_of(work, struct log_dir, gather.work);
     struct dir_gather *g = &first->gather;
     for (int i = 0; i < LOG_SAVE_KINDS && g->err == 0; i++)
-        if (is_written(g, i)) {
+        if (is_written(first, i)) {
             g->err = write_text(first, i, buf_bytes(&g->texts[i]), g->where);
             if (g->err == 0)
                 g->written |= checkpoints[i].kind;
@@ -498,8 +506,9 @@ static void files_done(struct env_work *work)
 static void files_submit(struct log_dir *first)
 {
     struct dir_gather *g = &first->gather;
+    g->had_cleaned = first->has_cleaned;
     for (int i = 0; i < LOG_SAVE_KINDS; i++) {
-        if (!is_written(g, i))
+        if (!is_written(first, i))
             continue;
         merge(first, i, &g->texts[i]);
         if (g->texts[i].failed)

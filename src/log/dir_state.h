@@ -23,7 +23,7 @@
 #define CLEAN_MARKER ".kafka_cleanshutdown"
 #define META_PROPERTIES "meta.properties"
 
-enum { LOG_SAVE_KINDS = 3 };
+enum { LOG_SAVE_KINDS = 4 };
 
 // Saving checkpoints: one at a time. What is asked for meanwhile waits for the next. Each part prepares
 // (a work syncs what raised recovery points need, then its entries are noted); when all have, a work of
@@ -52,6 +52,7 @@ struct dir_gather {
     struct env_work work;
     struct buf texts[LOG_SAVE_KINDS];
     unsigned written;       // those of `what` that are on disk
+    bool had_cleaned;       // has_cleaned before it
     int err;
     char where[FS_PATH_MAX];
 };
@@ -132,6 +133,7 @@ struct log_dir {
     struct dir_unclaimed *found; // by topic and partition; none once all are claimed
     int found_count;
     int unclaimed_count;         // of these
+    bool has_cleaned;            // the first part's: cleaner-offset-checkpoint has entries, or is to have
     struct list logs;
     struct map log_map;
     int log_count;

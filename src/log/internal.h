@@ -46,7 +46,12 @@ struct log {
     int damage_capacity;
 
     bool read_failed;     // and that was said
-    bool compacted;       // it was, by Apache Kafka: offsets may be missing
+    bool compacted;       // it was, maybe in part, by whoever: offsets may be missing
+    int64_t cleaner_offset; // of the checkpoint: below, every key was looked at; -1 none
+    struct cleaning *cleaning;     // under way (log/cleaner.c); NULL
+    struct list_node cleaner_node; // the cleaner's
+    int64_t cleaned_ms;            // when a compaction ended here, wall time; 0 not since the start
+    char *uncleanable;             // why no compaction is tried any more; NULL
     bool closed;          // log_args.clean: what does not fit together was damaged since
     bool start_unknown;   // log_args.start_unknown
     int64_t found_high_watermark; // log_args.high_watermark

@@ -19,7 +19,8 @@ void log_free(struct log *log)
 {
     if (log == NULL)
         return;
-    check(log->home == NULL && !list_linked(&log->commit_node) && log->commit_entry == NULL);
+    check(log->home == NULL && !list_linked(&log->commit_node) && log->commit_entry == NULL &&
+          log->cleaning == NULL && !list_linked(&log->cleaner_node));
     for (int i = 0; i < log->segment_count; i++)
         segment_free(&log->env, log->segments[i]);
     mem_free(log->segments);
@@ -29,6 +30,7 @@ void log_free(struct log *log)
     mem_free(log->topic);
     mem_free(log->problem);
     mem_free(log->damages);
+    mem_free(log->uncleanable);
     mem_free(log);
 }
 

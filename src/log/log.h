@@ -63,7 +63,8 @@ struct log_args {
     int64_t high_watermark;    // from the checkpoint; -1 unknown
     bool clean;                // the directory was closed cleanly: nothing to recover, nothing torn
     bool start_unknown;        // the checkpoint of log start offsets is missing or damaged
-    bool compacted;            // Apache Kafka's log cleaner worked on it: offsets may be missing
+    int64_t cleaner_offset;    // from the checkpoint: a compaction got so far, so offsets may be missing
+                               // below; -1 when it has no entry
     bool synced;               // it was not, but all that is found is on disk, not in the page cache alone
 };
 

@@ -17,14 +17,10 @@ static const struct {
     {".snapshot", LOG_FILE_SNAPSHOT},
 };
 
-static const struct {
-    const char *suffix;
-    enum log_file_state state;
-} states[] = {
-    {"", LOG_FILE_LIVE},
-    {".deleted", LOG_FILE_DELETED},
-    {".cleaned", LOG_FILE_CLEANED},
-    {".swap", LOG_FILE_SWAP},
+static const char *const states[] = {
+    [LOG_FILE_LIVE] = "",           [LOG_FILE_DELETED] = ".deleted",
+    [LOG_FILE_CLEANED] = ".cleaned", [LOG_FILE_SWAP] = ".swap",
+    [LOG_FILE_TEMPORARY] = ".tmp",
 };
 
 static bool parse_suffix(const char *text, struct log_file_name *out)
@@ -34,10 +30,10 @@ static bool parse_suffix(const char *text, struct log_file_name *out)
         if (strncmp(text, kinds[k].suffix, size) != 0)
             continue;
         for (size_t s = 0; s < sizeof states / sizeof states[0]; s++) {
-            if (strcmp(text + size, states[s].suffix) != 0)
+            if (strcmp(text + size, states[s]) != 0)
                 continue;
             out->kind = kinds[k].kind;
-            out->state = states[s].state;
+            out->state = (enum log_file_state)s;
             return true;
         }
     }
@@ -65,10 +61,17 @@ const char *log_file_suffix(enum log_file_kind kind)
     return "";
 }
 
+bool log_file_state_path(char out[FS_PATH_MAX], const char *dir, int64_t offset,
+                         enum log_file_kind kind, enum log_file_state state)
+{
+    int size = snprintf(out, FS_PATH_MAX, "%s/%020" PRId64 "%s%s", dir, offset, log_file_suffix(kind),
+                        states[state]);
+    return size > 0 && size < FS_PATH_MAX;
+}
+
 bool log_file_path(char out[FS_PATH_MAX], const char *dir, int64_t offset, enum log_file_kind kind)
 {
-    int size = snprintf(out, FS_PATH_MAX, "%s/%020" PRId64 "%s", dir, offset, log_file_suffix(kind));
-    return size > 0 && size < FS_PATH_MAX;
+    return log_file_state_path(out, dir, offset, kind, LOG_FILE_LIVE);
 }
 
 bool path_join(char out[FS_PATH_MAX], const char *dir, const char *name)

@@ -6,6 +6,7 @@
 //   <topic>-<partition>.<32 hex>-future, -stray moving between directories; wanted by nobody
 //   <offset, 20 digits>.log .index .timeindex .txnindex .snapshot
 //   ... with .deleted, .cleaned or .swap behind it
+//   ... with .tmp behind it: ours, of no meaning to others, and gone with the next start
 #pragma once
 
 #include <stdbool.h>
@@ -28,7 +29,13 @@ enum log_file_kind {
     LOG_FILE_SNAPSHOT,
 };
 
-enum log_file_state { LOG_FILE_LIVE, LOG_FILE_DELETED, LOG_FILE_CLEANED, LOG_FILE_SWAP };
+enum log_file_state {
+    LOG_FILE_LIVE,
+    LOG_FILE_DELETED,
+    LOG_FILE_CLEANED, // being written by a compaction
+    LOG_FILE_SWAP,    // about to take the place of what was compacted
+    LOG_FILE_TEMPORARY,
+};
 
 struct log_file_name {
     enum log_file_kind kind;
@@ -46,6 +53,10 @@ const char *log_file_suffix(enum log_file_kind kind);
 
 // "<dir>/<offset>.log" for example; false when it does not fit.
 bool log_file_path(char out[FS_PATH_MAX], const char *dir, int64_t offset, enum log_file_kind kind);
+
+// The same for a file in another state: "<dir>/<offset>.log.swap" for example.
+bool log_file_state_path(char out[FS_PATH_MAX], const char *dir, int64_t offset,
+                         enum log_file_kind kind, enum log_file_state state);
 
 // "<dir>/<name>"; false when it does not fit.
 bool path_join(char out[FS_PATH_MAX], const char *dir, const char *name);

@@ -55,15 +55,9 @@ static void listing_release(struct listing *l)
     mem_free(l->files);
 }
 
-static const char *const state_suffixes[] = {
-    [LOG_FILE_LIVE] = "", [LOG_FILE_DELETED] = ".deleted", [LOG_FILE_CLEANED] = ".cleaned",
-    [LOG_FILE_SWAP] = ".swap"};
-
 static int file_path(const struct log *log, const struct log_file_name *f, char out[FS_PATH_MAX])
 {
-    int size = snprintf(out, FS_PATH_MAX, "%s/%020" PRId64 "%s%s", log->path, f->offset,
-                        log_file_suffix(f->kind), state_suffixes[f->state]);
-    return size > 0 && size < FS_PATH_MAX ? 0 : ERR_LIMIT;
+    return log_file_state_path(out, log->path, f->offset, f->kind, f->state) ? 0 : ERR_LIMIT;
 }
 
 static int remove_file(const struct log *log, const struct log_file_name *f)
@@ -73,7 +67,11 @@ static int remove_file(const struct log *log, const struct log_file_name *f)
     return err < 0 ? err : small_file_remove(log->env.fs, path);
 }
 
-// ---- What a compaction by Apache Kafka may have left ----
+// ---- What a compaction may have left ----
+//
+// The names in their order are those of log/cleaner_swap.h, ours as Apache Kafka's: the swap holds from
+// the moment on where all of its files are `.swap` and none is `.cleaned`. Its .log is the first to take
+// its place, so a `.swap` without one is what is left to be renamed.
 
 // First offset after the batches of a `.log.swap`.
 static int swap_end(const struct log *log, const struct log_file_name *f, int64_t *end)
@@ -97,10 +95,9 @@ static int swap_end(const struct log *log, const struct log_file_name *f, int64_
     return err;
 }
 
-// The rename to `.swap` was the point of no return: the segments it replaces go, and it takes its
-// place.
-static int complete_swap(const struct log *log, const struct listing *l,
-                         const struct log_file_name *swap)
+// Removes the segments that a swap replaces.
+static int remove_replaced(const struct log *log, const struct listing *l,
+                           const struct log_file_name *swap)
 {
     int64_t end;
     int err = swap_end(log, swap, &end);
@@ -110,42 +107,68 @@ static int complete_swap(const struct log *log, const struct listing *l,
             f->offset >= swap->offset && (f->offset < end || f->offset == swap->offset))
             err = remove_file(log, f);
     }
-    for (int i = 0; i < l->count && err == 0; i++) {
-        const struct log_file_name *f = &l->files[i];
-        if (f->state != LOG_FILE_SWAP || f->offset != swap->offset)
-            continue;
-        char from[FS_PATH_MAX], to[FS_PATH_MAX];
-        struct log_file_name live = *f;
-        live.state = LOG_FILE_LIVE;
-        err = file_path(log, f, from);
-        if (err == 0)
-            err = file_path(log, &live, to);
-        if (err == 0)
-            err = fs_rename(log->env.fs, from, to);
-    }
     return err;
 }
 
-// Removes what was being deleted or cleaned and completes swaps. `*changed` asks for a new listing.
-static int tidy(const struct log *log, const struct listing *l, bool *changed)
+static int rename_to_live(const struct log *log, const struct log_file_name *f)
+{
+    char from[FS_PATH_MAX], to[FS_PATH_MAX];
+    int err = file_path(log, f, from);
+    if (err == 0 && !log_file_path(to, log->path, f->offset, f->kind))
+        err = ERR_LIMIT;
+    return err < 0 ? err : fs_rename(log->env.fs, from, to);
+}
+
+// Each step is on disk before the next, so that a crash in the middle leaves what is understood as before.
+static int complete_swaps(const struct log *log, const struct listing *l)
+{
+    bool any = false;
+    int err = 0;
+    for (int i = 0; i < l->count && err == 0; i++)
+        if (l->files[i].state == LOG_FILE_SWAP && l->files[i].kind == LOG_FILE_LOG) {
+            err = remove_replaced(log, l, &l->files[i]);
+            any = true;
+        }
+    if (any && err == 0)
+        err = fs_dir_sync(log->env.fs, log->path);
+    for (int i = 0; i < l->count && err == 0; i++)
+        if (l->files[i].state == LOG_FILE_SWAP && l->files[i].kind == LOG_FILE_LOG)
+            err = rename_to_live(log, &l->files[i]);
+    if (any && err == 0)
+        err = fs_dir_sync(log->env.fs, log->path);
+    for (int i = 0; i < l->count && err == 0; i++)
+        if (l->files[i].state == LOG_FILE_SWAP && l->files[i].kind != LOG_FILE_LOG)
+            err = rename_to_live(log, &l->files[i]);
+    return err;
+}
+
+// Removes what was being deleted, cleaned or made, and completes swaps. `*changed` asks for a new listing.
+static int tidy(const struct log *log, struct listing *l, bool *changed)
 {
     int64_t cleaned_min = INT64_MAX;
-    int err = 0;
+    int err = 0, kept = 0;
     for (int i = 0; i < l->count; i++)
         if (l->files[i].state == LOG_FILE_CLEANED && l->files[i].offset < cleaned_min)
             cleaned_min = l->files[i].offset;
     for (int i = 0; i < l->count && err == 0; i++) {
         const struct log_file_name *f = &l->files[i];
-        // A split in progress: with a `.cleaned` at or below it, a swap was not complete.
-        bool drop = f->state == LOG_FILE_DELETED || f->state == LOG_FILE_CLEANED ||
-                    (f->state == LOG_FILE_SWAP && f->offset >= cleaned_min);
+        *changed |= f->state != LOG_FILE_LIVE;
+        // With a `.cleaned` at or below it, a swap was not complete. The `.cleaned` goes after it.
+        bool drop = f->state != LOG_FILE_LIVE && f->state != LOG_FILE_CLEANED &&
+                    (f->state != LOG_FILE_SWAP || f->offset >= cleaned_min);
         if (drop)
             err = remove_file(log, f);
-        else if (f->state == LOG_FILE_SWAP && f->kind == LOG_FILE_LOG)
-            err = complete_swap(log, l, f);
-        *changed |= f->state != LOG_FILE_LIVE;
+        else
+            l->files[kept++] = *f;
     }
-    return err;
+    if (err == 0)
+        l->count = kept;
+    if (err == 0 && cleaned_min < INT64_MAX)
+        err = fs_dir_sync(log->env.fs, log->path);
+    for (int i = 0; i < l->count && err == 0; i++)
+        if (l->files[i].state == LOG_FILE_CLEANED)
+            err = remove_file(log, &l->files[i]);
+    return err < 0 ? err : complete_swaps(log, l);
 }
 
 static int take_segments(struct log *log, const struct listing *l)
@@ -202,7 +225,8 @@ static struct log *log_new(const struct log_args *args, struct diag *diag)
     log->clock = args->clock;
     log->trace = args->trace;
     log->found_synced = args->synced;
-    log->compacted = args->compacted;
+    log->compacted = args->cleaner_offset >= 0;
+    log->cleaner_offset = args->cleaner_offset;
     log->closed = args->clean;
     log->start_unknown = args->start_unknown;
     log->found_high_watermark = args->high_watermark;
@@ -545,8 +569,9 @@ static int check_tail(struct log *log, int32_t *last_epoch)
 
 enum { EPOCHS_LOOKED_AT = 16 }; // at the end of the list: a log may have led many lives
 
-// The epoch of the batch that holds `offset`, -1 if there is none: 1, 0, or an error.
-static int batch_epoch(struct log *log, int64_t offset, int32_t *epoch)
+// The first batch that reaches `offset`: its epoch, -1 if there is none, and from which offset on, not
+// below `offset`, it holds: 1, 0, or an error.
+static int batch_epoch(struct log *log, int64_t offset, int32_t *epoch, int64_t *from)
 {
     struct batch_header h;
     int64_t position;
@@ -554,6 +579,7 @@ static int batch_epoch(struct log *log, int64_t offset, int32_t *epoch)
         return 0;
     int got = segment_find(&log->env, log->segments[log__segment_at(log, offset)], offset, &position, &h);
     *epoch = got == 1 ? h.partition_leader_epoch : -1;
+    *from = got == 1 && h.base_offset > offset ? h.base_offset : offset;
     return got == ERR_IO ? got : got == 1;
 }
 
@@ -570,10 +596,11 @@ static int epochs_are_wrong(struct log *log, int32_t last_epoch)
         int64_t next = i + 1 < c->count ? c->entries[i + 1].start_offset : log->end_offset;
         if (c->entries[i].start_offset >= next)
             continue; // nothing was written in it
-        int got = batch_epoch(log, c->entries[i].start_offset, &epoch);
+        int64_t from; // later where compaction took the first batches
+        int got = batch_epoch(log, c->entries[i].start_offset, &epoch, &from);
         if (got < 0)
             return got;
-        if (got == 1 && epoch != c->entries[i].epoch)
+        if (got == 1 && epoch != epoch_cache_at(c, from))
             return 1;
     }
     return 0;
@@ -602,7 +629,8 @@ static int check_start(struct log *log)
         return 0;
     }
     int32_t epoch;
-    int got = first > start ? batch_epoch(log, start, &epoch) : 0;
+    int64_t from;
+    int got = first > start ? batch_epoch(log, start, &epoch, &from) : 0;
     if (got <= 0 || epoch < 0)
         return got < 0 ? got : 0;
     if (!log->start_unknown)

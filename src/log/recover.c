@@ -422,7 +422,7 @@ static int check_successor(struct recovery *r, int index)
     struct segment *s = log->segments[index], *next = log->segments[index + 1];
     // Compaction leaves gaps; it never works on what is above the recovery point of another policy.
     if (next->base_offset == r->next ||
-        (next->base_offset > r->next && log->config.cleanup_compact))
+        (next->base_offset > r->next && (log->config.cleanup_compact || log->compacted)))
         return 0;
     if (next->base_offset < r->next || r->next < log->recovery_point) {
         damaged(r, s, s->size, next->base_offset < r->next ? "the next segment starts before"

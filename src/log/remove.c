@@ -6,7 +6,6 @@
 // recovery point on disk before it touches a file and removes segments newest first, each durably;
 // at the start nothing is removed before a higher log start offset is on disk.
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/err.h"
 #include "env/clock.h"
@@ -19,22 +18,31 @@
 // ---- At the end ----
 
 // Puts a recovery point and a start that hold during the truncation on disk.
-static int lower_checkpoints(struct log *log, int64_t recovery_point, int64_t start_offset)
+static int lower_checkpoints(struct log *log, int64_t recovery_point, int64_t start_offset,
+                             int64_t cleaner_offset_max)
 {
     int64_t old_recovery_point = log->recovery_point, old_start = log->start_offset;
+    int64_t old_cleaner_offset = log->cleaner_offset;
+    unsigned what = LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS;
     if (old_recovery_point <= recovery_point && log->saved_recovery_point <= recovery_point &&
-        old_start == start_offset)
+        old_start == start_offset && old_cleaner_offset <= cleaner_offset_max)
         return 0;
     if (log->recovery_point > recovery_point)
         log->recovery_point = recovery_point;
     log->start_offset = start_offset;
+    // What comes instead of the compacted end was not looked at: a key that is deleted there would come
+    // back with an older value.
+    if (log->cleaner_offset > cleaner_offset_max) {
+        log->cleaner_offset = cleaner_offset_max;
+        what |= LOG_SAVE_CLEANER_OFFSETS;
+    }
     int err = 0;
     if (log->home != NULL && log_dir__has_entries(log))
-        err = log_dir__write_checkpoints(log->home,
-                                         LOG_SAVE_RECOVERY_POINTS | LOG_SAVE_START_OFFSETS);
+        err = log_dir__write_checkpoints(log->home, what);
     if (err < 0) {
         log->recovery_point = old_recovery_point;
         log->start_offset = old_start;
+        log->cleaner_offset = old_cleaner_offset;
     }
     return err;
 }
@@ -103,7 +111,7 @@ static int truncate_to(struct log *log, int64_t offset)
 {
     // The new end may be below `offset` (inside a batch, in a gap), but not below the segment's base.
     int64_t end = log->segments[log__segment_at(log, offset)]->base_offset;
-    int err = lower_checkpoints(log, end, log->start_offset);
+    int err = lower_checkpoints(log, end, log->start_offset, end);
     if (err < 0)
         return err;
     while (err == 0 && log->segment_count > 1 && log__active(log)->base_offset >= offset)
@@ -164,7 +172,8 @@ int log_truncate_to(struct log *log, int64_t offset)
 static int truncate_fully(struct log *log, int64_t offset)
 {
     // Old and new life share no offset that a recovery point could speak for.
-    int err = lower_checkpoints(log, -1, log->start_offset < offset ? log->start_offset : offset);
+    int err = lower_checkpoints(log, -1, log->start_offset < offset ? log->start_offset : offset,
+                                offset);
     while (err == 0 && log->segment_count > 1)
         err = drop_last_segment(log);
     if (err == 0)
@@ -229,7 +238,7 @@ static int newest_time(struct log *log, struct segment *s, int64_t *out)
         return 0;
     char path[FS_PATH_MAX];
     struct fs_stat stat;
-    if (!log_file_path(path, log->path, s->base_offset, LOG_FILE_LOG))
+    if (!segment_path(&log->env, s, LOG_FILE_LOG, path))
         return ERR_LIMIT;
     err = fs_stat(log->env.fs, path, &stat);
     if (err == 0)
@@ -302,11 +311,8 @@ static void discard_files(struct log *log, int64_t base_offset)
     enum log_file_kind kinds[] = {LOG_FILE_LOG, LOG_FILE_INDEX, LOG_FILE_TIME_INDEX,
                                   LOG_FILE_TXN_INDEX};
     for (int i = 0; i < 4; i++) {
-        char path[FS_PATH_MAX], deleted[FS_PATH_MAX];
-        if (!log_file_path(path, log->path, base_offset, kinds[i]))
-            continue;
-        int size = snprintf(deleted, sizeof deleted, "%s.deleted", path);
-        if (size < 0 || size >= FS_PATH_MAX)
+        char deleted[FS_PATH_MAX];
+        if (!log_file_state_path(deleted, log->path, base_offset, kinds[i], LOG_FILE_DELETED))
             continue;
         if (log->home != NULL)
             log_dir__discard(log->home, deleted, false, log->config.file_delete_delay_ms);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/segment.h"
 
-#include <stdio.h>
-
 #include "base/err.h"
 #include "base/mem.h"
 #include "log/names.h"
@@ -100,12 +98,23 @@ static void pool_touch(const struct segment_env *e, struct segment *s)
     list_append(&e->pool->open, &f->pool_node);
 }
 
-static int open_log_file(const struct segment_env *e, int64_t base_offset, unsigned flags,
+bool segment_path(const struct segment_env *e, const struct segment *s, enum log_file_kind kind,
+                  char out[FS_PATH_MAX])
+{
+    enum log_file_state state = LOG_FILE_LIVE;
+    if (s->names == SEGMENT_CLEANED)
+        state = LOG_FILE_CLEANED;
+    else if (s->names == SEGMENT_SWAP || (s->names == SEGMENT_SWAP_INDEXES && kind != LOG_FILE_LOG))
+        state = LOG_FILE_SWAP;
+    return log_file_state_path(out, e->dir, s->base_offset, kind, state);
+}
+
+static int open_log_file(const struct segment_env *e, const struct segment *s, unsigned flags,
                          struct file_ref **out)
 {
     char path[FS_PATH_MAX];
     struct fs_file *file;
-    if (!log_file_path(path, e->dir, base_offset, LOG_FILE_LOG))
+    if (!segment_path(e, s, LOG_FILE_LOG, path))
         return ERR_LIMIT;
     int err = fs_open(e->fs, path, FS_READ | FS_WRITE | flags, &file);
     if (err == 0)
@@ -113,11 +122,11 @@ static int open_log_file(const struct segment_env *e, int64_t base_offset, unsig
     return err;
 }
 
-static int open_index(const struct segment_env *e, struct entry_file *f, int64_t base_offset,
+static int open_index(const struct segment_env *e, struct entry_file *f, const struct segment *s,
                       enum log_file_kind kind, int32_t entry_size, bool create)
 {
     char path[FS_PATH_MAX];
-    if (!log_file_path(path, e->dir, base_offset, kind))
+    if (!segment_path(e, s, kind, path))
         return ERR_LIMIT;
     return entry_file_open(f, e->fs, path, entry_size, create);
 }
@@ -126,16 +135,13 @@ static int open_files(const struct segment_env *e, struct segment *s, unsigned l
 {
     struct segment_files *f = mem_new(struct segment_files);
     f->segment = s;
-    int err = open_log_file(e, s->base_offset, log_flags, &f->log);
+    int err = open_log_file(e, s, log_flags, &f->log);
     if (err == 0)
-        err = open_index(e, &f->offset_index, s->base_offset, LOG_FILE_INDEX, OFFSET_ENTRY_SIZE,
-                         true);
+        err = open_index(e, &f->offset_index, s, LOG_FILE_INDEX, OFFSET_ENTRY_SIZE, true);
     if (err == 0)
-        err = open_index(e, &f->time_index, s->base_offset, LOG_FILE_TIME_INDEX, TIME_ENTRY_SIZE,
-                         true);
+        err = open_index(e, &f->time_index, s, LOG_FILE_TIME_INDEX, TIME_ENTRY_SIZE, true);
     if (err == 0) {
-        err = open_index(e, &f->txn_index, s->base_offset, LOG_FILE_TXN_INDEX, TXN_ENTRY_SIZE,
-                         false);
+        err = open_index(e, &f->txn_index, s, LOG_FILE_TXN_INDEX, TXN_ENTRY_SIZE, false);
         s->has_txn_index = err == 0;
         if (err == ERR_NOT_FOUND)
             err = 0;
@@ -146,22 +152,44 @@ static int open_files(const struct segment_env *e, struct segment *s, unsigned l
     return err;
 }
 
-int segment_create(const struct segment_env *e, int64_t base_offset, int64_t preallocate_bytes,
-                   struct segment **out)
+// Makes the files of a new segment, over what an earlier life of this offset may have left of its
+// indexes (a truncation, a crash while rolling).
+static int make_files(const struct segment_env *e, struct segment *s)
 {
-    struct segment *s = segment_new(base_offset);
-    s->size = 0;
-    s->max_timestamp = -1;
-    // What an earlier life of this offset may have left (a truncation, a crash while rolling).
     enum log_file_kind stale[] = {LOG_FILE_INDEX, LOG_FILE_TIME_INDEX, LOG_FILE_TXN_INDEX};
     int err = 0;
     for (int i = 0; i < 3 && err == 0; i++) {
         char path[FS_PATH_MAX];
-        err = log_file_path(path, e->dir, base_offset, stale[i]) ? small_file_remove(e->fs, path)
-                                                                  : ERR_LIMIT;
+        err = segment_path(e, s, stale[i], path) ? small_file_remove(e->fs, path) : ERR_LIMIT;
     }
-    if (err == 0)
-        err = open_files(e, s, FS_CREATE | FS_EXCLUSIVE);
+    return err < 0 ? err : open_files(e, s, FS_CREATE | FS_EXCLUSIVE);
+}
+
+static struct segment *segment_new_empty(int64_t base_offset)
+{
+    struct segment *s = segment_new(base_offset);
+    s->size = 0;
+    s->max_timestamp = -1;
+    return s;
+}
+
+int segment_create_cleaned(const struct segment_env *e, int64_t base_offset, struct segment **out)
+{
+    struct segment *s = segment_new_empty(base_offset);
+    s->names = SEGMENT_CLEANED;
+    int err = make_files(e, s);
+    if (err < 0)
+        segment_free(e, s);
+    else
+        *out = s;
+    return err;
+}
+
+int segment_create(const struct segment_env *e, int64_t base_offset, int64_t preallocate_bytes,
+                   struct segment **out)
+{
+    struct segment *s = segment_new_empty(base_offset);
+    int err = make_files(e, s);
     if (err == 0 && preallocate_bytes > 0) {
         err = fs_file_truncate(s->files->log->file, preallocate_bytes);
         s->preallocated = true;
@@ -185,7 +213,7 @@ int segment_load_size(const struct segment_env *e, struct segment *s)
         return 0;
     char path[FS_PATH_MAX];
     struct fs_stat stat;
-    if (!log_file_path(path, e->dir, s->base_offset, LOG_FILE_LOG))
+    if (!segment_path(e, s, LOG_FILE_LOG, path))
         return ERR_LIMIT;
     int err = fs_stat(e->fs, path, &stat);
     if (err < 0)
@@ -479,8 +507,7 @@ int segment_prepare_txn(const struct segment_env *e, struct segment *s)
 {
     if (s->files->txn_index.ref != NULL)
         return 0;
-    int err = open_index(e, &s->files->txn_index, s->base_offset, LOG_FILE_TXN_INDEX, TXN_ENTRY_SIZE,
-                         true);
+    int err = open_index(e, &s->files->txn_index, s, LOG_FILE_TXN_INDEX, TXN_ENTRY_SIZE, true);
     s->has_txn_index |= err == 0;
     return err;
 }
@@ -695,10 +722,9 @@ int segment_remove_files(const struct segment_env *e, int64_t base_offset, bool 
         char path[FS_PATH_MAX], to[FS_PATH_MAX];
         if (!log_file_path(path, e->dir, base_offset, kinds[i]))
             return ERR_LIMIT;
-        int size = snprintf(to, sizeof to, "%s.deleted", path);
-        int err = size < 0 || size >= FS_PATH_MAX ? ERR_LIMIT
-                  : rename                        ? fs_rename(e->fs, path, to)
-                                                  : fs_remove(e->fs, path);
+        int err = !log_file_state_path(to, e->dir, base_offset, kinds[i], LOG_FILE_DELETED) ? ERR_LIMIT
+                  : rename ? fs_rename(e->fs, path, to)
+                           : fs_remove(e->fs, path);
         if (err < 0 && err != ERR_NOT_FOUND && result == 0)
             result = err;
     }

@@ -11,10 +11,20 @@
 #include "log/batch_scan.h"
 #include "log/entry_file.h"
 #include "log/index.h"
+#include "log/names.h"
 
 struct trace;
 
 enum { SEGMENT_RECENT_MAX = 16 };
+
+// Under which names the files of a segment stand (log/names.h). A compacted one goes through all of
+// them, from the second on to the first (log/cleaner_swap.h).
+enum segment_names {
+    SEGMENT_LIVE,
+    SEGMENT_CLEANED,
+    SEGMENT_SWAP,
+    SEGMENT_SWAP_INDEXES, // only the indexes still have `.swap` behind their names
+};
 
 // Not looked at yet; no timestamp of a record is this.
 #define SEGMENT_UNKNOWN INT64_MIN
@@ -71,6 +81,7 @@ struct segment {
     int64_t checked_to;      // written, by this process
     int64_t scrubbed_size;   // so much of it was read by the scrubber
     uint32_t cuts;           // times that the file was made shorter; tells a sync under way
+    enum segment_names names;
     bool index_unsynced;     // indexes changed since their last sync
     bool preallocated;       // the file is longer than `size`
     bool has_txn_index;      // there is a .txnindex file
@@ -81,8 +92,15 @@ struct segment {
 int segment_create(const struct segment_env *e, int64_t base_offset, int64_t preallocate_bytes,
                    struct segment **out);
 
+// The same under the names of a segment that is being compacted; nobody else may know of it.
+int segment_create_cleaned(const struct segment_env *e, int64_t base_offset, struct segment **out);
+
 // A segment that exists in the directory; nothing is opened.
 struct segment *segment_new(int64_t base_offset);
+
+// Where a file of the segment is; false when the path does not fit.
+bool segment_path(const struct segment_env *e, const struct segment *s, enum log_file_kind kind,
+                  char out[FS_PATH_MAX]);
 
 // Closes the files without writing anything and frees the memory.
 void segment_free(const struct segment_env *e, struct segment *s);

@@ -5,7 +5,6 @@
 #include "log/segment_index.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/err.h"
 #include "base/trace.h"
@@ -87,14 +86,12 @@ int segment_reset_indexes(struct segment *s)
 }
 
 // An index that is being made: beside the one that it replaces, under a name that a start removes.
-static int open_new_index(const struct segment_env *e, struct entry_file *f, int64_t base_offset,
+static int open_new_index(const struct segment_env *e, struct entry_file *f, const struct segment *s,
                           enum log_file_kind kind, int32_t entry_size, char live[FS_PATH_MAX],
                           char fresh[FS_PATH_MAX])
 {
-    if (!log_file_path(live, e->dir, base_offset, kind))
-        return ERR_LIMIT;
-    int size = snprintf(fresh, FS_PATH_MAX, "%s.cleaned", live);
-    if (size < 0 || size >= FS_PATH_MAX)
+    if (!segment_path(e, s, kind, live) ||
+        !log_file_state_path(fresh, e->dir, s->base_offset, kind, LOG_FILE_TEMPORARY))
         return ERR_LIMIT;
     int err = small_file_remove(e->fs, fresh);
     return err < 0 ? err : entry_file_open(f, e->fs, fresh, entry_size, true);
@@ -178,11 +175,10 @@ int segment__rebuild_indexes(const struct segment_env *e, struct segment *s, con
     trace_warn(e->trace, "log",
                "%s/%020" PRId64 ".index, .timeindex: %s; made again from the log, nothing is lost",
                e->dir, s->base_offset, why);
-    int err = open_new_index(e, &times, s->base_offset, LOG_FILE_TIME_INDEX, TIME_ENTRY_SIZE,
+    int err = open_new_index(e, &times, s, LOG_FILE_TIME_INDEX, TIME_ENTRY_SIZE,
                              paths[0], paths[1]);
     if (err == 0)
-        err = open_new_index(e, &offsets, s->base_offset, LOG_FILE_INDEX, OFFSET_ENTRY_SIZE, paths[2],
-                             paths[3]);
+        err = open_new_index(e, &offsets, s, LOG_FILE_INDEX, OFFSET_ENTRY_SIZE, paths[2], paths[3]);
     if (err < 0) {
         entry_file_close(&times);
         return err;

@@ -141,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     write_files(fs, bytes_of(data + 1, size - 1));
     struct log_args args = {.fs = fs, .clock = &shard.clock, .dir_path = "/d", .topic = str_from("t"),
                             .config = LOG_CONFIG_DEFAULTS, .log_start_offset = -1,
-                            .high_watermark = -1, .clean = data[0] & 1,
+                            .high_watermark = -1, .cleaner_offset = -1, .clean = data[0] & 1,
                             .recovery_point = (data[0] >> 1 & 7) - 1};
     args.config.segment_bytes = 10000;
     args.config.index_interval_bytes = 50;

@@ -41,6 +41,7 @@ static inline void world_init(struct world *w)
         .recovery_point = -1,
         .log_start_offset = -1,
         .high_watermark = -1,
+        .cleaner_offset = -1,
     };
     w->args.config.producer_id_expiration_ms = INT64_C(1) << 40;
 }
