@@ -138,8 +138,11 @@ void shard_apply(struct shard *s, const struct metadata_image *from, const struc
     if (s->index == 0 && s->connections != NULL)
         shard_apply_limits(s);
     // Before the partitions are loaded there is nothing that could follow.
-    if (s->is_loaded)
-        partitions_apply(&s->partitions, from, to);
+    if (!s->is_loaded)
+        return;
+    coordinators_leave(&s->coordinators, to);
+    partitions_apply(&s->partitions, from, to);
+    coordinators_apply(&s->coordinators, to);
 }
 
 // --- Following the metadata ---
@@ -330,6 +333,7 @@ void shard_init(struct shard *s, struct node *node, int index, struct env *env)
     for (int i = 0; i < s->dir_count; i++)
         s->dirs[i] = index == 0 ? node->args.dirs[i] : NULL;
     list_init(&s->early);
+    coordinators_init(&s->coordinators, s);
 }
 
 void shard_open(struct shard *s)
@@ -369,6 +373,7 @@ void shard_ready(struct shard *s)
     if (s->state != SHARD_STARTING)
         return;
     s->state = SHARD_READY;
+    coordinators_start(&s->coordinators);
     dispatch_early(s);
 }
 
@@ -407,6 +412,7 @@ void shard_stop(struct shard *s)
 {
     s->state = SHARD_STOPPING;
     dispatch_early(s);
+    coordinators_stop(&s->coordinators);
     partitions_stop_waiting(&s->partitions);
     connections_stop(s->connections, connections_gone, s);
 }
@@ -423,7 +429,8 @@ void shard_cut(struct shard *s)
 
 static bool writes_are_done(const struct shard *s)
 {
-    if (!log_committer_is_idle(s->committer) || !scrubber_is_idle(s->partitions.scrubber) ||
+    if (!log_committer_is_idle(s->committer) || !coordinators_are_idle(&s->coordinators) ||
+        !scrubber_is_idle(s->partitions.scrubber) ||
         (s->index == 0 && !quorum_is_idle(s->node->quorum)))
         return false;
     for (int i = 0; i < s->dir_count; i++)
@@ -444,6 +451,7 @@ void shard_settle(struct shard *s)
 
 void shard_close(struct shard *s)
 {
+    coordinators_release(&s->coordinators);
     partitions_release(&s->partitions);
     for (int i = 0; s->index > 0 && s->is_loaded && i < s->dir_count; i++)
         log_dir_part_close(s->dirs[i]);
@@ -457,6 +465,7 @@ void shard_release(struct shard *s)
     env_timer_cancel(s->env->timers, &s->poll);
     if (s->connections != NULL)
         connections_free(s->connections);
+    coordinators_release(&s->coordinators);
     if (s->partitions.magic != 0)
         partitions_release(&s->partitions);
     fetch_sessions_release(&s->fetch_sessions);

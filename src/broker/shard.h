@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "broker/coordinators.h"
 #include "broker/fetch_session.h"
 #include "broker/partitions.h"
 #include "env/timer.h"
@@ -53,6 +54,7 @@ struct shard {
     struct log_dir **dirs; // its parts, parallel to the node's directories
     int dir_count;
     struct partitions partitions;
+    struct coordinators coordinators;
     struct fetch_sessions fetch_sessions;
     struct connections *connections;
     struct list early;   // struct early_request: came before the node was ready

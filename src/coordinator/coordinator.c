@@ -197,10 +197,16 @@ int coordinator_load(struct coordinator *c, struct bytes batches, struct diag *d
         r = load_batch(c, &header, batch, diag);
         if (r != 0)
             return r;
+        c->next_offset = batch_last_offset(&header) + 1;
     }
     if (r != 0)
         return diag_set(diag, r, "%s: what was read are not batches", c->name);
     return 0;
+}
+
+int64_t coordinator_loaded_offset(const struct coordinator *c)
+{
+    return c->next_offset;
 }
 
 void coordinator_activate(struct coordinator *c, int64_t end_offset)
@@ -317,6 +323,8 @@ int coordinator_end(struct coordinator *c, coordinator_ticket *ticket)
 {
     check(c->in_command);
     int err = c->failure != 0 ? c->failure : c->command_error;
+    if (err == 0 && c->record_count > 0 && c->options.may_append != NULL)
+        err = c->options.may_append(c->options.append_context);
     if (err == 0 && c->record_count > 0)
         err = make_room(c);
     if (err != 0) {

@@ -75,6 +75,9 @@ struct coordinator_options {
     struct trace *trace;     // may be NULL
     const char *name;        // of the partition, for messages; copied
     coordinator_append append;
+    // Why nothing can be appended just now (ERR_NOSPC, ...), or 0: asked before records change the state,
+    // so that a full disk costs a refusal and not the state. NULL: never.
+    int (*may_append)(void *context);
     void *append_context;
     size_t batch_bytes_max;  // max.message.bytes of the topic
     int codec;               // enum codec, offsets.topic.compression.codec
@@ -90,6 +93,9 @@ void coordinator_free(struct coordinator *c);
 // Replays whole batches as they are in the log, the next after those before. Their CRCs were checked.
 // ERR_* with words: this log cannot be loaded.
 int coordinator_load(struct coordinator *c, struct bytes batches, struct diag *diag);
+
+// The offset after the last batch that was loaded; 0 before the first.
+int64_t coordinator_loaded_offset(const struct coordinator *c);
 
 // The log is loaded up to its end: commands may come.
 void coordinator_activate(struct coordinator *c, int64_t end_offset);
@@ -109,9 +115,9 @@ void coordinator_write(struct coordinator *c, int16_t type, int16_t version, con
                        const void *value);
 
 // Replays the records and puts them into the batch. *ticket is what the reply waits for, 0 when there
-// were no records. ERR_LIMIT: they do not fit into one batch (RECORD_LIST_TOO_LARGE in Kafka's log,
-// UNKNOWN_SERVER_ERROR for clients). ERR_IO, ERR_NOSPC, ...: the batch before had to be appended first,
-// and could not: the coordinator has failed (see coordinator_failure()). On failure nothing has changed.
+// were no records. What options.may_append() says. ERR_LIMIT: they do not fit into one batch. ERR_IO, ...:
+// the batch before had to be appended first, and could not: the coordinator has failed (see
+// coordinator_failure()). On failure nothing has changed; coordinator_error() has the code for clients.
 int coordinator_end(struct coordinator *c, coordinator_ticket *ticket);
 
 // Forgets the records.

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/api/group_op.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "broker/api/api.h"
+#include "broker/coordinators.h"
+#include "broker/node.h"
+#include "broker/request.h"
+#include "broker/shard.h"
+#include "env/net.h"
+
+// The parts that are served by one shard.
+struct group_share {
+    int32_t waiting_count;
+};
+
+static void part_done(struct group_part *part)
+{
+    struct group_share *share = part->share->user;
+    if (--share->waiting_count == 0)
+        split_share_done(part->share);
+}
+
+static void call_done(struct group_call *call)
+{
+    part_done(container_of(call, struct group_part, call));
+}
+
+static void serve(struct group_part *part)
+{
+    struct shard *s = part->share->shard;
+    struct groups *g;
+    const struct coordinator_time now = coordinators_now(s);
+    enum kafka_error error = coordinators_find(&s->coordinators, part->partition, &g);
+    int32_t partition = part->partition;
+    if (error != KAFKA_NONE) {
+        part->op->type->set_error(part, error);
+        part_done(part);
+        return;
+    }
+    part->call.arena = part->share->arena;
+    part->op->type->serve(part, g, &now); // the part may be gone after this
+    coordinators_touched(&s->coordinators, partition);
+}
+
+// The parts may end while others begin, and the request with the last of them.
+static void run(struct split_share *split_share)
+{
+    struct group_share *share = split_share->user;
+    share->waiting_count = split_share->count + 1;
+    for (struct split_item *item = split_share->first, *next; item != NULL; item = next) {
+        struct group_part *part = container_of(item, struct group_part, item);
+        next = item->next;
+        part->share = split_share;
+        serve(part);
+    }
+    if (--share->waiting_count == 0)
+        split_share_done(split_share);
+}
+
+static void finish(struct split *split)
+{
+    struct group_op *op = container_of(split, struct group_op, split);
+    if (op->type->finish != NULL)
+        op->type->finish(op);
+    request_reply(op->request, op->reply);
+}
+
+struct group_op *group_op_new(struct shard *s, struct request *r, const void *body, void *reply,
+                              int32_t part_max, const struct group_op_type *type)
+{
+    struct group_op *op = arena_new(&r->arena, struct group_op);
+    if (op == NULL || reply == NULL || !split_init(&op->split, s, r) ||
+        (op->parts = arena_new_array(&r->arena, (size_t)part_max + 1, struct group_part)) == NULL) {
+        api_no_memory(r);
+        return NULL;
+    }
+    op->request = r;
+    op->type = type;
+    op->body = body;
+    op->reply = reply;
+    op->part_max = part_max;
+    if (!request_is_abandoned(r))
+        snprintf(op->host, sizeof op->host, "/%s", request_remote_address(r)->host);
+    return op;
+}
+
+static struct group_part *add(struct group_op *op, void *response)
+{
+    check(op->part_count < op->part_max);
+    struct group_part *part = &op->parts[op->part_count++];
+    part->op = op;
+    part->call = (struct group_call){
+        .version = op->request->header.api_version,
+        .client_id = op->request->header.client_id,
+        .client_host = str_from(op->host),
+        .response = response,
+        .done = call_done,
+    };
+    return part;
+}
+
+struct group_part *group_op_add_partition(struct group_op *op, int32_t partition, void *response)
+{
+    struct group_part *part = add(op, response);
+    part->partition = partition;
+    if (partition < 0)
+        split_add_to(&op->split, op->split.home->index, &part->item);
+    else
+        split_add(&op->split, str_from(GROUP_TOPIC), (struct uuid){{0}}, partition, &part->item);
+    return part;
+}
+
+struct group_part *group_op_add(struct group_op *op, struct str group_id, const void *asked,
+                                void *response)
+{
+    int32_t partition = coordinators_partition_of(op->split.home, group_id);
+    struct group_part *part = group_op_add_partition(op, partition, response);
+    part->group_id = group_id;
+    part->asked = asked;
+    return part;
+}
+
+void group_op_start(struct group_op *op)
+{
+    if (split_new_users(&op->split, sizeof(struct group_share)))
+        split_start(&op->split, run, finish);
+    else
+        api_no_memory(op->request);
+}
+
+void group_op_run(struct shard *s, struct request *r, const void *body, void *reply, struct str group_id,
+                  const struct group_op_type *type)
+{
+    struct group_op *op = group_op_new(s, r, body, reply, 1, type);
+    if (op == NULL)
+        return;
+    group_op_add(op, group_id, body, reply);
+    group_op_start(op);
+}
