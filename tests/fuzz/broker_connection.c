@@ -12,6 +12,7 @@
 #include "broker/connection.h"
 #include "broker/request.h"
 #include "fuzz.h"
+#include "rpc/frame.h"
 #include "wire/api/metadata.h"
 #include "wire/api/produce.h"
 #include "wire/api_keys.h"
@@ -19,6 +20,7 @@
 enum {
     REQUEST_MAX = 20000,
     BUDGET_MAX = 40000,
+    QUEUED_MAX = BUDGET_MAX + FAKE_PEERS_MAX * RPC_FRAME_RESERVED_MAX, // a small one for each beyond
     IN_FLIGHT_MAX = 6,
     HANDED_MAX = FAKE_PEERS_MAX * IN_FLIGHT_MAX,
     SCRIPT_MAX = 4096,
@@ -193,7 +195,7 @@ static void check_bounds(struct world *w)
         return;
     connections_stats_get(w->connections, &stats);
     check(stats.open_count == open_count);
-    check(stats.queued_bytes <= BUDGET_MAX);
+    check(stats.queued_bytes <= QUEUED_MAX);
 }
 
 static void peer_step(struct world *w, int op)
