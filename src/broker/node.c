@@ -98,6 +98,7 @@ static void registered(struct node *n, int64_t broker_epoch)
 {
     n->broker_epoch = broker_epoch;
     producer_ids_start(&n->producer_ids, n->quorum, broker_epoch);
+    replica_dirs_start(&n->replica_dirs, n->quorum, broker_epoch);
     n->state = NODE_READY;
     for (int i = 1; i < n->shard_count; i++)
         shard_post(&n->shards[i], make_ready, NULL);
@@ -198,9 +199,15 @@ static int scan_dirs(struct node *n, struct diag *diag)
 {
     n->scans = mem_alloc_array((size_t)n->args.dir_count, sizeof *n->scans);
     for (int i = 0; i < n->args.dir_count; i++) {
-        int err = log_dir_scan(n->args.dirs[i], &n->scans[i], diag);
-        if (err != ERR_OK)
+        struct log_dir *dir = n->args.dirs[i];
+        int err = log_dir_is_offline(dir) ? ERR_OK : log_dir_scan(dir, &n->scans[i], diag);
+        if (err != ERR_OK && i == n->args.metadata_dir)
             return err;
+        if (err != ERR_OK) { // the others are served
+            log_dir_scan_release(&n->scans[i]);
+            n->scans[i] = (struct log_dir_scan){.broker_epoch = -1};
+            log_dir_fail(dir, err, diag->text);
+        }
     }
     n->previous_broker_epoch = n->scans[0].clean ? n->scans[0].broker_epoch : -1;
     for (int i = 1; i < n->args.dir_count; i++)
@@ -219,6 +226,7 @@ static void init_parts(struct node *n)
     for (int i = 0; i < n->shard_count; i++)
         shard_init(&n->shards[i], n, i, i == 0 ? n->env : n->args.envs[i]);
     producer_ids_init(&n->producer_ids, n->node_id);
+    replica_dirs_init(&n->replica_dirs, n->env, n->trace, n->node_id);
     n->fetch_bytes_max = config_i64(n->config, "fetch.max.bytes");
     dispatch_init(n);
 }
@@ -338,6 +346,7 @@ static void stop_quorum(struct node *n)
     n->leaving = false;
     env_timer_cancel(n->env->timers, &n->leave_timer);
     producer_ids_release(&n->producer_ids);
+    replica_dirs_release(&n->replica_dirs);
     quorum_stop(n->quorum);
 }
 

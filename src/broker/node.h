@@ -20,6 +20,7 @@
 #include "base/uuid.h"
 #include "broker/producer_ids.h"
 #include "broker/quorum.h"
+#include "broker/replica_dirs.h"
 #include "broker/shard.h"
 #include "config/listeners.h"
 #include "rpc/server.h"
@@ -42,9 +43,12 @@ struct node_args {
     const struct node_config *node_config;
     struct str cluster_id;
     const char *host_name;   // registered for listeners without a host
-    struct log_dir **dirs;   // open, formatted, with directory ids; the caller frees them
+    // Open, formatted, with directory ids, or offline from the start (log_dir_new_offline()); the caller
+    // frees them.
+    struct log_dir **dirs;
     int dir_count;
     int metadata_dir;        // index in `dirs`
+    bool metadata_dir_is_apart; // it is not one of log.dirs, but the last, behind them: has no partitions
     void *owner;
     void (*on_ready)(void *owner);
     // The node has stopped: `failed` unless the stop was asked for and all went well.
@@ -85,6 +89,7 @@ struct node {
     struct log_dir_scan *scans; // parallel to the directories, until the partitions are loaded
     struct quorum *quorum;
     struct producer_ids producer_ids;
+    struct replica_dirs replica_dirs;
     struct hash_seed hash_seed;
     int64_t load_begin_ns;
     int64_t image_number;            // of the newest that was handed to the other shards

@@ -38,6 +38,7 @@ struct partition {
     enum partition_state state;
     struct log *log; // NULL while offline or waiting
     struct log_dir *dir;
+    struct uuid assigned_dir; // that the metadata names, or named when this came to be
     struct topic_config config;
     int32_t leader_epoch;
     int64_t high_watermark;            // only grows while the partition is open

@@ -173,6 +173,7 @@ static struct partition *partition_new(struct partitions *ps, const struct metad
     p->index = index;
     p->config = *config;
     p->state = PARTITION_OFFLINE;
+    p->assigned_dir = metadata_partition_directory(topic->partitions[index], ps->node_id);
     p->leader_epoch = topic->partitions[index]->leader_epoch;
     list_init(&p->append_waits);
     list_init(&p->fetch_waits);
@@ -208,11 +209,21 @@ static void begin_leader_epoch(struct partition *p, int32_t leader_epoch)
     log_begin_epoch(p->log, leader_epoch);
 }
 
+static void tell_directory(struct partition *p)
+{
+    struct uuid id = log_dir_meta(p->dir)->directory_id;
+    if (uuid_equal(id, p->assigned_dir))
+        return;
+    replica_dirs_report_add(&p->owner->placed, &(struct replica_dir){p->topic_id, p->index, id});
+    p->assigned_dir = id;
+}
+
 // Puts a log behind the partition and opens it for business.
 static void partition_attach(struct partition *p, struct log_dir *dir, struct log *log)
 {
     p->dir = dir;
     p->log = log;
+    tell_directory(p);
     log_dir_add(dir, log);
     log_set_owner(log, p, on_durable);
     if (log_is_offline(log)) {
@@ -254,13 +265,61 @@ bool partitions_have_room(const struct partitions *ps)
     return false;
 }
 
+static struct log_dir *dir_with_id(struct partitions *ps, struct uuid id)
+{
+    for (int i = 0; i < ps->dir_count; i++) {
+        const struct log_dir_meta *meta = log_dir_meta(ps->dirs[i]);
+        if (meta != NULL && uuid_equal(meta->directory_id, id))
+            return ps->dirs[i];
+    }
+    return NULL;
+}
+
 static struct log_dir *dir_of(struct partitions *ps, const struct metadata_partition *assigned)
 {
-    struct uuid id = metadata_partition_directory(assigned, ps->node_id);
+    return dir_with_id(ps, metadata_partition_directory(assigned, ps->node_id));
+}
+
+// Of a directory that chitin.lost.directory.ids gives up.
+static bool is_given_up(const struct partitions *ps, struct uuid id)
+{
+    struct str rest = config_list(ps->config, "chitin.lost.directory.ids"), item;
+    struct uuid lost;
+    while (config_list_next(&rest, &item))
+        if (uuid_parse(item, &lost) && uuid_equal(lost, id))
+            return true;
+    return false;
+}
+
+// A directory that could not be opened at the start.
+static const struct log_dir *unknown_dir(const struct partitions *ps)
+{
     for (int i = 0; i < ps->dir_count; i++)
-        if (uuid_equal(log_dir_meta(ps->dirs[i])->directory_id, id))
+        if (log_dir_meta(ps->dirs[i]) == NULL)
             return ps->dirs[i];
     return NULL;
+}
+
+// True if the replica may exist where we cannot look: an empty one in its place would hide what it holds.
+static bool may_be_elsewhere(const struct partitions *ps, const struct partition *p)
+{
+    if (uuid_is_reserved(p->assigned_dir)) {
+        const struct log_dir *unknown = ps->is_loading ? unknown_dir(ps) : NULL;
+        if (unknown != NULL)
+            trace_error(ps->trace, area,
+                        "%s-%d is offline: it is in no log directory that can be read, and may be in %s",
+                        p->topic, p->index, log_dir_path(unknown));
+        return unknown != NULL;
+    }
+    if (is_given_up(ps, p->assigned_dir))
+        return false;
+    trace_error(ps->trace, area,
+                "%s-%d is offline: its log directory has the id %s, and none of log.dirs has. Mount the "
+                "disk that is missing and start again. If that is lost for good, delete the topic, or "
+                "start once with chitin.lost.directory.ids=%s, which makes its partitions anew, empty",
+                p->topic, p->index, uuid_format(p->assigned_dir).text,
+                uuid_format(p->assigned_dir).text);
+    return true;
 }
 
 static void create_log(struct partitions *ps, struct partition *p, struct log_dir *dir)
@@ -315,6 +374,8 @@ static void create_partition(struct partitions *ps, const struct metadata_topic 
 {
     struct partition *p = partition_new(ps, topic, index, config);
     struct log_dir *dir = dir_of(ps, topic->partitions[index]);
+    if (dir == NULL && may_be_elsewhere(ps, p))
+        return;
     if (dir == NULL)
         dir = emptiest_dir(ps);
     if (dir == NULL || log_dir_is_offline(dir))
@@ -500,6 +561,7 @@ void partitions_init(struct partitions *ps, const struct partitions_args *args)
                                     (args->shard_count > 0 ? args->shard_count : 1));
     map_init(&ps->map);
     make_later_init(&ps->planned, ps->env, ps, make_planned);
+    replica_dirs_report_init(&ps->placed, ps->env, args->owner, args->on_placed);
     ps->later = create_later_new(&(struct create_later_args){
         .dirs = args->dirs,
         .dir_count = args->dir_count,
@@ -528,6 +590,7 @@ void partitions_release(struct partitions *ps)
     map_release(&ps->map);
     scrubber_free(ps->scrubber);
     make_later_release(&ps->planned);
+    replica_dirs_report_release(&ps->placed);
     create_later_free(ps->later);
     ps->magic = 0;
 }
@@ -689,9 +752,11 @@ int partitions_load(struct partitions *ps, const struct metadata_image *image,
     }
     struct change change = {ps, image};
     struct pmap_iter iter;
+    ps->is_loading = true;
     for (const struct metadata_topic *t = metadata_topic_first(image, (struct str){0}, &iter);
          t != NULL; t = metadata_topic_next(&iter))
         topic_changed(&change, t, t);
+    ps->is_loading = false;
     return ERR_OK;
 }
 

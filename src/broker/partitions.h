@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/uuid.h"
 #include "broker/make_later.h"
+#include "broker/replica_dirs.h"
 #include "env/timer.h"
 
 struct config;
@@ -38,6 +39,9 @@ struct partitions_args {
     struct log_committer *committer; // borrowed
     struct log_dir *const *dirs;     // borrowed, with the array
     int dir_count;
+    void *owner;
+    // Replicas are in other directories than the metadata says, or it does not say.
+    void (*on_placed)(void *owner, struct replica_dir *items, int count); // replica_dirs_report.give
 };
 
 struct partitions {
@@ -56,6 +60,8 @@ struct partitions {
     struct map map; // struct partition by topic id and index
     struct create_later *later;
     struct make_later planned;
+    struct replica_dirs_report placed;
+    bool is_loading;
     // Settings that are read with every append, looked up once; they do not change while we run.
     int64_t checkpoint_interval_ms;
     int64_t high_watermark_interval_ms;

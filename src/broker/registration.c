@@ -217,9 +217,11 @@ static void fill_broker(const struct registration *r, struct arena *arena,
     }
     request->log_dirs.items = arena_new_array(arena, (size_t)n->args.dir_count, struct uuid);
     check(request->log_dirs.items != NULL);
-    request->log_dirs.count = n->args.dir_count;
-    for (int i = 0; i < n->args.dir_count; i++)
-        request->log_dirs.items[i] = log_dir_meta(n->args.dirs[i])->directory_id;
+    request->log_dirs.count = 0;
+    for (int i = 0; i < n->args.dir_count - n->args.metadata_dir_is_apart; i++)
+        if (!log_dir_is_offline(n->args.dirs[i]))
+            request->log_dirs.items[request->log_dirs.count++] =
+                log_dir_meta(n->args.dirs[i])->directory_id;
     request->previous_broker_epoch = n->previous_broker_epoch;
 }
 

@@ -336,6 +336,30 @@ void shard_init(struct shard *s, struct node *node, int index, struct env *env)
     coordinators_init(&s->coordinators, s);
 }
 
+struct placed_elsewhere {
+    struct replica_dir *items;
+    int count;
+};
+
+static void note_placed(struct shard *zero, void *argument)
+{
+    struct placed_elsewhere *placed = argument;
+    replica_dirs_add(&zero->node->replica_dirs, placed->items, placed->count);
+    mem_free(placed->items);
+    mem_free(placed);
+}
+
+static void on_placed(void *owner, struct replica_dir *items, int count)
+{
+    struct shard *s = owner;
+    struct placed_elsewhere *placed = mem_new(struct placed_elsewhere);
+    *placed = (struct placed_elsewhere){items, count};
+    if (s->index == 0)
+        note_placed(s, placed);
+    else
+        shard_post(&s->node->shards[0], note_placed, placed);
+}
+
 void shard_open(struct shard *s)
 {
     if (s->index > 0)
@@ -351,7 +375,9 @@ void shard_open(struct shard *s)
         .shard_count = s->node->shard_count,
         .committer = s->committer,
         .dirs = s->dirs,
-        .dir_count = s->dir_count,
+        .dir_count = s->dir_count - s->node->args.metadata_dir_is_apart,
+        .owner = s,
+        .on_placed = on_placed,
     };
     partitions_init(&s->partitions, &args);
     struct connections_config connections_config = connections_config_of(s);

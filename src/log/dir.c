@@ -150,7 +150,7 @@ struct log_dir *dir__new(struct env *env, struct trace *trace, const char *path)
     return dir;
 }
 
-int log_dir_open(const struct log_dir_args *args, struct log_dir **out, struct diag *diag)
+static struct log_dir *dir_new(const struct log_dir_args *args)
 {
     struct log_dir *dir = dir__new(args->env, args->trace, args->path);
     dir->first = dir;
@@ -161,6 +161,19 @@ int log_dir_open(const struct log_dir_args *args, struct log_dir **out, struct d
     dir->volume_syncs_min =
         args->volume_syncs_min > 0 ? args->volume_syncs_min : VOLUME_SYNCS_DEFAULT;
     dir__space_init(dir, args->reserve_bytes);
+    return dir;
+}
+
+struct log_dir *log_dir_new_offline(const struct log_dir_args *args)
+{
+    struct log_dir *dir = dir_new(args);
+    dir->offline = true;
+    return dir;
+}
+
+int log_dir_open(const struct log_dir_args *args, struct log_dir **out, struct diag *diag)
+{
+    struct log_dir *dir = dir_new(args);
     int err = make_dirs(dir->env->fs, dir->path);
     if (err < 0)
         diag_set(diag, err, "%s: %s", dir->path,

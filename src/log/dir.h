@@ -53,6 +53,10 @@ struct log_dir_args {
 // ERR_UNSUPPORTED: its version is newer than 1.
 int log_dir_open(const struct log_dir_args *args, struct log_dir **out, struct diag *diag);
 
+// In place of a directory that cannot be opened: it is offline from the start, and has neither identity nor
+// logs. `args` without callbacks.
+struct log_dir *log_dir_new_offline(const struct log_dir_args *args);
+
 // Lets go without touching anything but the lock: the way out when the start is refused, and after
 // log_dir_close(). Frees the logs that were added. Nothing may be in flight (log_dir_is_idle()).
 void log_dir_free(struct log_dir *dir);
@@ -73,7 +77,8 @@ struct log_dir_meta {
     struct uuid directory_id; // zero when absent
 };
 
-// What meta.properties says, or NULL if there is none (an unformatted directory).
+// What meta.properties says, or NULL if there is none (an unformatted directory, or one that was never
+// opened).
 const struct log_dir_meta *log_dir_meta(const struct log_dir *dir);
 
 // Blocks; durable when it returns. Writes meta.properties version 1; other keys that are in the file

@@ -31,7 +31,9 @@ struct log_dir *log_dir_part_new(struct log_dir *dir, const struct log_dir_part_
     part->first = dir;
     part->owner = args->owner;
     part->on_offline = args->on_offline;
-    part->volume = file_ref_get(dir->volume);
+    part->offline = dir->offline;
+    if (dir->volume != NULL)
+        part->volume = file_ref_get(dir->volume);
     part->volume_syncs_min = dir->volume_syncs_min;
     part->can_sync_all = dir->can_sync_all;
     part->volume_id = dir->volume_id;

@@ -128,6 +128,7 @@ static int start_node(struct server *s, struct diag *diag)
         .dirs = s->storage.dirs,
         .dir_count = s->storage.dir_count,
         .metadata_dir = s->storage.metadata_dir,
+        .metadata_dir_is_apart = s->storage.metadata_dir_is_apart,
         .owner = s,
         .on_ready = on_ready,
         .on_stopped = on_stopped,

@@ -42,8 +42,15 @@ static int find_dir(const struct storage *s, struct str path)
     return -1;
 }
 
+// The disk is to blame, and not the configuration, another process or another release.
+static bool is_disk_error(int err)
+{
+    return err == ERR_IO || err == ERR_CORRUPT || err == ERR_TRUNCATED || err == ERR_REFUSED ||
+           err == ERR_EXISTS || err == ERR_NOT_FOUND || err == ERR_NOSPC;
+}
+
 static int open_dir(struct storage *s, const struct config *config, struct str path,
-                    struct diag *diag)
+                    bool is_metadata, struct diag *diag)
 {
     char text[FS_PATH_MAX];
     if (path.size == 0)
@@ -65,9 +72,16 @@ static int open_dir(struct storage *s, const struct config *config, struct str p
         .on_offline = dir_offline,
     };
     int err = log_dir_open(&args, &s->dirs[s->dir_count], diag);
-    if (err == ERR_OK)
-        s->dir_count++;
-    return err;
+    if (err != ERR_OK && (is_metadata || !is_disk_error(err)))
+        return err;
+    if (err != ERR_OK) {
+        trace_error(s->trace, area,
+                    "log directory %s is offline: %s. Its partitions are not served, the others are; "
+                    "repair it and start again", text, diag->text);
+        s->dirs[s->dir_count] = log_dir_new_offline(&args);
+    }
+    s->dir_count++;
+    return ERR_OK;
 }
 
 int storage_open(struct storage *s, struct env *env, struct trace *trace,
@@ -77,13 +91,16 @@ int storage_open(struct storage *s, struct env *env, struct trace *trace,
     struct str rest = str_from(config_text(config, "log.dirs"));
     if (rest.data == NULL)
         rest = str_from(config_text(config, "log.dir"));
+    struct str metadata = str_from(config_text(config, "metadata.log.dir"));
     struct str path;
     int err = ERR_OK;
-    while (err == ERR_OK && config_list_next(&rest, &path))
-        err = open_dir(s, config, path, diag);
-    struct str metadata = str_from(config_text(config, "metadata.log.dir"));
-    if (err == ERR_OK && metadata.size > 0 && find_dir(s, metadata) < 0)
-        err = open_dir(s, config, metadata, diag);
+    while (err == ERR_OK && config_list_next(&rest, &path)) {
+        bool is_metadata = metadata.size > 0 ? str_equal(path, metadata) : s->dir_count == 0;
+        err = open_dir(s, config, path, is_metadata, diag);
+    }
+    s->metadata_dir_is_apart = metadata.size > 0 && find_dir(s, metadata) < 0;
+    if (err == ERR_OK && s->metadata_dir_is_apart)
+        err = open_dir(s, config, metadata, true, diag);
     if (err == ERR_OK && s->dir_count == 0)
         err = diag_set(diag, ERR_INVALID, "log.dirs names no directory");
     if (err != ERR_OK) {
@@ -103,9 +120,14 @@ void storage_close(struct storage *s)
 
 // --- Formatting ---
 
+static bool is_offline(const struct storage *s, int index)
+{
+    return log_dir_is_offline(s->dirs[index]);
+}
+
 static bool is_unformatted(const struct storage *s, int index)
 {
-    return log_dir_meta(s->dirs[index]) == NULL;
+    return log_dir_meta(s->dirs[index]) == NULL && !is_offline(s, index);
 }
 
 static const struct listener *controller_listener(const struct node_config *node)
@@ -227,17 +249,20 @@ static int check_meta(struct storage *s, const struct node_config *node, int ind
     return ERR_OK;
 }
 
-static int check_all(struct storage *s, const struct node_config *node, int *formatted,
+static int check_all(struct storage *s, const struct node_config *node, int *formatted, int *blank,
                      struct diag *diag)
 {
-    *formatted = 0;
+    *formatted = *blank = 0;
     for (int i = 0; i < s->dir_count; i++) {
+        if (is_offline(s, i))
+            continue;
         if (is_unformatted(s, i)) {
             if (!blank_dir(s->env->fs, log_dir_path(s->dirs[i])))
                 return diag_set(diag, ERR_INVALID,
                                 "%s is not empty and has no meta.properties, so it is not a log "
                                 "directory. Choose an empty directory or restore the file",
                                 log_dir_path(s->dirs[i]));
+            ++*blank;
             continue;
         }
         int err = check_meta(s, node, i, diag);
@@ -256,6 +281,12 @@ static int check_may_format(const struct storage *s, const struct node_config *n
                         "%s, which holds the metadata log, is empty, but other log directories are "
                         "not. A disk may be missing: mount it, or restore the directory",
                         log_dir_path(s->dirs[s->metadata_dir]));
+    for (int i = 0; formatted == 0 && i < s->dir_count; i++)
+        if (is_offline(s, i))
+            return diag_set(diag, ERR_INVALID,
+                            "the log directories are empty but for %s, which cannot be read: what is in "
+                            "it may be of another cluster. Repair it, or take it out of log.dirs",
+                            log_dir_path(s->dirs[i]));
     if (formatted == 0 && node->voter_count > 1)
         return diag_set(diag, ERR_INVALID,
                         "the log directories are empty and other controllers are configured. Format "
@@ -268,7 +299,8 @@ static int complete_ids(struct storage *s, const struct storage_format *format, 
 {
     int err = ERR_OK;
     for (int i = 0; err == ERR_OK && i < s->dir_count; i++)
-        if (!is_unformatted(s, i) && uuid_is_zero(log_dir_meta(s->dirs[i])->directory_id))
+        if (!is_offline(s, i) && !is_unformatted(s, i) &&
+            uuid_is_zero(log_dir_meta(s->dirs[i])->directory_id))
             err = storage_format_dir(s->env, s->dirs[i], false, format, diag);
     return err;
 }
@@ -277,7 +309,8 @@ static int check_unique_ids(const struct storage *s, struct diag *diag)
 {
     for (int i = 0; i < s->dir_count; i++)
         for (int j = 0; j < i; j++)
-            if (uuid_equal(log_dir_meta(s->dirs[i])->directory_id,
+            if (!is_offline(s, i) && !is_offline(s, j) &&
+                uuid_equal(log_dir_meta(s->dirs[i])->directory_id,
                            log_dir_meta(s->dirs[j])->directory_id))
                 return diag_set(diag, ERR_INVALID,
                                 "%s and %s have the same directory.id: one is a copy of the other",
@@ -303,9 +336,9 @@ static int new_cluster_id(struct storage *s, struct diag *diag)
 
 int storage_identify(struct storage *s, const struct node_config *node, struct diag *diag)
 {
-    int formatted;
-    int err = check_all(s, node, &formatted, diag);
-    if (err == ERR_OK && formatted < s->dir_count)
+    int formatted, blank;
+    int err = check_all(s, node, &formatted, &blank, diag);
+    if (err == ERR_OK && blank > 0)
         err = check_may_format(s, node, formatted, diag);
     if (err == ERR_OK && !is_unformatted(s, s->metadata_dir))
         err = known_metadata_check(s->env->fs, log_dir_path(s->dirs[s->metadata_dir]), diag);
@@ -317,10 +350,9 @@ int storage_identify(struct storage *s, const struct node_config *node, struct d
         trace_warn(s->trace, area, "the cluster id %.*s is not used: %s belongs to cluster %s",
                    STR_ARG(s->new_cluster_id), log_dir_path(s->dirs[s->metadata_dir]),
                    s->cluster_id);
-    if (formatted > 0 && formatted < s->dir_count)
-        trace_info(s->trace, area, "%d new log director%s joined cluster %s",
-                   s->dir_count - formatted, s->dir_count - formatted == 1 ? "y" : "ies",
-                   s->cluster_id);
+    if (formatted > 0 && blank > 0)
+        trace_info(s->trace, area, "%d new log director%s joined cluster %s", blank,
+                   blank == 1 ? "y" : "ies", s->cluster_id);
     struct feature_levels levels;
     metadata_format_levels(&levels);
     struct storage_format format = {

@@ -29,6 +29,7 @@ struct storage {
     struct log_dir *dirs[STORAGE_DIRS_MAX];
     int dir_count;
     int metadata_dir;                    // index of metadata.log.dir
+    bool metadata_dir_is_apart;          // it is not one of log.dirs, but the last, behind them
     char cluster_id[CLUSTER_ID_MAX + 1]; // "" before it is known
     bool formatted;                      // by this storage_open()
     struct str new_cluster_id;           // of a cluster that storage_identify() creates; null: random
@@ -37,7 +38,9 @@ struct storage {
     void (*on_offline)(void *owner, struct log_dir *dir, const char *why);
 };
 
-// Opens and locks all of log.dirs and metadata.log.dir. ERR_* with words; nothing stays open then.
+// Opens and locks all of log.dirs and metadata.log.dir. One that cannot be read is told of and takes part
+// offline, as long as it is not that of the metadata; as Kafka does. ERR_* with words; nothing stays open
+// then.
 int storage_open(struct storage *s, struct env *env, struct trace *trace,
                  const struct config *config, struct diag *diag);
 

@@ -189,8 +189,8 @@ static void done(struct split *split)
     int32_t count, from = 0;
     const struct found *found = gather(split, &count);
     bool ok = found != NULL && describe_log_dirs_response_describe_log_dirs_result_array_new(
-                                   &r->arena, s->dir_count, &op->reply.results);
-    for (int i = 0; ok && i < s->dir_count; i++) {
+                                   &r->arena, s->partitions.dir_count, &op->reply.results);
+    for (int i = 0; ok && i < s->partitions.dir_count; i++) {
         int32_t until = from;
         while (until < count && found[until].dir == i)
             until++;
