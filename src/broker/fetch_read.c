@@ -50,9 +50,10 @@ static int read_range(struct partition *p, const struct fetch_partition *asked,
     int64_t bytes_max = asked->max_bytes > 0 ? asked->max_bytes : 0;
     if (bytes_max > limits->bytes_left)
         bytes_max = limits->bytes_left > 0 ? limits->bytes_left : 0;
-    int err = log_read(p->log, asked->fetch_offset, (size_t)bytes_max, limits->min_one_batch, limit,
-                       &out->slice);
-    return api_log_error(err);
+    int err = (limits->may_wait ? log_read : log_read_cached)(
+        p->log, asked->fetch_offset, (size_t)bytes_max, limits->min_one_batch, limit, &out->slice);
+    out->cold = err == ERR_AGAIN;
+    return out->cold ? KAFKA_NONE : api_log_error(err);
 }
 
 void fetch_read(struct shard *s, const struct fetch_partition *asked,

@@ -18,6 +18,7 @@ struct fetch_limits {
     bool min_one_batch;   // nothing was read yet: the first batch is given however large it is
     int isolation_level;  // 0 read_uncommitted, 1 read_committed (KIP-98)
     int16_t api_version;
+    bool may_wait; // for the device
 };
 
 struct fetch_result {
@@ -27,6 +28,7 @@ struct fetch_result {
     int64_t high_watermark;      // -1 after an error, as the next two
     int64_t last_stable_offset;
     int64_t log_start_offset;
+    bool cold;      // nothing was read, since it would have to wait for the device
     bool diverging; // the client's log has what ours has not (KIP-595); the next two say where
     int32_t diverging_epoch;
     int64_t diverging_end_offset;

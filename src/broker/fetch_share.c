@@ -48,6 +48,7 @@ static void read_item(struct fetch_share *share, struct fetch_item *item)
         .min_one_batch = share->bytes == 0,
         .isolation_level = fetch->isolation_level,
         .api_version = fetch->api_version,
+        .may_wait = share->warm,
     };
     fetch_read(share->shard, item->asked, &limits, &item->result);
     item->stale = false;
@@ -147,6 +148,15 @@ static void run_checks(struct env_work *work)
 
 static void leave(struct fetch_share *share);
 
+// Meanwhile partitions may have changed or gone, and what is damaged is known now.
+static void read_anew(struct fetch_share *share)
+{
+    share->warm = true;
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
+        item->stale = true;
+    read_stale(share);
+}
+
 static void checks_done(struct env_work *work)
 {
     struct fetch_share *share = container_of(work, struct fetch_share, check_work);
@@ -160,10 +170,7 @@ static void checks_done(struct env_work *work)
             log_check_end(p->log, &item->result.slice, &share->checks[i].found);
         item->checked = item->result.slice;
     }
-    // Meanwhile partitions may have changed or gone, and what is damaged is known now.
-    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
-        item->stale = true;
-    read_stale(share);
+    read_anew(share);
     leave(share);
 }
 
@@ -205,7 +212,7 @@ static bool start_checks(struct fetch_share *share)
 static void leave(struct fetch_share *share)
 {
     stop_holding(share);
-    share->leaving = share->looking;
+    share->leaving = true;
     if (share->looking || start_checks(share))
         return;
     if (share->fetch->isolation_level == 1)
@@ -218,20 +225,68 @@ static void leave(struct fetch_share *share)
     env_post(share->fetch->home->env->mailbox, &share->go);
 }
 
-// Somebody was woken; what it waited for is read after the event that woke it.
-static void look_again(struct env_message *message)
+// --- What is not in memory is brought there before it is read, or at least before it is sent ---
+
+static void go_on(struct fetch_share *share);
+
+static void cold_done(struct cold_read *cold)
 {
-    struct fetch_share *share = container_of(message, struct fetch_share, look);
-    share->looking = false;
-    read_stale(share); // when it leaves, too: a partition may be gone
-    if (share->leaving || has_enough(share)) {
-        leave(share);
-        return;
-    }
-    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
-        if (!list_linked(&item->wait.node))
-            partition_wait_fetch(item->result.partition, &item->wait);
+    struct fetch_share *share = container_of(cold, struct fetch_share, cold);
+    share->shard->away_count--;
+    read_anew(share);
+    go_on(share);
 }
+
+static void add_cold(struct fetch_share *share, const struct fetch_item *item, int64_t *bytes_left)
+{
+    const struct fetch_partition *asked = item->asked;
+    int64_t bytes = asked->max_bytes < *bytes_left ? asked->max_bytes : *bytes_left;
+    if (bytes < 0)
+        bytes = 0;
+    if (item->result.cold) {
+        cold_read_add_place(&share->cold, item->result.partition->log, asked->fetch_offset,
+                            (size_t)bytes);
+        *bytes_left -= bytes;
+    } else if (!log_slice_is_cached(&item->result.slice)) {
+        cold_read_add_slice(&share->cold, &item->result.slice);
+    }
+}
+
+// True if it has to wait for the device.
+static bool start_cold(struct fetch_share *share)
+{
+    int count = 0;
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
+        count += item->result.cold || !log_slice_is_cached(&item->result.slice);
+    if (count == 0 || share->warm)
+        return false;
+    stop_holding(share);
+    arena_release(&share->arena);
+    arena_init(&share->arena, REQUEST_ARENA_MAX);
+    if (!cold_read_init(&share->cold, &share->arena, share->shard->env, share->item_count)) {
+        share->failed = true;
+        return false;
+    }
+    int64_t bytes_left = share->fetch->bytes_max - share->bytes;
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
+        add_cold(share, item, &bytes_left);
+    if (!cold_read_start(&share->cold, cold_done))
+        return false;
+    share->shard->away_count++;
+    return true;
+}
+
+static bool misses_any(const struct fetch_share *share)
+{
+    for (const struct fetch_item *item = share->first; item != NULL; item = item->next)
+        if (item->result.cold)
+            return true;
+    return false;
+}
+
+// --- Waiting ---
+
+static void look_again(struct env_message *message);
 
 static void woken(struct fetch_wait *wait)
 {
@@ -243,22 +298,57 @@ static void woken(struct fetch_wait *wait)
     share->looking = true;
 }
 
-static void work(struct fetch_share *share)
+static void hold(struct fetch_share *share)
 {
-    share->has_error = false;
-    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
-        item->stale = true;
-    read_stale(share);
-    if (has_enough(share)) {
-        leave(share);
-        return;
-    }
     share->holding = true;
     share->look.receive = look_again;
     for (struct fetch_item *item = share->first; item != NULL; item = item->next) {
         item->wait.wake = woken;
-        partition_wait_fetch(item->result.partition, &item->wait);
+        if (!list_linked(&item->wait.node))
+            partition_wait_fetch(item->result.partition, &item->wait);
     }
+}
+
+// All has been read as far as it is in memory.
+static void go_on(struct fetch_share *share)
+{
+    bool ready = share->leaving || has_enough(share);
+    if ((ready || misses_any(share)) && start_cold(share))
+        return;
+    if (ready)
+        leave(share);
+    else
+        hold(share);
+}
+
+// Somebody was woken; what it waited for is read after the event that woke it.
+static void look_again(struct env_message *message)
+{
+    struct fetch_share *share = container_of(message, struct fetch_share, look);
+    share->looking = false;
+    share->warm = false;
+    read_stale(share); // when it leaves, too: a partition may be gone
+    go_on(share);
+}
+
+static void work(struct fetch_share *share)
+{
+    share->has_error = false;
+    share->leaving = false;
+    share->warm = false;
+    for (struct fetch_item *item = share->first; item != NULL; item = item->next)
+        item->stale = true;
+    read_stale(share);
+    go_on(share);
+}
+
+// It comes home as soon as it can.
+static void recalled(struct fetch_share *share)
+{
+    bool waits = share->holding && !share->looking;
+    share->leaving = true;
+    if (waits)
+        go_on(share);
 }
 
 static void go_arrived(struct env_message *message)
@@ -293,8 +383,7 @@ static void recall_came_home(struct env_message *message)
 static void recall_arrived(struct env_message *message)
 {
     struct fetch_share *share = container_of(message, struct fetch_share, recall);
-    if (share->holding)
-        leave(share);
+    recalled(share);
     share->recall.receive = recall_came_home;
     env_post(share->fetch->home->env->mailbox, &share->recall);
 }
@@ -304,8 +393,7 @@ void fetch_share_recall(struct fetch_share *share)
     if (!share->away || share->recalling)
         return;
     if (is_at_home(share)) {
-        if (share->holding)
-            leave(share);
+        recalled(share);
         return;
     }
     share->recalling = true;
@@ -346,4 +434,5 @@ void fetch_share_add(struct fetch_share *share, struct fetch_item *item)
     else
         share->last->next = item;
     share->last = item;
+    share->item_count++;
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "broker/cold_read.h"
 #include "broker/fetch_read.h"
 #include "broker/partition.h"
 #include "env/mailbox.h"
@@ -51,6 +52,7 @@ struct fetch_share {
     struct shard *shard; // of the partitions
     struct fetch_item *first;
     struct fetch_item *last;
+    int item_count;
     int64_t bytes; // of all its slices
     bool has_error;
     bool failed; // no memory
@@ -59,8 +61,10 @@ struct fetch_share {
     bool holding; // waits at its partitions
     bool looking; // `look` is under way
     bool leaving; // comes home when that has come
+    bool warm;    // what it reads was just brought into memory: it may read all of it
     struct env_message look;
-    struct arena arena; // for lists of aborted transactions, and for:
+    struct cold_read cold;      // brings it there
+    struct arena arena; // for lists of aborted transactions, and for what works need
     struct env_work check_work; // before it comes home
     struct fetch_check *checks;
     int check_count;

@@ -35,9 +35,6 @@ struct fs_stat {
     int64_t size;
     int64_t modified_ms; // wall time
     uint64_t volume;     // the file system that holds it: where it differs, they differ
-    uint64_t file_id;    // of all that are in it at a time, this one
-    int64_t changed_ns;  // wall time of the last change to it, or for a directory to a name in it, by the
-                         // file system's clock and in its ticks; nobody can set it
 };
 
 struct fs_space {
@@ -55,6 +52,7 @@ struct fs_file {
 
 struct fs_file_ops {
     int64_t (*read)(struct fs_file *file, void *out, size_t size, int64_t position);
+    int64_t (*read_cached)(struct fs_file *file, void *out, size_t size, int64_t position);
     int (*write)(struct fs_file *file, const void *data, size_t size, int64_t position);
     int (*sync)(struct fs_file *file);
     int (*sync_all)(struct fs_file *file);
@@ -62,6 +60,7 @@ struct fs_file_ops {
     int64_t (*size)(struct fs_file *file);
     int (*lock)(struct fs_file *file);
     bool (*is_cached)(struct fs_file *file, int64_t position, size_t size);
+    void (*prefetch)(struct fs_file *file, int64_t position, size_t size);
     void (*drop_cached)(struct fs_file *file, int64_t position, int64_t size);
     void (*close)(struct fs_file *file);
 };
@@ -138,6 +137,13 @@ static inline int64_t fs_file_read(struct fs_file *file, void *out, size_t size,
     return file->ops->read(file, out, size, position);
 }
 
+// As above, but ERR_AGAIN when it would wait for the device.
+static inline int64_t fs_file_read_cached(struct fs_file *file, void *out, size_t size,
+                                          int64_t position)
+{
+    return file->ops->read_cached(file, out, size, position);
+}
+
 // Writes all bytes or fails; after a failure any part of them may be in the file.
 static inline int fs_file_write(struct fs_file *file, const void *data, size_t size, int64_t position)
 {
@@ -183,6 +189,13 @@ static inline int fs_file_lock(struct fs_file *file)
 static inline bool fs_file_is_cached(struct fs_file *file, int64_t position, size_t size)
 {
     return file->ops->is_cached(file, position, size);
+}
+
+// Has the device read the range into the cache, and does not wait for it: a hint. For pieces of up to
+// 128 KiB; of more a system may leave out the rest.
+static inline void fs_file_prefetch(struct fs_file *file, int64_t position, size_t size)
+{
+    file->ops->prefetch(file, position, size);
 }
 
 // The bytes are not expected to be read again soon: they need not stay in memory. Loses nothing.

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct env_work {
     void (*run)(struct env_work *work);  // on a worker thread
@@ -22,7 +23,19 @@ struct env_work {
 
 struct env_workers {
     void (*submit)(struct env_workers *workers, struct env_work *work);
+    int (*turn)(struct env_workers *workers); // NULL: there is never anything to wait for
 };
+
+// For a bulk work on its thread, before each piece that it asks of the device: syncs that are under way
+// go first, since whatever a device was asked for before makes them wait. Returns how many pieces of
+// 128 KiB it may ask for at once before its next turn: one beside syncs, many when there were none for
+// a while. It is never kept for long.
+enum { ENV_WORK_TURN_MAX = 8 };
+
+static inline int env_work_turn(struct env_workers *workers)
+{
+    return workers->turn != NULL ? workers->turn(workers) : ENV_WORK_TURN_MAX;
+}
 
 static inline void env_work_submit(struct env_workers *workers, struct env_work *work)
 {

@@ -26,7 +26,8 @@ int batch_scan_view(struct batch_scan *s, int64_t position, size_t size, const u
         int64_t left = s->end - position;
         size_t want = left < (int64_t)s->window_max ? (size_t)left : s->window_max;
         s->window_size = 0;
-        int64_t got = fs_file_read(s->file, s->window, want, position);
+        int64_t got = s->no_wait ? fs_file_read_cached(s->file, s->window, want, position)
+                                 : fs_file_read(s->file, s->window, want, position);
         if (got < 0)
             return (int)got;
         s->window_at = position;

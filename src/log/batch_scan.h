@@ -15,6 +15,7 @@ struct batch_scan {
     int64_t end;      // of the bytes that count
     uint8_t *window;
     size_t window_max;
+    bool no_wait; // false after batch_scan_init(): ERR_AGAIN rather than wait for the device
     size_t window_size;
     int64_t window_at;
 };

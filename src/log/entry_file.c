@@ -24,7 +24,10 @@ static bool is_zero(const uint8_t *p, int32_t size)
 static int read_entries(struct entry_file *f, int64_t index, int64_t count, uint8_t *out)
 {
     size_t size = (size_t)(count * f->entry_size);
-    int64_t got = fs_file_read(f->ref->file, out, size, index * f->entry_size);
+    int64_t at = index * f->entry_size;
+    int64_t got = f->no_wait != NULL && *f->no_wait
+                      ? fs_file_read_cached(f->ref->file, out, size, at)
+                      : fs_file_read(f->ref->file, out, size, at);
     if (got < 0)
         return (int)got;
     return (size_t)got == size ? 0 : ERR_TRUNCATED;

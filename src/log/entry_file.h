@@ -22,6 +22,8 @@ struct entry_file {
     int64_t count;
     int32_t tail_capacity; // entries
     int32_t entry_size;
+    const bool *no_wait;   // while it is true a read ends with ERR_AGAIN rather than wait for the
+                           // device; NULL: it waits
     bool cut;              // the file may be longer than its entries
     bool uneven;           // when it was opened its size was no multiple of an entry's
 };

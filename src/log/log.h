@@ -39,7 +39,6 @@
 #include "log/config.h"
 #include "log/file_ref.h"
 
-struct cached_dir;
 struct env_clock;
 struct env_fs;
 struct log;
@@ -58,8 +57,6 @@ struct log_args {
     int32_t partition;
     struct uuid topic_id;
     bool topic_id_read;        // log_open(): from this partition's partition.metadata, just now
-    const struct cached_dir *cached; // log_open(): what the directory holds, known without looking; NULL:
-                               // look. Needed until it returns
     struct log_config config;
     int64_t recovery_point;    // all below is on disk and not looked at; -1 unknown
     int64_t log_start_offset;  // from the checkpoint; -1 when it has no entry (then the first segment says)
@@ -240,6 +237,35 @@ void log_check_end(struct log *log, const struct log_slice *slice, const struct 
 // ERR_LIMIT: offset below log_start_offset or above log_end_offset (OFFSET_OUT_OF_RANGE).
 int log_read(struct log *log, int64_t offset, size_t max_bytes, bool min_one_batch,
              int64_t upper_bound_offset, struct log_slice *out);
+
+// As log_read(), but ERR_AGAIN when it would wait for the device, or have much to do: after a log_warm
+// of the same range log_read() has not. (A log that was not used since it was opened is loaded first.)
+int log_read_cached(struct log *log, int64_t offset, size_t max_bytes, bool min_one_batch,
+                    int64_t upper_bound_offset, struct log_slice *out);
+
+// What has to be in memory to read from an offset and to send what was read, brought there. It looks at
+// files by itself and leaves the log alone: begun on the shard, run on a worker while the log goes on or
+// goes away. What it cannot find is not its business: the read after it will tell.
+struct log_warm {
+    struct env_fs *fs;
+    struct env_workers *workers; // for env_work_turn(), since it asks a lot of the device
+    char *path;                  // of the partition's directory
+    int64_t base_offset;         // of the segment
+    int64_t segment_size;
+    int64_t offset;
+    size_t bytes;
+};
+
+void log_warm_begin(struct log *log, int64_t offset, size_t bytes, struct env_workers *workers,
+                    struct log_warm *out);
+void log_warm_run(struct log_warm *warm); // any thread; blocks
+void log_warm_end(struct log_warm *warm); // releases it
+
+// Whether sending the slice would wait for the device, as far as can be known without waiting.
+bool log_slice_is_cached(const struct log_slice *slice);
+
+// Brings it into memory: any thread; blocks.
+void log_slice_warm(const struct log_slice *slice, struct env_workers *workers);
 
 // As log_read(), but copies the bytes to the end of `out`.
 int log_read_bytes(struct log *log, int64_t offset, size_t max_bytes, bool min_one_batch,

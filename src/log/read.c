@@ -29,6 +29,8 @@ static int find_around_damage(struct log *log, struct segment *s, int64_t offset
     int found = segment_find(&log->env, s, offset, position, h);
     while (found == ERR_CORRUPT || found == ERR_TRUNCATED) {
         int64_t bad = *position;
+        if (log->env.no_wait)
+            return ERR_AGAIN; // finding out may take long
         int err = log__note_unreadable(log, s, bad, offset);
         if (err != ERR_CORRUPT)
             return err;
@@ -55,6 +57,8 @@ static int judge_gap(struct log *log, const struct cursor *c, int64_t offset)
     if (c->header.base_offset <= offset || log->config.cleanup_compact || log->compacted ||
         c->header.base_offset <= log->start_offset)
         return 1;
+    if (log->env.no_wait)
+        return ERR_AGAIN;
     struct log_damage d = {.base_offset = c->segment->base_offset, .position = c->position,
                            .end = c->position, .offset = offset,
                            .end_offset = c->header.base_offset};
@@ -195,10 +199,21 @@ int log_read(struct log *log, int64_t offset, size_t max_bytes, bool min_one_bat
     struct log_slice slice = {.offset_limit = offset};
     if (offset < upper_bound_offset)
         err = read_range(log, offset, max_bytes, min_one_batch, upper_bound_offset, &slice);
+    if (err == ERR_AGAIN)
+        return err;
     if (err < 0)
         return log__read_failed(log, err, "reading");
     *out = slice;
     return 0;
+}
+
+int log_read_cached(struct log *log, int64_t offset, size_t max_bytes, bool min_one_batch,
+                    int64_t upper_bound_offset, struct log_slice *out)
+{
+    log->env.no_wait = true;
+    int err = log_read(log, offset, max_bytes, min_one_batch, upper_bound_offset, out);
+    log->env.no_wait = false;
+    return err;
 }
 
 int log_read_bytes(struct log *log, int64_t offset, size_t max_bytes, bool min_one_batch,

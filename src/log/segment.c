@@ -146,6 +146,7 @@ static int open_files(const struct segment_env *e, struct segment *s, unsigned l
         if (err == ERR_NOT_FOUND)
             err = 0;
     }
+    f->offset_index.no_wait = &e->no_wait;
     s->files = f;
     if (err < 0)
         files_free(e, f);
@@ -247,6 +248,8 @@ int segment_open(const struct segment_env *e, struct segment *s)
         pool_touch(e, s);
         return 0;
     }
+    if (e->no_wait)
+        return ERR_AGAIN;
     int err = segment_open_unchecked(e, s);
     if (err < 0)
         return err;
@@ -280,6 +283,8 @@ static int find_entry(struct segment *s,
     int good = found == 1 ? segment__entry_is_true(s, out) : found;
     if (found != 1 || good != 0)
         return good;
+    if (index->no_wait != NULL && *index->no_wait)
+        return ERR_AGAIN;
     *doubtful = true;
     int64_t best = -1;
     for (int64_t i = 0; i < index->count; i++) {
@@ -572,6 +577,7 @@ int segment_find(const struct segment_env *e, struct segment *s, int64_t offset,
     struct batch_scan scan;
     batch_scan_init(&scan, s->files->log->file, start < s->size ? start : s->size, s->size, window,
                     sizeof window);
+    scan.no_wait = e->no_wait;
     while ((err = batch_scan_next(&scan, out, position)) == 1)
         if (batch_last_offset(out) >= offset)
             break;

@@ -45,6 +45,8 @@ struct segment_env {
     const char *dir;           // the partition's directory
     struct segment_pool *pool; // may be NULL
     int32_t index_interval_bytes;
+    bool no_wait; // what segment_find() and segment_find_cut() look at must be in memory: ERR_AGAIN
+                  // otherwise, and also where they would have to open or mend files
 };
 
 // Where one of the last appends starts: consumers at the end of the log need no index.

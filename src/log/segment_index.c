@@ -20,9 +20,10 @@ int segment__entry_is_true(const struct segment *s, const struct offset_entry *a
     struct batch_header h;
     int64_t position;
     batch_scan_init(&scan, s->files->log->file, at->position, s->size, window, sizeof window);
+    scan.no_wait = s->files->offset_index.no_wait != NULL && *s->files->offset_index.no_wait;
     int got = batch_scan_next(&scan, &h, &position);
     if (got != 1)
-        return got == ERR_IO ? got : 0;
+        return got == ERR_IO || got == ERR_AGAIN ? got : 0;
     return h.base_offset <= at->offset && h.base_offset >= s->base_offset;
 }
 

@@ -64,6 +64,25 @@ static int64_t file_read(struct fs_file *file, void *out, size_t size, int64_t p
     return (int64_t)done;
 }
 
+static int64_t file_read_cached(struct fs_file *file, void *out, size_t size, int64_t position)
+{
+    int fd = file_of(file)->fd;
+    size_t done = 0;
+    while (done < size) {
+        struct iovec piece = {.iov_base = (char *)out + done, .iov_len = size - done};
+        ssize_t n = preadv2(fd, &piece, 1, position + (int64_t)done, RWF_NOWAIT);
+        if (n < 0 && errno == EOPNOTSUPP)
+            return file_read(file, out, size, position);
+        if (n == 0)
+            break;
+        if (n > 0)
+            done += (size_t)n;
+        else if (errno != EINTR)
+            return errno == EAGAIN ? ERR_AGAIN : os_error(errno);
+    }
+    return (int64_t)done;
+}
+
 static int file_write(struct fs_file *file, const void *data, size_t size, int64_t position)
 {
     int fd = file_of(file)->fd;
@@ -178,8 +197,16 @@ static void file_drop_cached(struct fs_file *file, int64_t position, int64_t siz
     (void)posix_fadvise(f->fd, position, size, POSIX_FADV_DONTNEED); // a hint
 }
 
+// It must not count as a use of these pages, nor make the system read further ahead than it is told, as
+// a read of them would.
+static void file_prefetch(struct fs_file *file, int64_t position, size_t size)
+{
+    (void)posix_fadvise(file_of(file)->fd, position, (off_t)size, POSIX_FADV_WILLNEED);
+}
+
 static const struct fs_file_ops file_ops = {
     .read = file_read,
+    .read_cached = file_read_cached,
     .write = file_write,
     .sync = file_sync,
     .sync_all = file_sync_all,
@@ -188,6 +215,7 @@ static const struct fs_file_ops file_ops = {
     .lock = file_lock,
     .is_cached = file_is_cached,
     .drop_cached = file_drop_cached,
+    .prefetch = file_prefetch,
     .close = file_close,
 };
 
@@ -258,8 +286,6 @@ static int dir_stat(struct env_fs *fs, const char *path, struct fs_stat *out)
         .size = (int64_t)st.st_size,
         .modified_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000,
         .volume = (uint64_t)st.st_dev,
-        .file_id = (uint64_t)st.st_ino,
-        .changed_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec,
     };
     return 0;
 }

@@ -7,12 +7,18 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "os/loop_internal.h"
 
 enum { THREADS_MAX = 64, THREAD_STACK_BYTES = 256 * 1024 };
+
+// A bulk work waits for other works this long at most, and none of them for so long means that it may
+// have the device for itself.
+static const int64_t turn_wait_ns = 10000000;
+static const int64_t calm_ns = 100000000;
 
 struct work_queue {
     struct env_work *first;
@@ -30,6 +36,11 @@ struct os_workers {
     struct work_queue submitted;
     struct work_queue submitted_bulk;
     int bulk_running_count;
+    pthread_cond_t prompt_ended; // one that is not bulk; told while turn_waiting_count > 0
+    int turn_waiting_count;
+    int prompt_count;            // submitted and not ended
+    uint64_t prompt_ended_count;
+    int64_t prompt_ns;           // when one ended last
     struct work_queue done;
     pthread_t threads[THREADS_MAX];
     int thread_count;
@@ -75,6 +86,51 @@ static struct env_work *take(struct os_workers *w)
     return work;
 }
 
+static int64_t mono_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+// Under the lock.
+static void note_ended(struct os_workers *w, const struct env_work *work)
+{
+    if (work->bulk) {
+        w->bulk_running_count--;
+        return;
+    }
+    w->prompt_count--;
+    w->prompt_ended_count++;
+    w->prompt_ns = mono_ns();
+    if (w->turn_waiting_count > 0)
+        pthread_cond_broadcast(&w->prompt_ended);
+}
+
+// Under the lock. Until one ends that is under way: another may follow at once.
+static void wait_for_prompt(struct os_workers *w)
+{
+    uint64_t ended_count = w->prompt_ended_count;
+    int64_t until_ns = mono_ns() + turn_wait_ns;
+    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+    w->turn_waiting_count++;
+    while (w->prompt_count > 0 && w->prompt_ended_count == ended_count)
+        if (pthread_cond_timedwait(&w->prompt_ended, &w->lock, &until) != 0)
+            break;
+    w->turn_waiting_count--;
+}
+
+static int workers_turn(struct env_workers *workers)
+{
+    struct os_workers *w = container_of(workers, struct os_workers, workers);
+    pthread_mutex_lock(&w->lock);
+    bool calm = w->prompt_count == 0 && (w->prompt_ns == 0 || mono_ns() - w->prompt_ns > calm_ns);
+    if (w->prompt_count > 0)
+        wait_for_prompt(w);
+    pthread_mutex_unlock(&w->lock);
+    return calm ? ENV_WORK_TURN_MAX : 1;
+}
+
 static void *worker_main(void *argument)
 {
     struct os_workers *w = argument;
@@ -93,7 +149,7 @@ static void *worker_main(void *argument)
         pthread_mutex_unlock(&w->lock);
         work->run(work);
         pthread_mutex_lock(&w->lock);
-        w->bulk_running_count -= work->bulk;
+        note_ended(w, work);
         queue_push(&w->done, work);
         atomic_store(&w->has_done, true);
         pthread_mutex_unlock(&w->lock);
@@ -127,6 +183,7 @@ static void workers_submit(struct env_workers *workers, struct env_work *work)
     pthread_mutex_lock(&w->lock);
     queue_push(work->bulk ? &w->submitted_bulk : &w->submitted, work);
     w->submitted_count++;
+    w->prompt_count += !work->bulk;
     if (w->submitted_count > w->idle_count && w->thread_count < w->thread_count_max)
         start_thread(w);
     pthread_cond_signal(&w->work_came);
@@ -159,10 +216,16 @@ struct os_workers *os__workers_new(struct os_loop *loop, int thread_count_max)
 {
     struct os_workers *w = mem_new(struct os_workers);
     w->workers.submit = workers_submit;
+    w->workers.turn = workers_turn;
     w->loop = loop;
     w->thread_count_max = thread_count_max < THREADS_MAX ? thread_count_max : THREADS_MAX;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->work_came, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->prompt_ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     return w;
 }
 
@@ -176,6 +239,7 @@ void os__workers_free(struct os_workers *w)
     for (int i = 0; i < w->thread_count; i++)
         pthread_join(w->threads[i], NULL);
     pthread_cond_destroy(&w->work_came);
+    pthread_cond_destroy(&w->prompt_ended);
     pthread_mutex_destroy(&w->lock);
     mem_free(w);
 }

@@ -179,6 +179,16 @@ static int64_t do_read(struct fs_file *file, void *out, size_t size, int64_t pos
     return fs_file_read(file_of(file)->below, out, size, position);
 }
 
+static int64_t do_read_cached(struct fs_file *file, void *out, size_t size, int64_t position)
+{
+    return fs_file_read_cached(file_of(file)->below, out, size, position);
+}
+
+static void do_prefetch(struct fs_file *file, int64_t position, size_t size)
+{
+    fs_file_prefetch(file_of(file)->below, position, size);
+}
+
 static int do_write(struct fs_file *file, const void *data, size_t size, int64_t position)
 {
     struct file *f = file_of(file);
@@ -240,6 +250,8 @@ static void do_close(struct fs_file *file)
 }
 
 static const struct fs_file_ops file_ops = {.read = do_read,
+                                            .read_cached = do_read_cached,
+                                            .prefetch = do_prefetch,
                                             .write = do_write,
                                             .sync = do_sync,
                                             .sync_all = do_sync_all,

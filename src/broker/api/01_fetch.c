@@ -11,7 +11,6 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "broker/api/api.h"
-#include "broker/cold_read.h"
 #include "broker/fetch_session.h"
 #include "broker/fetch_share.h"
 #include "broker/node.h"
@@ -39,8 +38,6 @@ struct fetch_op {
     bool abandoned;
     bool went_away; // to other shards
     struct fetch_response reply;
-    struct cold_read cold; // before the answer goes out
-    bool reading_cold;
     struct request_cleanup cleanup;
 };
 
@@ -208,36 +205,6 @@ static void send_answer(struct fetch_op *op)
         fetch_session_end_use(cache, session);
 }
 
-static void cold_done(struct cold_read *read)
-{
-    struct fetch_op *op = container_of(read, struct fetch_op, cold);
-    op->reading_cold = false;
-    op->fetch.home->away_count--;
-    if (op->abandoned)
-        request_drop(op->request);
-    else
-        send_answer(op);
-}
-
-// False if there is no memory for it.
-static bool find_cold(struct fetch_op *op)
-{
-    op->cold.count = 0;
-    op->cold.ranges = arena_alloc_array(&op->request->arena, (size_t)op->item_count,
-                                        sizeof *op->cold.ranges);
-    if (op->cold.ranges == NULL)
-        return op->item_count == 0;
-    for (int32_t i = 0; i < op->item_count; i++) {
-        const struct log_slice *slice = &op->items[i].result.slice;
-        if (slice->size == 0)
-            continue;
-        struct cold_range range = {slice->ref->file, slice->position, (int64_t)slice->size};
-        if (cold_range_is_cold(&range))
-            op->cold.ranges[op->cold.count++] = range;
-    }
-    return true;
-}
-
 static bool any_failed(const struct fetch_op *op)
 {
     for (int i = 0; i < op->fetch.share_count; i++)
@@ -253,18 +220,10 @@ static void answer(struct fetch_op *op)
     trim(op);
     fetch_response_init(&op->reply);
     op->reply.session_id = session != NULL && !session->closed ? session->id : 0;
-    if (any_failed(op) || !fill_answer(op, &op->reply) || !find_cold(op)) {
+    if (any_failed(op) || !fill_answer(op, &op->reply))
         api_no_memory(r);
-        return;
-    }
-    if (op->cold.count == 0) {
+    else
         send_answer(op);
-        return;
-    }
-    op->reading_cold = true;
-    op->fetch.home->away_count++;
-    op->cold.done = cold_done;
-    cold_read_start(op->fetch.home->env, &op->cold);
 }
 
 static void answer_error(struct request *r, int kafka_error)
@@ -351,8 +310,7 @@ static void abandoned(struct request *r)
     struct fetch_op *op = r->user;
     op->abandoned = true;
     op->ending = true;
-    if (!op->reading_cold)
-        decide(op);
+    decide(op);
 }
 
 // Ours first: when they are enough, the others need not wait.

@@ -229,6 +229,70 @@ static void reads_give_whole_batches_below_the_bound(void **state)
     world_release(&w);
 }
 
+// What is not in memory (a quarter of all looks, in this file system) is never read wrongly.
+static void a_read_that_may_not_wait_gives_all_or_nothing(void **state)
+{
+    struct world w;
+    struct log_slice waited, slice;
+    int again = 0, done = 0;
+    world_init(&w);
+    w.args.config.segment_bytes = 2000;
+    w.args.config.index_interval_bytes = 100;
+    struct log *log = world_create(&w);
+    for (int i = 0; i < 40; i++)
+        append_plain(log, 2, 20, 1000);
+    for (int64_t offset = 0; offset < 160; offset++) {
+        assert_int_equal(log_read(log, offset / 2, 500, true, 80, &waited), 0);
+        int err = log_read_cached(log, offset / 2, 500, true, 80, &slice);
+        assert_true(err == 0 || err == ERR_AGAIN);
+        again += err == ERR_AGAIN;
+        done += err == 0;
+        if (err == 0) {
+            assert_int_equal(slice.base_offset, waited.base_offset);
+            assert_int_equal(slice.position, waited.position);
+            assert_int_equal(slice.size, waited.size);
+            assert_int_equal(slice.offset_limit, waited.offset_limit);
+            log_slice_release(&slice);
+        }
+        log_slice_release(&waited);
+    }
+    assert_true(again > 10 && done > 10);
+    log_free(log);
+    world_release(&w);
+}
+
+static void warming_leaves_everything_alone(void **state)
+{
+    struct world w;
+    struct log_warm warm[80];
+    world_init(&w);
+    w.args.config.segment_bytes = 2000;
+    w.args.config.index_interval_bytes = 100;
+    struct log *log = world_create(&w);
+    for (int i = 0; i < 40; i++)
+        append_plain(log, 2, 20, 1000);
+    int open_count = sim_fs_open_count(w.fs);
+    for (int i = 0; i < 80; i++) {
+        log_warm_begin(log, i, (size_t)i * 100, w.shard.env.workers, &warm[i]);
+        log_warm_run(&warm[i]);
+    }
+    assert_int_equal(sim_fs_open_count(w.fs), open_count);
+    // What is gone meanwhile is not made again.
+    char index[] = "/d/t-0/00000000000000000000.index", log_file[] = "/d/t-0/00000000000000000000.log";
+    struct fs_stat stat;
+    assert_int_equal(fs_remove(w.shard.env.fs, index), 0);
+    log_warm_run(&warm[3]);
+    assert_int_equal(fs_remove(w.shard.env.fs, log_file), 0);
+    log_warm_run(&warm[3]);
+    assert_int_equal(fs_stat(w.shard.env.fs, index, &stat), ERR_NOT_FOUND);
+    assert_int_equal(fs_stat(w.shard.env.fs, log_file, &stat), ERR_NOT_FOUND);
+    log_free(log);
+    log_warm_run(&warm[79]); // the log may go
+    for (int i = 0; i < 80; i++)
+        log_warm_end(&warm[i]);
+    world_release(&w);
+}
+
 static void slices_outlive_their_segment(void **state)
 {
     struct world w;
@@ -407,6 +471,8 @@ int main(void)
         cmocka_unit_test(segments_roll_at_their_size),
         cmocka_unit_test(segments_roll_at_their_record_time),
         cmocka_unit_test(reads_give_whole_batches_below_the_bound),
+        cmocka_unit_test(a_read_that_may_not_wait_gives_all_or_nothing),
+        cmocka_unit_test(warming_leaves_everything_alone),
         cmocka_unit_test(slices_outlive_their_segment),
         cmocka_unit_test(records_are_found_by_time),
         cmocka_unit_test(a_begun_epoch_waits_for_its_first_append),

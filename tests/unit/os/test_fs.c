@@ -262,10 +262,18 @@ static void test_is_cached(void **state)
     assert_true(fs_file_is_cached(file, 0, sizeof data));
     assert_true(fs_file_is_cached(file, 12345, 1));
     assert_true(fs_file_is_cached(file, 0, 0));
+    assert_int_equal(fs_file_read_cached(file, data, sizeof data, 0), sizeof data);
+    assert_int_equal(fs_file_read_cached(file, data, 10, sizeof data - 4), 4);
+    assert_int_equal(fs_file_read_cached(file, data, 10, sizeof data), 0);
     // Thrown out of the cache it is not: only where the file system is not memory itself.
     assert_int_equal(fs_file_sync(file), 0);
     if (posix_fadvise(os_file_descriptor(file), 0, 0, POSIX_FADV_DONTNEED) == 0 &&
         !fs_file_is_cached(file, 0, sizeof data)) {
+        fs_file_prefetch(file, 0, 128 * 1024);
+        assert_int_equal(fs_file_read(file, data, 1, 128 * 1024 - 1), 1);
+        assert_true(fs_file_is_cached(file, 0, 128 * 1024));
+        if (posix_fadvise(os_file_descriptor(file), 0, 0, POSIX_FADV_DONTNEED) == 0)
+            assert_int_equal(fs_file_read_cached(file, data, sizeof data, 0), ERR_AGAIN);
         assert_int_equal(fs_file_read(file, data, sizeof data, 0), sizeof data);
         assert_true(fs_file_is_cached(file, 0, sizeof data));
     }

@@ -327,6 +327,56 @@ static void favour_done(struct env_work *work)
         os_loop_stop(f->loop);
 }
 
+// A turn beside another work is short, though it is not kept for long; one alone is long.
+struct turn {
+    struct env_work work;
+    struct os_loop *loop;
+    pthread_barrier_t *barrier;
+    int *left; // works not done
+    int pieces;
+};
+
+static void turn_run(struct env_work *work)
+{
+    struct turn *t = container_of(work, struct turn, work);
+    if (t->barrier != NULL)
+        pthread_barrier_wait(t->barrier); // the other one is under way
+    if (work->bulk)
+        t->pieces = env_work_turn(os_loop_env(t->loop)->workers);
+    if (t->barrier != NULL)
+        pthread_barrier_wait(t->barrier); // ... and stays so for the whole turn
+}
+
+static void turn_done(struct env_work *work)
+{
+    struct turn *t = container_of(work, struct turn, work);
+    if (--*t->left == 0)
+        os_loop_stop(t->loop);
+}
+
+static void test_bulk_works_let_others_go_first(void **state)
+{
+    struct os_loop *loop = make_loop(NULL);
+    pthread_barrier_t barrier;
+    int left = 1;
+    struct turn alone = {
+        .work = {.run = turn_run, .done = turn_done, .bulk = true}, .loop = loop, .left = &left};
+    env_work_submit(os_loop_env(loop)->workers, &alone.work);
+    os_loop_run(loop);
+    assert_int_equal(alone.pieces, ENV_WORK_TURN_MAX);
+    pthread_barrier_init(&barrier, NULL, 2);
+    struct turn bulk = alone, prompt = alone;
+    bulk.barrier = prompt.barrier = &barrier;
+    prompt.work.bulk = false;
+    left = 2;
+    env_work_submit(os_loop_env(loop)->workers, &bulk.work);
+    env_work_submit(os_loop_env(loop)->workers, &prompt.work);
+    os_loop_run(loop);
+    assert_int_equal(bulk.pieces, 1);
+    pthread_barrier_destroy(&barrier);
+    os_loop_free(loop);
+}
+
 // Bulk works that all wait for plain ones, which come later, end only if they leave a thread to these.
 static void test_bulk_works_leave_threads_free(void **state)
 {
@@ -461,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_works_run_elsewhere_and_end_here),
         cmocka_unit_test(test_works_run_side_by_side),
         cmocka_unit_test(test_bulk_works_leave_threads_free),
+        cmocka_unit_test(test_bulk_works_let_others_go_first),
         cmocka_unit_test(test_clock_and_random),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_file_limit),
