@@ -414,7 +414,7 @@ static void fetched(struct rpc_call *rpc_call, int err, struct rpc_answer *answe
 
 static void tail_next(struct load *l)
 {
-    if (!l->tail_answered || !l->tail_seen)
+    if (!l->tail_answered || !l->tail_seen || is_over(l))
         return;
     l->tail_answered = l->tail_seen = false;
     produce_next(&l->sessions[0].slots[0]);
@@ -432,7 +432,8 @@ static void tail_produced(struct rpc_call *rpc_call, int err, struct rpc_answer 
     if (code != 0)
         l->tail_seen = true; // never written: the next one
     tail_next(l);
-    if (l->under_way == 0)
+    // At the end the consumer may have asked for a record that nobody will write.
+    if (l->under_way == 0 || (l->ending && l->tail_answered && l->tail_seen))
         finish(l);
 }
 
