@@ -20,6 +20,9 @@
 #include "metadata/snapshot.h"
 #include "raft/raft.h"
 
+// About a millisecond of replay at the next start.
+enum { LAST_SNAPSHOT_BYTES_MIN = 128 << 10 };
+
 static const char area[] = "snapshots";
 
 static const char *directory(const struct metadata_snapshots *s)
@@ -274,7 +277,7 @@ static void written(struct env_work *work)
         {"offset", .number = s->writing_id.end_offset}, {"size_bytes", .number = size}, {0}};
     trace_event(s->trace, TRACE_INFO, area, fields, "metadata snapshot at offset %lld, %lld bytes",
                (long long)s->writing_id.end_offset, (long long)size);
-    while (!s->stopping && should_drop_oldest(s))
+    while (should_drop_oldest(s))
         drop_oldest(s);
     wait_for_interval(s, env_wall_ms(s->env->clock)); // for what came while it was written
 }
@@ -287,20 +290,22 @@ static bool is_due(const struct metadata_snapshots *s, int64_t now_ms)
            (interval_ms > 0 && s->bytes_since > 0 && now_ms - s->newest_ms >= interval_ms);
 }
 
-void metadata_snapshots_consider(struct metadata_snapshots *s, const struct raft *raft,
-                                 const struct metadata_image *image)
+static struct snapshot_id id_of(const struct metadata_image *image)
 {
-    int64_t now_ms = env_wall_ms(s->env->clock);
-    struct snapshot_id id = {metadata_image_offset(image) + 1, metadata_image_epoch(image)};
-    if (s->writing || s->stopping || id.end_offset <= metadata_snapshots_latest(s).end_offset)
-        return;
-    if (!is_due(s, now_ms)) {
-        wait_for_interval(s, now_ms);
-        return;
-    }
+    return (struct snapshot_id){metadata_image_offset(image) + 1, metadata_image_epoch(image)};
+}
+
+static bool is_new(const struct metadata_snapshots *s, const struct metadata_image *image)
+{
+    return id_of(image).end_offset > metadata_snapshots_latest(s).end_offset;
+}
+
+static void begin(struct metadata_snapshots *s, const struct raft *raft,
+                  const struct metadata_image *image, int64_t now_ms)
+{
     env_timer_cancel(s->env->timers, &s->timer);
     struct metadata_snapshot_options options = {
-        .epoch = id.epoch,
+        .epoch = metadata_image_epoch(image),
         .now_ms = now_ms,
         .last_contained_log_time_ms = now_ms,
         .kraft_version = raft_kraft_version(raft),
@@ -316,8 +321,27 @@ void metadata_snapshots_consider(struct metadata_snapshots *s, const struct raft
     s->bytes_since = 0;
     s->newest_ms = now_ms;
     s->writing = true;
-    s->writing_id = id;
+    s->writing_id = id_of(image);
     env_work_submit(s->env->workers, &s->work);
+}
+
+void metadata_snapshots_consider(struct metadata_snapshots *s, const struct raft *raft,
+                                 const struct metadata_image *image)
+{
+    int64_t now_ms = env_wall_ms(s->env->clock);
+    if (s->writing || s->stopping || !is_new(s, image))
+        return;
+    if (is_due(s, now_ms))
+        begin(s, raft, image, now_ms);
+    else
+        wait_for_interval(s, now_ms);
+}
+
+void metadata_snapshots_last(struct metadata_snapshots *s, const struct raft *raft,
+                             const struct metadata_image *image)
+{
+    if (!s->writing && !s->stopping && s->bytes_since >= LAST_SNAPSHOT_BYTES_MIN && is_new(s, image))
+        begin(s, raft, image, env_wall_ms(s->env->clock));
 }
 
 void metadata_snapshots_add(struct metadata_snapshots *s, size_t bytes)

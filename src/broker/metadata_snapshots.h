@@ -69,5 +69,9 @@ void metadata_snapshots_add(struct metadata_snapshots *s, size_t bytes);
 void metadata_snapshots_consider(struct metadata_snapshots *s, const struct raft *raft,
                                  const struct metadata_image *image);
 
+// The node stops: starts a snapshot of this image if the next start would have much to replay without.
+void metadata_snapshots_last(struct metadata_snapshots *s, const struct raft *raft,
+                             const struct metadata_image *image);
+
 // No new ones from here on.
 void metadata_snapshots_stop(struct metadata_snapshots *s);

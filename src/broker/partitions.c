@@ -584,9 +584,11 @@ void partitions_release(struct partitions *ps)
 {
     check(ps->magic == PARTITIONS_MAGIC);
     stop_timers(ps);
-    struct map_node *node;
-    while ((node = map_next(&ps->map, NULL)) != NULL)
+    struct map_node *next;
+    for (struct map_node *node = map_next(&ps->map, NULL); node != NULL; node = next) {
+        next = map_next(&ps->map, node);
         partition_free(ps, container_of(node, struct partition, map_node));
+    }
     map_release(&ps->map);
     scrubber_free(ps->scrubber);
     make_later_release(&ps->planned);
@@ -662,16 +664,6 @@ static const struct metadata_topic *topic_by_name(struct loading *l,
     return fits ? topic : NULL;
 }
 
-// Two ids that differ in a character or two are one id, damaged: nobody draws such a pair by chance.
-static bool is_nearly(struct uuid a, struct uuid b)
-{
-    struct uuid_text x = uuid_format(a), y = uuid_format(b);
-    int differ = 0;
-    for (size_t i = 0; x.text[i] != '\0'; i++)
-        differ += x.text[i] != y.text[i];
-    return differ <= 2;
-}
-
 // Gives a directory the partition.metadata that it should have.
 static int write_topic_id(struct loading *l, struct log_dir_partition *found,
                           const struct metadata_topic *topic)
@@ -710,7 +702,8 @@ static int load_found(struct loading *l, struct log_dir_partition *found)
         return ERR_OK;
     const struct metadata_topic *topic = metadata_image_topic_by_id(l->image, found->topic_id);
     const struct metadata_topic *named = topic == NULL ? topic_by_name(l, found) : NULL;
-    if (named != NULL && (uuid_is_zero(found->topic_id) || is_nearly(found->topic_id, named->id))) {
+    if (named != NULL &&
+        (uuid_is_zero(found->topic_id) || topic_id_is_nearly(found->topic_id, named->id))) {
         int err = write_topic_id(l, found, named);
         if (err != ERR_OK)
             return err;

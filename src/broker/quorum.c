@@ -585,6 +585,8 @@ void quorum_stop(struct quorum *q)
     struct raft_event event = {.type = RAFT_EVENT_RESIGN,
                                .now_ms = env_wall_ms(q->args.env->clock)};
     q->stopped = true;
+    if (!q->failed && controller_is_active(q->controller) && q->args.has_room(q->args.owner))
+        metadata_snapshots_last(&q->snapshots, q->raft, q->image);
     metadata_snapshots_stop(&q->snapshots);
     step(q, &event, NULL);
     answer_lost(q);

@@ -35,6 +35,9 @@ struct fs_stat {
     int64_t size;
     int64_t modified_ms; // wall time
     uint64_t volume;     // the file system that holds it: where it differs, they differ
+    uint64_t file_id;    // of all that are in it at a time, this one
+    int64_t changed_ns;  // wall time of the last change to it, or for a directory to a name in it, by the
+                         // file system's clock and in its ticks; nobody can set it
 };
 
 struct fs_space {

@@ -26,6 +26,7 @@ enum {
     // (Between 16 and 64 a commit, which syncs four files at a time, shows no difference.)
     VOLUME_SYNCS_DEFAULT = 16,
     SYNCS_OF_A_LOG = 4, // at least, to make a recovery point durable
+    CACHED_DIRS_DEFAULT = 100, // fewer are listed in a millisecond
 };
 
 int dir__path(const struct log_dir *dir, const char *name, char out[FS_PATH_MAX])
@@ -160,6 +161,7 @@ static struct log_dir *dir_new(const struct log_dir_args *args)
     segment_pool_init(&dir->pool, dir->open_files_max);
     dir->volume_syncs_min =
         args->volume_syncs_min > 0 ? args->volume_syncs_min : VOLUME_SYNCS_DEFAULT;
+    dir->cached_dirs_min = args->cached_dirs_min > 0 ? args->cached_dirs_min : CACHED_DIRS_DEFAULT;
     dir__space_init(dir, args->reserve_bytes);
     return dir;
 }
@@ -284,216 +286,6 @@ int log_dir_write_meta(struct log_dir *dir, int32_t node_id, struct str cluster_
     return err;
 }
 
-// ---- Scanning ----
-
-struct scanning {
-    struct log_dir *dir;
-    struct log_dir_scan *scan;
-    int capacity;
-};
-
-static void scan_partition(struct scanning *s, const char *name, const struct log_dir_name *parsed)
-{
-    char path[FS_PATH_MAX];
-    struct log_dir_scan *scan = s->scan;
-    if (str_is(parsed->topic, METADATA_TOPIC)) {
-        scan->has_metadata_log = true;
-        return;
-    }
-    mem_grow(scan->partitions, scan->count, s->capacity);
-    struct log_dir_partition *p = &scan->partitions[scan->count++];
-    *p = (struct log_dir_partition){
-        .topic = mem_copy_str(parsed->topic),
-        .partition = parsed->partition,
-        .future = parsed->kind == LOG_DIR_FUTURE,
-        .recovery_point = -1,
-        .log_start_offset = -1,
-        .high_watermark = -1,
-        .cleaner_offset = -1,
-    };
-    struct diag diag;
-    diag_clear(&diag);
-    struct fs_stat stat;
-    int err = dir__path(s->dir, name, path);
-    if (err == 0 && (fs_stat(s->dir->env->fs, path, &stat) < 0 || stat.volume != s->dir->volume_id))
-        s->dir->can_sync_all = false;
-    if (err == 0)
-        err = partition_metadata_read(s->dir->env->fs, path, &p->topic_id, &diag);
-    if (err < 0)
-        trace_warn(s->dir->trace, LOG_AREA, "%s", diag.text);
-}
-
-static int scan_entry(void *context, const char *name, enum fs_kind kind)
-{
-    struct scanning *s = context;
-    struct log_dir_name parsed;
-    char path[FS_PATH_MAX];
-    if (kind != FS_KIND_DIR || !log_dir_name_parse(name, &parsed))
-        return 0;
-    if (parsed.kind == LOG_DIR_LIVE || parsed.kind == LOG_DIR_FUTURE)
-        scan_partition(s, name, &parsed);
-    else if (parsed.kind == LOG_DIR_DELETE && dir__path(s->dir, name, path) == 0)
-        log_dir__discard(s->dir, path, true, 0);
-    else if (parsed.kind == LOG_DIR_STRAY)
-        trace_info(s->dir->trace, LOG_AREA, "%s/%s belongs to nobody and is left alone", s->dir->path,
-                   name);
-    return 0;
-}
-
-// The clean-stop marker must be gone before anything in the directory changes.
-static int take_marker(struct log_dir *dir, struct log_dir_scan *scan)
-{
-    char path[FS_PATH_MAX];
-    struct buf text;
-    buf_init(&text, SMALL_TEXT_MAX);
-    int err = dir__path(dir, CLEAN_MARKER, path);
-    if (err == 0)
-        err = small_file_read(dir->env->fs, path, &text);
-    if (err == 0) {
-        struct str s = buf_str(&text), key = str_from("\"brokerEpoch\":");
-        scan->clean = true;
-        // One flat JSON object of two numbers; what does not look like it has no epoch.
-        for (size_t i = 0; i + key.size < s.size; i++) {
-            if (memcmp(s.data + i, key.data, key.size) != 0)
-                continue;
-            struct str rest = str_of(s.data + i + key.size, s.size - i - key.size);
-            str_parse_i64(str_trim(str_cut(&rest, '}')), &scan->broker_epoch);
-        }
-        err = fs_remove(dir->env->fs, path);
-        if (err == 0)
-            err = fs_dir_sync(dir->env->fs, dir->path);
-    }
-    buf_release(&text);
-    return err == ERR_NOT_FOUND ? 0 : err;
-}
-
-static int compare_partitions(const void *a, const void *b)
-{
-    const struct log_dir_partition *x = a, *y = b;
-    int order = strcmp(x->topic, y->topic);
-    if (order == 0)
-        order = (x->partition > y->partition) - (x->partition < y->partition);
-    return order != 0 ? order : (int)x->future - (int)y->future;
-}
-
-// Entries without a partition; both are sorted.
-static void note_former(struct log_dir *dir, const struct checkpoint *c,
-                        const struct log_dir_scan *scan, bool said)
-{
-    for (int i = 0, at = 0; i < c->count; i++) {
-        const struct checkpoint_entry *e = &c->entries[i];
-        int order = -1;
-        for (; at < scan->count; at++) {
-            const struct log_dir_partition *p = &scan->partitions[at];
-            order = str_compare(str_from(p->topic), e->topic);
-            if (order == 0)
-                order = (p->partition > e->partition) - (p->partition < e->partition);
-            if (order >= 0)
-                break;
-        }
-        if (order != 0 && said && e->offset > 0)
-            trace_error(dir->trace, LOG_AREA,
-                        "%s/%.*s-%" PRId32 " is gone: it ended at offset %" PRId64 " when %s was closed. "
-                        "Put it back before records are written to it again",
-                        dir->path, STR_ARG(e->topic), e->partition, e->offset, dir->path);
-        if (order != 0)
-            dir__former_add(dir, (struct partition_key){e->topic, e->partition});
-    }
-}
-
-// Fills one offset of every partition from a checkpoint. A damaged checkpoint is said and treated as
-// missing: then more is read than necessary, nothing is lost.
-static int read_checkpoint(struct log_dir *dir, const char *name, struct log_dir_scan *scan,
-                           size_t member)
-{
-    char path[FS_PATH_MAX];
-    struct checkpoint c;
-    struct diag diag;
-    struct fs_stat stat;
-    checkpoint_init(&c);
-    diag_clear(&diag);
-    int err = dir__path(dir, name, path);
-    if (err == 0)
-        err = checkpoint_read(&c, dir->env->fs, path, &diag);
-    bool start_offsets = strcmp(name, CHECKPOINT_START_OFFSETS) == 0;
-    const char *lost = start_offsets ? "where logs start is taken from their epochs and segments: records "
-                                       "that were deleted may come back"
-                                     : "logs are read to find what it said";
-    bool missing = err == 0 && c.text.size == 0 && scan->clean && scan->count > 0 &&
-                   strcmp(name, CHECKPOINT_CLEANER) != 0;
-    if (err == ERR_CORRUPT)
-        trace_error(dir->trace, LOG_AREA, "%s; going on without it: %s", diag.text, lost);
-    else if (missing)
-        trace_error(dir->trace, LOG_AREA, "%s is %s though %s was closed cleanly: %s", path,
-                    fs_stat(dir->env->fs, path, &stat) == 0 ? "empty" : "missing", dir->path, lost);
-    if (strcmp(name, CHECKPOINT_CLEANER) == 0)
-        dir->has_cleaned = c.text.size > 0;
-    if (start_offsets)
-        scan->start_unknown = err == ERR_CORRUPT || missing;
-    if (err == ERR_CORRUPT)
-        err = 0;
-    if (err == 0)
-        note_former(dir, &c, scan, scan->clean && strcmp(name, CHECKPOINT_RECOVERY_POINTS) == 0);
-    for (int i = 0; i < scan->count && err == 0; i++) {
-        struct log_dir_partition *p = &scan->partitions[i];
-        if (p->future)
-            continue;
-        int64_t offset = checkpoint_find(&c, str_from(p->topic), p->partition);
-        memcpy((char *)p + member, &offset, sizeof offset);
-    }
-    checkpoint_release(&c);
-    return err;
-}
-
-bool log_dir_has_clean_mark(const struct log_dir *dir)
-{
-    char path[FS_PATH_MAX];
-    struct fs_stat stat;
-    return dir__path(dir, CLEAN_MARKER, path) == 0 && fs_stat(dir->env->fs, path, &stat) == 0;
-}
-
-int log_dir_scan(struct log_dir *dir, struct log_dir_scan *out, struct diag *diag)
-{
-    struct log_dir_scan scan = {.broker_epoch = -1};
-    struct scanning context = {.dir = dir, .scan = &scan};
-    int err = take_marker(dir, &scan);
-    if (err == 0)
-        err = fs_list(dir->env->fs, dir->path, scan_entry, &context);
-    if (err == 0 && scan.count > 1)
-        qsort(scan.partitions, (size_t)scan.count, sizeof *scan.partitions, compare_partitions);
-    if (err == 0)
-        err = read_checkpoint(dir, CHECKPOINT_RECOVERY_POINTS, &scan,
-                              offsetof(struct log_dir_partition, recovery_point));
-    if (err == 0)
-        err = read_checkpoint(dir, CHECKPOINT_START_OFFSETS, &scan,
-                              offsetof(struct log_dir_partition, log_start_offset));
-    if (err == 0)
-        err = read_checkpoint(dir, CHECKPOINT_HIGH_WATERMARKS, &scan,
-                              offsetof(struct log_dir_partition, high_watermark));
-    if (err == 0)
-        err = read_checkpoint(dir, CHECKPOINT_CLEANER, &scan,
-                              offsetof(struct log_dir_partition, cleaner_offset));
-    bool synced = !scan.clean && dir__syncs_whole(dir, scan.count);
-    if (err == 0 && synced)
-        err = fs_file_sync_all(dir->volume->file);
-    if (err < 0) {
-        log_dir_scan_release(&scan);
-        return diag_set(diag, err, "%s: %s", dir->path, err_text(err));
-    }
-    dir__set_unclaimed(dir, &scan);
-    scan.synced = synced;
-    *out = scan;
-    return 0;
-}
-
-void log_dir_scan_release(struct log_dir_scan *scan)
-{
-    for (int i = 0; i < scan->count; i++)
-        mem_free(scan->partitions[i].topic);
-    mem_free(scan->partitions);
-    *scan = (struct log_dir_scan){0};
-}
-
 // ---- Logs ----
 
 static void fill_args(const struct log_dir *dir, struct partition_key key, struct uuid topic_id,
@@ -531,6 +323,7 @@ void log_dir_partition_args(struct log_dir *dir, const struct log_dir_scan *scan
     struct partition_key key = {str_from(partition->topic), partition->partition};
     fill_args(dir, key, partition->topic_id, config, out);
     out->topic_id_read = !uuid_is_zero(partition->topic_id);
+    out->cached = partition->cached;
     out->recovery_point = partition->recovery_point;
     out->log_start_offset = partition->log_start_offset;
     out->high_watermark = partition->high_watermark;

@@ -5,7 +5,8 @@
 //
 // FROZEN on disk (Apache Kafka's): `.lock`, `meta.properties`, `recovery-point-offset-checkpoint`,
 // `log-start-offset-checkpoint`, `replication-offset-checkpoint`, `cleaner-offset-checkpoint`,
-// `.kafka_cleanshutdown`, and the names of partition directories (log/names.h).
+// `.kafka_cleanshutdown`, and the names of partition directories (log/names.h). One file is our own:
+// `.chitin_directories` (log/dir_cache.h).
 //
 // Order of use: log_dir_open(); log_dir_meta() or log_dir_write_meta(); log_dir_scan(); for each
 // partition log_open() (in an env_work if it may take long) and log_dir_add(); ...; log_dir_close().
@@ -32,6 +33,8 @@
 #include "base/uuid.h"
 #include "log/log.h"
 
+struct cached_dir;
+struct dir_cache;
 struct env;
 struct log_dir;
 
@@ -41,6 +44,8 @@ struct log_dir_args {
     const char *path;
     int open_files_max; // segments held open by logs of this directory; 0: a default
     int volume_syncs_min; // from so many files to sync on the whole file system is synced; 0: a default
+    int cached_dirs_min;  // from so many partitions on log_dir_close() leaves what their directories hold
+                          // for the next start (log/dir_cache.h); 0: a default
     int64_t reserve_bytes; // see log_dir_is_full(); 0: nothing is kept free
     void *owner;
     // Called once, when the directory failed: every log in it is offline from now on. `why` names the
@@ -98,6 +103,7 @@ struct log_dir_partition {
     int64_t log_start_offset;
     int64_t high_watermark;
     int64_t cleaner_offset;   // first offset that no compaction has looked at; -1: none worked here
+    const struct cached_dir *cached; // what it holds, if that is known; the scan's
 };
 
 struct log_dir_scan {
@@ -108,6 +114,7 @@ struct log_dir_scan {
     bool start_unknown;       // log-start-offset-checkpoint is missing or damaged
     bool synced;              // it was not, and what the last process wrote was made durable at once
     int64_t broker_epoch;     // from the marker; -1 unknown
+    struct dir_cache *cache;  // what `cached` of the partitions is from
 };
 
 // True if the directory was closed cleanly; before log_dir_scan(), which takes the mark away.
@@ -119,7 +126,7 @@ bool log_dir_has_clean_mark(const struct log_dir *dir);
 int log_dir_scan(struct log_dir *dir, struct log_dir_scan *out, struct diag *diag);
 void log_dir_scan_release(struct log_dir_scan *scan);
 
-// Fills what log_open() needs for a partition that was found; the strings belong to the scan.
+// Fills what log_open() needs for a partition that was found; the pointers are to the scan.
 void log_dir_partition_args(struct log_dir *dir, const struct log_dir_scan *scan,
                             const struct log_dir_partition *partition,
                             const struct log_config *config, struct log_args *out);

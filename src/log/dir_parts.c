@@ -186,6 +186,8 @@ int log_dir_close(struct log_dir *dir, int64_t broker_epoch, struct diag *diag)
                                                   LOG_SAVE_HIGH_WATERMARKS |
                                                   LOG_SAVE_CLEANER_OFFSETS);
     if (err == 0 && result == 0)
+        dir__write_cache(dir);
+    if (err == 0 && result == 0)
         err = write_marker(dir, broker_epoch);
     if (err < 0)
         return diag_set(diag, err, "%s: %s", dir->path, err_text(err));

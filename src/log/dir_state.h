@@ -119,6 +119,7 @@ struct log_dir {
     struct fs_file *lock; // of `.lock`
     struct file_ref *volume; // `.lock` again, for fs_file_sync_all(); open from the first moment on
     int volume_syncs_min;
+    int cached_dirs_min;
     bool can_sync_all;       // everything of ours is in one file system, which can
     uint64_t volume_id;      // fs_stat.volume
     struct properties properties;
@@ -167,6 +168,10 @@ void dir__save_forget(struct log_dir *dir, struct log *log);
 
 // Remembers what a scan found.
 void dir__set_unclaimed(struct log_dir *dir, const struct log_dir_scan *scan);
+// Leaves what the partitions' directories hold for the next start (dir_cache.h), as far as possible. All
+// logs of all parts were closed.
+void dir__write_cache(struct log_dir *dir);
+
 // The log was added, or nobody wants it.
 void dir__claim(struct log_dir *dir, struct str topic, int32_t partition);
 void dir__unclaimed_release(struct log_dir *dir);

@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/trace.h"
+#include "log/dir_cache.h"
 #include "log/epoch_cache.h"
 #include "log/log.h"
 #include "log/producer_state.h"
@@ -40,6 +41,9 @@ struct log {
 
     struct epoch_cache epochs;
     struct producer_state producers;
+
+    struct dir_stamp listed; // of the directory that `segments` were known to be all of; zero: none
+    bool topic_id_unread;    // partition.metadata was not looked at: to be done when the log is loaded
 
     struct log_damage *damages; // found since the log was opened, in no order
     int damage_count;
@@ -170,6 +174,11 @@ int log__write_snapshot(struct log *log, int64_t offset);
 
 // Writes leader-epoch-checkpoint now, durably.
 int log__write_epochs(struct log *log);
+
+// For dir_cache.h: the segments in the log's directory, which has this stamp now. *segments to be freed
+// with mem_free(), also after an error. ERR_BUSY: there are files that the next start has to see to.
+int log__list_for_cache(const struct log *log, struct dir_stamp stamp, struct cached_segment **segments,
+                        int *count);
 
 // What log_open() does after an unclean stop. Damage takes the log offline and returns 0.
 int log__recover(struct log *log);

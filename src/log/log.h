@@ -39,6 +39,7 @@
 #include "log/config.h"
 #include "log/file_ref.h"
 
+struct cached_dir;
 struct env_clock;
 struct env_fs;
 struct log;
@@ -57,6 +58,8 @@ struct log_args {
     int32_t partition;
     struct uuid topic_id;
     bool topic_id_read;        // log_open(): from this partition's partition.metadata, just now
+    const struct cached_dir *cached; // log_open(): what the directory holds, known without looking; NULL:
+                               // look. Needed until it returns
     struct log_config config;
     int64_t recovery_point;    // all below is on disk and not looked at; -1 unknown
     int64_t log_start_offset;  // from the checkpoint; -1 when it has no entry (then the first segment says)

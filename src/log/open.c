@@ -205,6 +205,53 @@ static int list_segments(struct log *log)
     return err;
 }
 
+// What a look at the directory would find.
+static void take_cached(struct log *log, const struct cached_dir *cached)
+{
+    for (int i = 0; i < cached->segment_count; i++) {
+        struct segment *s = segment_new(cached->segments[i].base_offset);
+        s->has_txn_index = cached->segments[i].has_txn_index;
+        log__push_segment(log, s);
+    }
+    log->listed = cached->stamp;
+    log->topic_id_unread = true;
+}
+
+static void add_cached(struct cached_segment **segments, int *count, int *capacity, int64_t base_offset)
+{
+    mem_grow(*segments, *count, *capacity);
+    (*segments)[(*count)++] = (struct cached_segment){.base_offset = base_offset};
+}
+
+int log__list_for_cache(const struct log *log, struct dir_stamp stamp, struct cached_segment **segments,
+                        int *count)
+{
+    struct listing l = {0};
+    int capacity = 0, err = 0;
+    *segments = NULL;
+    *count = 0;
+    if (dir_stamp_equal(stamp, log->listed)) {
+        for (int i = 0; i < log->segment_count; i++) {
+            add_cached(segments, count, &capacity, log->segments[i]->base_offset);
+            (*segments)[i].has_txn_index = log->segments[i]->has_txn_index;
+        }
+        return 0;
+    }
+    err = listing_read(&l, log);
+    for (int i = 0; i < l.count && err == 0; i++) {
+        const struct log_file_name *f = &l.files[i];
+        if (f->state != LOG_FILE_LIVE)
+            err = ERR_BUSY;
+        else if (f->kind == LOG_FILE_LOG)
+            add_cached(segments, count, &capacity, f->offset);
+        else if (f->kind == LOG_FILE_TXN_INDEX && *count > 0 &&
+                 (*segments)[*count - 1].base_offset == f->offset)
+            (*segments)[*count - 1].has_txn_index = true;
+    }
+    listing_release(&l);
+    return err;
+}
+
 // ---- Opening ----
 
 static struct log *log_new(const struct log_args *args, struct diag *diag)
@@ -479,7 +526,10 @@ int log_open(const struct log_args *args, struct log **out, struct diag *diag)
         return ERR_INVALID;
     int err = args->topic_id_read ? 0 : check_topic_id(log, diag);
     if (err == 0) {
-        err = list_segments(log);
+        if (args->cached != NULL)
+            take_cached(log, args->cached);
+        else
+            err = list_segments(log);
         if (err == 0)
             err = open_segments(log, args);
         if (err == 0)
@@ -661,6 +711,31 @@ static int load_epochs(struct log *log, int32_t last_epoch)
     return log__rebuild_epochs(log);
 }
 
+// partition.metadata, which the cache of directories stood for.
+static int check_metadata_file(struct log *log)
+{
+    struct uuid found;
+    struct diag diag;
+    diag_clear(&diag);
+    int err = partition_metadata_read(log->env.fs, log->path, &found, &diag);
+    if (err == ERR_IO || err == ERR_REFUSED)
+        return err;
+    log->topic_id_unread = false;
+    if (err == 0 && uuid_equal(found, log->topic_id))
+        return 0;
+    if (err == 0 && !topic_id_is_nearly(found, log->topic_id)) {
+        log__set_offline(log, "%s/" PARTITION_METADATA_FILE " has topic id %s, the metadata %s. If it is "
+                         "this topic's, remove the file and start again: it is made anew. If not, move "
+                         "the directory away", log->path, uuid_format(found).text,
+                         uuid_format(log->topic_id).text);
+        return 0;
+    }
+    trace_error(log->trace, LOG_AREA, "%s/" PARTITION_METADATA_FILE " is missing or damaged; the metadata "
+                "has topic id %s for this directory, which it gets again", log->path,
+                uuid_format(log->topic_id).text);
+    return partition_metadata_write(log->env.fs, log->path, log->topic_id, true);
+}
+
 int log_load(struct log *log)
 {
     int32_t last_epoch = -1;
@@ -669,6 +744,10 @@ int log_load(struct log *log)
         return err;
     if (log->planned)
         return log_make(log);
+    if (log->topic_id_unread)
+        err = check_metadata_file(log);
+    if (err == 0 && log->offline)
+        return log__check(log);
     for (int i = 0; i < log->segment_count && err == 0; i++)
         err = segment_load_size(&log->env, log->segments[i]);
     if (err == 0)

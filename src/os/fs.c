@@ -286,6 +286,8 @@ static int dir_stat(struct env_fs *fs, const char *path, struct fs_stat *out)
         .size = (int64_t)st.st_size,
         .modified_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000,
         .volume = (uint64_t)st.st_dev,
+        .file_id = (uint64_t)st.st_ino,
+        .changed_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec,
     };
     return 0;
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The small files of a log directory: checkpoints, leader epochs, partition.metadata, meta.properties.
+// The small files of a log directory: checkpoints, leader epochs, partition.metadata, meta.properties, and
+// what directories held.
 // What is read must come out as it went in.
 #include "base/check.h"
 #include "fuzz.h"
 #include "log/checkpoint.h"
+#include "log/dir_cache.h"
 #include "log/epoch_cache.h"
 #include "log/meta_properties.h"
 #include "log/names.h"
@@ -77,6 +79,30 @@ static void try_meta(struct str text)
     properties_release(&p);
 }
 
+// With the right CRC behind it, or nothing would pass.
+static void try_dir_cache(struct str text)
+{
+    struct dir_cache c, again;
+    struct diag diag;
+    dir_cache_init(&c);
+    dir_cache_init(&again);
+    buf_append_str(&c.text, text);
+    dir_cache_format_end(&c.text);
+    if (dir_cache_parse(&c, &diag) == 0) {
+        dir_cache_format_begin(&again.text);
+        for (int i = 0; i < c.dir_count; i++)
+            dir_cache_format_entry(&again.text, &c.dirs[i]);
+        dir_cache_format_end(&again.text);
+        check(dir_cache_parse(&again, &diag) == 0);
+        check(again.dir_count == c.dir_count && again.segment_count == c.segment_count);
+        for (int i = 0; i < c.dir_count; i++)
+            check(dir_stamp_equal(c.dirs[i].stamp, again.dirs[i].stamp) &&
+                  c.dirs[i].segments->base_offset == again.dirs[i].segments->base_offset);
+    }
+    dir_cache_release(&c);
+    dir_cache_release(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = str_of((const char *)data, size);
@@ -88,6 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_checkpoint(text);
     try_epochs(text);
     try_meta(text);
+    try_dir_cache(text);
     partition_metadata_parse(text, &id, &diag);
     if (str_copy_to(text, name, sizeof name)) {
         log_file_name_parse(name, &file);

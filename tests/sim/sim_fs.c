@@ -56,6 +56,8 @@ struct node {
     bool is_dir;
     bool locked;
     int64_t modified_ms;
+    uint64_t id;
+    int64_t changed_ns;
     struct image now;
     struct image disk;
     struct change *changes;
@@ -86,6 +88,7 @@ struct sim_fs {
     int64_t used;
     int open_count;
     uint64_t sync_alls;
+    uint64_t last_id;
 };
 
 struct handle {
@@ -132,10 +135,11 @@ static void image_apply(struct image *m, const struct change *c)
 
 // ---- Nodes and entries ----
 
-static struct node *node_new(bool is_dir)
+static struct node *node_new(struct sim_fs *fs, bool is_dir)
 {
     struct node *n = mem_new(struct node);
     n->is_dir = is_dir;
+    n->id = ++fs->last_id;
     return n;
 }
 
@@ -252,8 +256,12 @@ static void entries_apply(struct entries *e, const struct entry_change *c)
         entries_set(e, c->to, c->node);
 }
 
-static void change_entry(struct node *dir, const char *from, const char *to, struct node *node)
+static void change_entry(struct sim_fs *fs, struct node *dir, const char *from, const char *to,
+                         struct node *node)
 {
+    dir->changed_ns = env_wall_ms(fs->clock) * 1000000;
+    if (node != NULL && node->changed_ns == 0)
+        node->changed_ns = dir->changed_ns;
     mem_grow(dir->entry_changes, dir->entry_change_count, dir->entry_change_capacity);
     struct entry_change *c = &dir->entry_changes[dir->entry_change_count++];
     *c = (struct entry_change){
@@ -512,9 +520,9 @@ static int sim_open(struct env_fs *env, const char *path, unsigned flags, struct
     if (node != NULL && node->is_dir)
         return ERR_INVALID;
     if (makes) {
-        node = node_new(false);
+        node = node_new(fs, false);
         node->modified_ms = env_wall_ms(fs->clock);
-        change_entry(dir, NULL, name, node);
+        change_entry(fs, dir, NULL, name, node);
     }
     struct handle *h = mem_new(struct handle);
     *h = (struct handle){.file.ops = &file_ops, .fs = fs, .node = node_get(node)};
@@ -540,6 +548,8 @@ static int sim_stat(struct env_fs *env, const char *path, struct fs_stat *out)
     out->size = n->now.size;
     out->modified_ms = n->modified_ms;
     out->volume = 1;
+    out->file_id = n->id;
+    out->changed_ns = n->changed_ns;
     return 0;
 }
 
@@ -577,7 +587,7 @@ static int sim_make_dir(struct env_fs *env, const char *path)
         return ERR_NOT_FOUND;
     if (name[0] == '\0' || entries_find(&dir->entries_now, name) != NULL)
         return ERR_EXISTS;
-    change_entry(dir, NULL, name, node_new(true));
+    change_entry(fs, dir, NULL, name, node_new(fs, true));
     return 0;
 }
 
@@ -593,7 +603,7 @@ static int sim_rename(struct env_fs *env, const char *from, const char *to)
     if (node == NULL)
         return ERR_NOT_FOUND;
     check(to_dir == dir); // nobody moves between directories
-    change_entry(dir, from_name, to_name, node);
+    change_entry(fs, dir, from_name, to_name, node);
     return 0;
 }
 
@@ -611,7 +621,7 @@ static int sim_remove(struct env_fs *env, const char *path)
     if (node->is_dir && node->entries_now.count > 0)
         return ERR_EXISTS;
     fs->used -= node->now.size;
-    change_entry(dir, name, NULL, NULL);
+    change_entry(fs, dir, name, NULL, NULL);
     return 0;
 }
 
@@ -652,7 +662,7 @@ struct sim_fs *sim_fs_new(uint64_t seed, struct env_clock *clock)
     prng_init(&fs->prng, seed);
     fs->clock = clock;
     fs->capacity = INT64_C(1) << 40;
-    fs->root = node_get(node_new(true));
+    fs->root = node_get(node_new(fs, true));
     return fs;
 }
 

@@ -648,7 +648,8 @@ static void open_all(struct harness *h)
                                 .on_offline = on_offline,
                                 .trace = h->options->verbose ? &verbose_trace : NULL,
                                 .open_files_max = 1 + (int)below(h, 6),
-                                .volume_syncs_min = h->volume_syncs_min};
+                                .volume_syncs_min = h->volume_syncs_min,
+                                .cached_dirs_min = 1};
     struct log_dir_scan scan;
     struct diag diag;
     diag_clear(&diag);

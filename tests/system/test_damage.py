@@ -185,11 +185,7 @@ def is_said(text, words):
     return any(word in text for word in words.split("|"))
 
 
-@pytest.mark.parametrize("name,harm,words,readable", CASES,
-                         ids=[f"{i}-{c[0].split('/')[-1]}" for i, c in enumerate(CASES)])
-def test_harm_is_said_and_not_served(closed, tmp_path, name, harm, words, readable):
-    folder = tmp_path / "data"
-    shutil.copytree(closed, folder)
+def harm_and_start(folder, name, harm, words, readable):
     path = pick(folder, name)
     path.chmod(0o644)
     harm(path)
@@ -208,6 +204,53 @@ def test_harm_is_said_and_not_served(closed, tmp_path, name, harm, words, readab
         assert is_said(broker.log(), words), broker.log()
         if running:
             broker.stop()
+    finally:
+        if broker.is_running():
+            broker.kill()
+
+
+def ids(cases):
+    return [f"{i}-{c[0].split('/')[-1]}" for i, c in enumerate(cases)]
+
+
+@pytest.mark.parametrize("name,harm,words,readable", CASES, ids=ids(CASES))
+def test_harm_is_said_and_not_served(closed, tmp_path, name, harm, words, readable):
+    folder = tmp_path / "data"
+    shutil.copytree(closed, folder)
+    harm_and_start(folder, name, harm, words, readable)
+
+
+# The harm that the file with what directories held might hide.
+KNOWN_CASES = [c for c in CASES if c[0].startswith("bad-0/")]
+
+
+@pytest.fixture
+def known(closed, tmp_path, tmp_path_factory):
+    """As `closed`, with so many partitions that the next start does not list their directories."""
+    folder = tmp_path / "data"
+    shutil.copytree(closed, folder)
+    broker = Broker(folder, log_folder=tmp_path_factory.mktemp("before")).start()
+    create_topic(broker.bootstrap, "many", 120)
+    broker.stop()
+    time.sleep(0.1) # what changed just before the stop is listed once more
+    broker.start().stop()
+    lines = (folder / ".chitin_directories").read_text().splitlines()
+    assert len(lines) == 124 and any(line.startswith("bad 0 ") for line in lines), lines
+    return folder
+
+
+@pytest.mark.parametrize("name,harm,words,readable", KNOWN_CASES, ids=ids(KNOWN_CASES))
+def test_harm_to_what_a_start_does_not_list(known, name, harm, words, readable):
+    harm_and_start(known, name, harm, words, readable)
+
+
+def test_a_damaged_list_of_directories_is_said_and_not_believed(known):
+    flip(0.5)(known / ".chitin_directories")
+    broker, _ = start(known)
+    try:
+        assert "/.chitin_directories is damaged" in broker.log(), broker.log()
+        assert read(broker, "bad", BAD)
+        broker.stop()
     finally:
         if broker.is_running():
             broker.kill()

@@ -6,6 +6,8 @@
 #include "base/trace.h"
 #include "log/commit.h"
 #include "log/dir.h"
+#include "log/dir_cache.h"
+#include "log/partition_metadata.h"
 #include "testing.h"
 
 static struct log_dir *open_dir(struct world *w)
@@ -184,6 +186,189 @@ static void many_logs_are_synced_at_once(void **state)
     assert_int_equal(sim_fs_count(w.fs, SIM_OP_SYNC), syncs + 1); // the marker's removal
     log_dir_free(dir);
     world_release(&w);
+}
+
+// ---- What directories held (dir_cache.h) ----
+
+static struct log_dir *open_caching(struct world *w)
+{
+    struct log_dir_args args = {.env = &w->shard.env, .path = "/data/log", .cached_dirs_min = 2};
+    struct log_dir *dir = NULL;
+    struct diag diag;
+    assert_int_equal(log_dir_open(&args, &dir, &diag), 0);
+    return dir;
+}
+
+static void pass_time(struct world *w)
+{
+    sim_run_for(&w->sim, 1000 * INT64_C(1000000));
+}
+
+// Three partitions of two records and two segments each, closed a second after the last change.
+static void leave_three(struct world *w)
+{
+    struct diag diag;
+    struct log_dir *dir = open_caching(w);
+    struct log_committer *committer = group_commit_new(&w->shard.env);
+    for (int32_t p = 0; p < 3; p++) {
+        struct log *log = create_log(w, dir, p);
+        append_plain(log, 1, 10, 1000);
+        assert_int_equal(log_roll(log, 0), 0);
+        append_plain(log, 1, 10, 1000);
+        log_committer_add(committer, log);
+    }
+    sim_run_works(&w->sim);
+    group_commit_free(committer);
+    log_dir_save(dir, LOG_SAVE_RECOVERY_POINTS, NULL);
+    sim_run_works(&w->sim);
+    pass_time(w);
+    assert_int_equal(log_dir_close(dir, 1, &diag), 0);
+    log_dir_free(dir);
+}
+
+// Opens what is there: bit n of the result says that partition n was known without looking.
+static unsigned open_left(struct world *w, struct log_dir **out, bool close_again)
+{
+    struct log_dir_scan scan;
+    struct diag diag;
+    unsigned known = 0;
+    struct log_dir *dir = open_caching(w);
+    assert_int_equal(log_dir_scan(dir, &scan, &diag), 0);
+    uint64_t looks = sim_fs_count(w->fs, SIM_OP_LOOK);
+    for (int i = 0; i < scan.count; i++)
+        known |= (scan.partitions[i].cached != NULL ? 1U : 0) << scan.partitions[i].partition;
+    open_many(w, dir, &scan);
+    if (known == 7)
+        assert_int_equal(sim_fs_count(w->fs, SIM_OP_LOOK), looks);
+    log_dir_scan_release(&scan);
+    pass_time(w);
+    if (close_again) {
+        assert_int_equal(log_dir_close(dir, 1, &diag), 0);
+        log_dir_free(dir);
+    } else {
+        *out = dir;
+    }
+    return known;
+}
+
+static void remove_file(struct world *w, const char *path)
+{
+    assert_int_equal(fs_remove(w->args.fs, path), 0);
+}
+
+static void write_file(struct world *w, const char *path, const char *text)
+{
+    struct fs_file *file;
+    assert_int_equal(fs_open(w->args.fs, path, FS_WRITE | FS_CREATE | FS_TRUNCATE, &file), 0);
+    assert_int_equal(fs_file_write(file, text, strlen(text), 0), 0);
+    fs_file_close(file);
+}
+
+static void directories_are_known_after_a_clean_stop(void **state)
+{
+    struct world w;
+    struct log_dir *dir;
+    world_init(&w);
+    leave_three(&w);
+    assert_int_equal(open_left(&w, NULL, true), 7);
+    assert_int_equal(open_left(&w, NULL, true), 7);
+    // Somebody adds, removes or replaces a name; the others are as they were.
+    write_file(&w, "/data/log/t-1/note", "x");
+    assert_int_equal(open_left(&w, NULL, true), 5);
+    assert_int_equal(open_left(&w, NULL, true), 7);
+    remove_file(&w, "/data/log/t-1/note");
+    assert_int_equal(fs_rename(w.args.fs, "/data/log/t-2", "/data/log/u-2"), 0);
+    assert_int_equal(fs_make_dir(w.args.fs, "/data/log/t-2"), 0);
+    assert_int_equal(fs_remove(w.args.fs, "/data/log/t-2"), 0);
+    assert_int_equal(fs_rename(w.args.fs, "/data/log/u-2", "/data/log/t-2"), 0);
+    assert_int_equal(open_left(&w, NULL, true), 5);
+    // A file that is damaged or gone costs time alone.
+    write_file(&w, "/data/log/" DIR_CACHE_FILE, "chitin directories 0\nnonsense");
+    assert_int_equal(open_left(&w, NULL, true), 0);
+    remove_file(&w, "/data/log/" DIR_CACHE_FILE);
+    assert_int_equal(open_left(&w, NULL, true), 0);
+    // After a crash nothing of it counts.
+    assert_int_equal(open_left(&w, &dir, false), 7);
+    log_dir_free(dir);
+    assert_int_equal(open_left(&w, &dir, false), 0);
+    log_dir_free(dir);
+    world_release(&w);
+}
+
+// What changes in the same tick as it was looked at looks the same afterwards.
+static void what_has_just_changed_is_not_known(void **state)
+{
+    struct world w;
+    struct log_dir *dir;
+    struct diag diag;
+    world_init(&w);
+    leave_three(&w);
+    assert_int_equal(open_left(&w, &dir, false), 7);
+    write_file(&w, "/data/log/t-0/note", "x");
+    assert_int_equal(log_dir_close(dir, 1, &diag), 0);
+    log_dir_free(dir);
+    assert_int_equal(open_left(&w, NULL, true), 6);
+    world_release(&w);
+}
+
+// A segment that is missing is missed, known directory or not.
+static void a_missing_segment_is_missed(void **state)
+{
+    struct world w;
+    struct log_dir_scan scan;
+    struct diag diag;
+    struct log_args args;
+    struct log *log;
+    world_init(&w);
+    leave_three(&w);
+    remove_file(&w, "/data/log/t-0/00000000000000000001.log");
+    struct log_dir *dir = open_caching(&w);
+    assert_int_equal(log_dir_scan(dir, &scan, &diag), 0);
+    assert_null(scan.partitions[0].cached);
+    log_dir_partition_args(dir, &scan, &scan.partitions[0], &w.args.config, &args);
+    assert_int_equal(log_open(&args, &log, &diag), 0);
+    assert_int_equal(log_segment_count(log), 1);
+    assert_int_equal(log_load(log), ERR_OFFLINE);
+    log_dir_add(dir, log);
+    log_dir_scan_release(&scan);
+    log_dir_free(dir);
+    world_release(&w);
+}
+
+// partition.metadata is written over, which its directory does not show: found when the log is used.
+static void partition_metadata_is_looked_at_with_the_log(void **state)
+{
+    static const struct {
+        const char *text;
+        int load;
+    } cases[] = {
+        {"version: 0\ntopic_id: AAAAAAAAAAcAAAAAAAAABw", 0},
+        {"version: 0\ntopic_id: AAAAAAAAAAcAAAAAAAAABx", 0}, // a changed letter
+        {"version: 0\ntopic_id: ????", 0},
+        {"", 0},
+        {"version: 1\n", 0},
+        {"version: 0\ntopic_id: km6SpL29RKyqIPbP7o7TLQ", ERR_OFFLINE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world w;
+        struct log_dir *dir;
+        struct uuid id;
+        struct diag diag;
+        world_init(&w);
+        leave_three(&w);
+        write_file(&w, "/data/log/t-1/partition.metadata", cases[i].text);
+        assert_int_equal(open_left(&w, &dir, false), 7);
+        struct log *log = log_dir_find(dir, str_from("t"), 1);
+        assert_int_equal(log_load(log), cases[i].load);
+        if (cases[i].load == 0) {
+            assert_int_equal(partition_metadata_read(w.args.fs, "/data/log/t-1", &id, &diag), 0);
+            assert_true(uuid_equal(id, uuid_from_halves(7, 7)));
+        } else {
+            assert_non_null(strstr(log_problem(log), "/data/log/t-1/partition.metadata has topic id"));
+        }
+        log_dir_free(dir);
+        world_release(&w);
+    }
 }
 
 static void a_directory_has_one_user(void **state)
@@ -599,6 +784,10 @@ int main(void)
         cmocka_unit_test(acknowledged_is_what_a_commit_made_durable),
         cmocka_unit_test(a_clean_stop_is_remembered_once),
         cmocka_unit_test(many_logs_are_synced_at_once),
+        cmocka_unit_test(directories_are_known_after_a_clean_stop),
+        cmocka_unit_test(what_has_just_changed_is_not_known),
+        cmocka_unit_test(a_missing_segment_is_missed),
+        cmocka_unit_test(partition_metadata_is_looked_at_with_the_log),
         cmocka_unit_test(a_directory_has_one_user),
         cmocka_unit_test(a_deleted_partition_goes_later),
         cmocka_unit_test(checkpoints_do_not_outlive_a_partition),

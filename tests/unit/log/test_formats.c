@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "log/checkpoint.h"
+#include "log/dir_cache.h"
 #include "log/epoch_cache.h"
 #include "log/meta_properties.h"
 #include "log/names.h"
@@ -237,6 +238,77 @@ static void a_snapshot_must_be_whole(void **state)
     producer_state_release(&s);
 }
 
+static int parse_dirs(struct dir_cache *c, const char *lines)
+{
+    struct diag diag;
+    dir_cache_init(c);
+    buf_append_text(&c->text, lines);
+    dir_cache_format_end(&c->text);
+    return dir_cache_parse(c, &diag);
+}
+
+#define DIR_ID "km6SpL29RKyqIPbP7o7TLQ"
+#define DIRS "chitin directories 0\n"
+
+// FROZEN.
+static void directories(void **state)
+{
+    static const char *const damaged[] = {
+        "", "chitin directories 1\n", "chitin directories 0", DIRS "\n",
+        DIRS "t 0 " DIR_ID " 1 2\n",       // no segment
+        DIRS "t 0 " DIR_ID " 1 2 \n",
+        DIRS "t 0 " DIR_ID " 1 2 -5\n",
+        DIRS "t 0 " DIR_ID " 1 2 5 5\n",    // not ascending
+        DIRS "t 0 " DIR_ID " 1 2 5 t\n",
+        DIRS "t 0 " DIR_ID " 1 0 5\n",     // no time of change
+        DIRS "t 0 " DIR_ID " x 2 5\n",
+        DIRS "t 0 AAAAAAAAAAAAAAAAAAAAAA 1 2 5\n",
+        DIRS "t -1 " DIR_ID " 1 2 5\n",
+        DIRS " 0 " DIR_ID " 1 2 5\n",
+        DIRS "t\n",
+        DIRS "t 1 " DIR_ID " 1 2 5\nt 1 " DIR_ID " 1 2 5\n", // twice
+        DIRS "t 9 " DIR_ID " 1 2 5\nt 10 " DIR_ID " 1 2 5\nt 2 " DIR_ID " 1 2 5\n",
+    };
+    struct dir_cache c;
+    const char *lines = DIRS "a 9 " DIR_ID " 77 1795299205527704437 0 5t 19\n"
+                             "a 10 " DIR_ID " -1 1 9223372036854775807t\n";
+    assert_int_equal(parse_dirs(&c, lines), 0);
+    assert_int_equal(c.dir_count, 2);
+    assert_true(str_is(c.dirs[0].topic, "a"));
+    assert_int_equal(c.dirs[0].partition, 9);
+    assert_int_equal(c.dirs[0].stamp.file_id, 77);
+    assert_int_equal(c.dirs[0].stamp.changed_ns, INT64_C(1795299205527704437));
+    assert_int_equal(c.dirs[0].segment_count, 3);
+    assert_int_equal(c.dirs[0].segments[1].base_offset, 5);
+    assert_true(c.dirs[0].segments[1].has_txn_index);
+    assert_false(c.dirs[0].segments[2].has_txn_index);
+    assert_true(c.dirs[1].stamp.file_id == UINT64_MAX);
+    assert_int_equal(c.dirs[1].segments[0].base_offset, INT64_MAX);
+    struct buf again;
+    buf_init(&again, 1000);
+    dir_cache_format_begin(&again);
+    for (int i = 0; i < c.dir_count; i++)
+        dir_cache_format_entry(&again, &c.dirs[i]);
+    dir_cache_format_end(&again);
+    assert_true(str_equal(buf_str(&again), buf_str(&c.text)));
+    assert_true(str_ends_with(buf_str(&again), "crc32c 56b89eea\n"));
+    buf_release(&again);
+    for (size_t i = 0; i < c.text.size; i++) {
+        struct diag diag;
+        c.text.data[i] ^= 1;
+        assert_int_equal(dir_cache_parse(&c, &diag), ERR_CORRUPT);
+        assert_int_equal(c.dir_count, 0);
+        c.text.data[i] ^= 1;
+    }
+    dir_cache_release(&c);
+    for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+        if (parse_dirs(&c, damaged[i]) != ERR_CORRUPT)
+            fail_msg("\"%s\" passes", damaged[i]);
+        assert_int_equal(c.dir_count, 0);
+        dir_cache_release(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +318,7 @@ int main(void)
         cmocka_unit_test(epochs),
         cmocka_unit_test(meta_properties),
         cmocka_unit_test(partition_metadata),
+        cmocka_unit_test(directories),
         cmocka_unit_test(a_snapshot_must_be_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
