@@ -30,11 +30,10 @@
 #include "group/journal.h"
 #include "wire/errors.h"
 
+struct classic_topics;
 struct group;
 struct group_call;
 struct groups;
-struct join_group_request;
-struct join_group_request_join_group_request_protocol_array;
 
 enum {
     CLASSIC_PROTOCOLS_MAX = 256,      // that one member may offer
@@ -72,6 +71,7 @@ struct classic_member {
     int32_t rebalance_timeout_ms;
     bool is_new;                   // has not been in a generation yet
     bool owes_sync;                // was told the generation and has not asked for its part
+    bool is_in_record;             // scratch of a replay
     struct bytes assignment;       // owned; empty before the leader assigned
     struct group_call *join_call;  // parked until the generation begins; NULL
     struct group_call *sync_call;  // parked until the leader has assigned; NULL
@@ -101,9 +101,7 @@ struct classic_group {
     int32_t initial_remaining_ms;  // by how much more it may be extended
     struct coordinator_timer join_timer; // the join phase ends
     struct coordinator_timer sync_timer; // members that have not synced are removed
-    struct str *topics;            // subscribed ones, sorted; NULL: not worked out
-    int32_t topic_count;
-    bool has_topics;               // they are known: the protocol is "consumer" and can be read
+    struct classic_topics *topics; // subscribed ones; NULL: not worked out yet
 };
 
 // Why a rebalance begins, for the journal. Views.
@@ -135,21 +133,14 @@ bool classic_uses_consumer_protocol(const struct classic_group *cg);
 enum kafka_error classic_check_member(const struct classic_group *cg, struct str id,
                                       struct str instance_id);
 
-// Whether it may commit offsets now. A commit is a sign of life: it restarts the session.
-enum kafka_error classic_check_commit(struct classic_group *cg, struct str id, struct str instance_id,
-                                      int32_t generation, bool is_transactional);
-
 // Starts the session of each member anew, as after loading: for a group that another kind became.
 void classic_start_sessions(struct classic_group *cg);
-
-// Begins a rebalance if none goes on: everybody has to join again.
-void classic_rebalance(struct classic_group *cg, const struct classic_cause *cause);
 
 // Answers all parked joins and syncs with this error: the members will ask again and may find a group of
 // another kind.
 void classic_fail_parked(struct classic_group *cg, enum kafka_error error);
 
-// ---- Members (classic_group.c) ----
+// ---- Members (classic_member.c) ----
 
 // What is needed to make one; everything is copied.
 struct classic_member_options {
@@ -171,23 +162,38 @@ void classic_remove_member(struct classic_group *cg, struct classic_member *m);
 // A static member comes back: the same one from now on, under this id. Nothing may be parked at it.
 void classic_rename_member(struct classic_group *cg, struct classic_member *m, struct str id);
 
+void classic_set_assignment(struct classic_member *m, struct bytes assignment);
+
+// ---- What members offer (classic_protocol.c) ----
+
 // Replaces what a member offers; names that come twice count once. At most CLASSIC_PROTOCOLS_MAX.
 void classic_set_protocols(struct classic_member *m, const struct classic_protocol *protocols,
                            int32_t count);
 
-void classic_set_assignment(struct classic_member *m, struct bytes assignment);
+// Whether it offers just these, in this order and with this metadata.
+bool classic_offers_same(const struct classic_member *m, const struct classic_protocol *protocols,
+                         int32_t count);
 
 // Whether somebody of this type with these protocols fits in.
 bool classic_supports(const struct classic_group *cg, struct str protocol_type,
                       const struct classic_protocol *protocols, int32_t count);
 
 // The protocol that most members prefer among those that all offer; there must be members. A view.
-struct str classic_select_protocol(const struct classic_group *cg);
+struct str classic_select_protocol(struct classic_group *cg);
 
 void classic_set_protocol_type(struct classic_group *cg, struct str type); // null or "": none
 void classic_set_protocol_name(struct classic_group *cg, struct str name); // null: none
 
-// Has to be called when members, what they offer or the selected protocol have changed for good.
+// ---- Subscribed topics (classic_topics.c) ----
+
+// Whether the members subscribe to a topic. When that is not known (no generation yet, or metadata that
+// cannot be read), a group of type "consumer" counts as subscribed to everything.
+bool classic_is_subscribed(struct classic_group *cg, struct str topic);
+
+// Whether it is known what they subscribe to.
+bool classic_knows_topics(struct classic_group *cg);
+
+// Members, what they offer or the selected protocol have changed.
 void classic_forget_topics(struct classic_group *cg);
 
 // ---- Ids that were given out and not used yet (classic_pending.c) ----
@@ -195,17 +201,27 @@ void classic_forget_topics(struct classic_group *cg);
 void classic_add_pending(struct classic_group *cg, struct str id, int32_t session_timeout_ms);
 bool classic_is_pending(const struct classic_group *cg, struct str id);
 bool classic_remove_pending(struct classic_group *cg, struct str id); // true: it was there
+void classic_clear_pending(struct classic_group *cg);
 
 // ---- Rebalances (classic_rebalance.c) ----
 
-// Begins a rebalance, or looks whether the one that goes on has everybody.
-void classic_rebalance_or_complete(struct classic_group *cg, const struct classic_cause *cause);
+// Tells the journal and the trace why a rebalance begins, or what else comes while one goes on. Before the
+// change itself; classic_rebalance_or_complete() follows.
+void classic_note_cause(struct classic_group *cg, const struct classic_cause *cause);
+void classic_note_member_cause(const struct classic_member *m, enum rebalance_cause cause,
+                               struct str reason);
+
+// Begins a rebalance, everybody has to join again; or, when one goes on, looks whether all are there.
+void classic_rebalance_or_complete(struct classic_group *cg);
 
 // Ends the join phase if everybody is there; not while the initial delay runs.
 void classic_try_complete_join(struct classic_group *cg);
 
 // The same without regard to the delay: somebody who was waited for is gone.
 void classic_complete_join_if_all(struct classic_group *cg);
+
+// What the leader assigned could not be stored: everybody hears the error and has to join again.
+void classic_assignment_failed(struct classic_group *cg, enum kafka_error error);
 
 // The largest of the members' timeouts.
 int32_t classic_rebalance_timeout_ms(const struct classic_group *cg);
@@ -215,8 +231,9 @@ void classic_note_sync(struct classic_member *m);
 
 // ---- Sessions (classic_session.c) ----
 
-// (Re)starts the session of a member.
+// (Re)starts the session of a member; the second with another length.
 void classic_start_session(struct classic_member *m);
+void classic_set_session(struct classic_member *m, int64_t timeout_ms);
 
 // Answers what is parked at a member with this error and removes it, its timer with it.
 void classic_drop_member(struct classic_member *m, enum kafka_error error);
@@ -227,11 +244,17 @@ void classic_drop_member(struct classic_member *m, enum kafka_error error);
 void classic_fail_join(struct classic_member *m, enum kafka_error error);
 void classic_fail_sync(struct classic_member *m, enum kafka_error error);
 
+// Parks a join; one that is parked already ends with REBALANCE_IN_PROGRESS.
+void classic_park_join(struct classic_member *m, struct group_call *call);
+
 // Ends the parked join: the generation has begun.
 void classic_end_join(struct classic_member *m);
 
 // Ends the parked sync with the member's assignment.
 void classic_end_sync(struct classic_member *m);
+
+// Ends a LeaveGroup whose answer is filled, in the form of its version; as group_reply().
+void classic_end_leave(struct group_call *call, const struct group *group);
 
 // ---- Records (classic_replay.c) ----
 

@@ -2,6 +2,7 @@
 //
 // What stands in for the kinds that are being written: whoever adds one deletes its part here, and the
 // last one the file.
+#include "group/consumer.h"
 #include "group/internal.h"
 
 // ---- consumer ----
@@ -15,6 +16,32 @@ int consumer_replay(struct groups *g, const struct coordinator_record_type *type
 
 const struct group_kind_type consumer_kind = {.name = "consumer"};
 
+void consumer_classic_join(struct groups *g, struct group *group, struct group_call *call,
+                           const struct coordinator_time *now, const struct join_group_request *request)
+{
+    (void)g, (void)group, (void)call, (void)now, (void)request;
+}
+
+void consumer_classic_sync(struct groups *g, struct group *group, struct group_call *call,
+                           const struct coordinator_time *now, const struct sync_group_request *request)
+{
+    (void)g, (void)group, (void)call, (void)now, (void)request;
+}
+
+void consumer_classic_heartbeat(struct groups *g, struct group *group, struct group_call *call,
+                                const struct coordinator_time *now,
+                                const struct heartbeat_request *request)
+{
+    (void)g, (void)group, (void)call, (void)now, (void)request;
+}
+
+void consumer_classic_leave(struct groups *g, struct group *group, struct group_call *call,
+                            const struct coordinator_time *now,
+                            const struct leave_group_request *request)
+{
+    (void)g, (void)group, (void)call, (void)now, (void)request;
+}
+
 // ---- streams ----
 
 int streams_replay(struct groups *g, const struct coordinator_record_type *type, struct bytes key,
@@ -25,44 +52,6 @@ int streams_replay(struct groups *g, const struct coordinator_record_type *type,
 }
 
 const struct group_kind_type streams_kind = {.name = "streams"};
-
-// ---- classic ----
-
-static void *classic_new(struct groups *g, struct group *group)
-{
-    (void)g;
-    return group;
-}
-
-static void classic_free(struct groups *g, void *state)
-{
-    (void)g, (void)state;
-}
-
-static void classic_loaded(struct groups *g, struct group *group)
-{
-    (void)g, (void)group;
-}
-
-static void classic_end(struct groups *g, struct group *group, enum kafka_error error)
-{
-    (void)g, (void)group, (void)error;
-}
-
-int classic_replay(struct groups *g, const struct coordinator_record_type *type, struct bytes key,
-                   struct bytes value, const struct coordinator_origin *origin, struct diag *diag)
-{
-    (void)g, (void)type, (void)key, (void)value, (void)origin, (void)diag;
-    return 0;
-}
-
-const struct group_kind_type classic_kind = {
-    .name = "classic",
-    .new = classic_new,
-    .free = classic_free,
-    .loaded = classic_loaded,
-    .end = classic_end,
-};
 
 // ---- offsets ----
 

@@ -4,7 +4,7 @@
 #include "dumpers.h"
 
 const fixture_dumper fixture_dumpers[3] = {
-    [GROUP_CLASSIC] = NULL,
+    [GROUP_CLASSIC] = dump_classic,
     [GROUP_CONSUMER] = NULL,
     [GROUP_STREAMS] = NULL,
 };

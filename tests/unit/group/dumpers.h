@@ -2,3 +2,5 @@
 #pragma once
 
 #include "fixture.h"
+
+void dump_classic(const struct group *group, struct buf *out);
