@@ -1,0 +1,372 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Members of a group that join, leave, crash and freeze while records come: group_chaos.py --members 50
+
+From the logs that the members write (group_member.py) it must follow that every record was read, that no
+partition had two owners at once, that committed offsets never went back, and that the group settled:
+every partition with one owner within a session timeout of the last change. With --broker-kills the broker
+is killed and started again meanwhile. Prints its seed.
+
+--mix says who takes part: "confluent:range,kafka-python:range", "confluent:cooperative-sticky" or, with
+a librdkafka that knows KIP-848, "confluent:consumer"; members are made of its entries in turn.
+--python is the interpreter that runs the members, where other versions of the libraries are installed.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import confluent_kafka
+
+import clients
+from broker import Broker
+
+TOPIC = f"chaos-{os.getpid()}"
+GROUP = f"chaos-group-{os.getpid()}"
+HERE = Path(__file__).resolve().parent
+SLACK_SECONDS = 5  # beyond the session timeout: one rebalance, on a busy machine
+
+
+class Member:
+    """A process of group_member.py and what it has said so far."""
+
+    def __init__(self, a, number, kind, bootstrap, folder):
+        library, assignor = kind.split(":")
+        self.name = f"m{number:03d}-{library}-{assignor}"
+        self.path = Path(folder) / (self.name + ".jsonl")
+        protocol = "consumer" if assignor == "consumer" else "classic"
+        command = [a.python, str(HERE / "group_member.py"), "--library", library, "--bootstrap", bootstrap,
+                   "--group", GROUP, "--topic", TOPIC, "--name", self.name, "--protocol", protocol,
+                   "--session-ms", str(a.session_ms)]
+        if protocol == "classic":
+            command += ["--assignor", assignor]
+        with open(self.path, "wb") as out, open(self.path.with_suffix(".stderr"), "wb") as errors:
+            self.process = subprocess.Popen(command, stdout=out, stderr=errors)
+        self.frozen_at = None
+        self.gone_at = None    # killed, or told to leave and ended
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+        self.frozen_at = time.monotonic()
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.frozen_at = None
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.gone_at = time.monotonic()
+
+    def leave(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+    def events(self):
+        for line in self.path.read_text().splitlines():
+            try:
+                yield json.loads(line)
+            except ValueError:
+                return  # the last line of one that was killed
+
+
+def owned_now(events):
+    """The partitions that a member says it owns after these events."""
+    owned = set()
+    for e in events:
+        if e["event"] == "assigned":
+            owned |= set(e["partitions"])
+        elif e["event"] == "revoked":
+            owned -= set(e["partitions"])
+        elif e["event"] == "ended":
+            owned = set()
+    return owned
+
+
+def intervals(name, events, ends):
+    """(partition, from, to, name): when a member owned what. `ends` are times at which it stopped to be
+    anybody: it was killed, or frozen; what it still held then ended there."""
+    held = {}
+    moments = [(e["t"], 1, e) for e in events] + [(t, 0, None) for t in ends]
+    for t, _, e in sorted(moments, key=lambda m: m[:2]):
+        if e is None:
+            for partition, since in held.items():
+                yield partition, since, t, name
+            held = {}
+        elif e["event"] == "assigned":
+            for partition in e["partitions"]:
+                held.setdefault(partition, t)
+        elif e["event"] in ("revoked", "ended"):
+            for partition in e.get("partitions", list(held)):
+                if partition in held:
+                    yield partition, held.pop(partition), t, name
+    for partition, since in held.items():
+        yield partition, since, float("inf"), name
+
+
+def overlaps(all_intervals):
+    """Two owners of one partition at once."""
+    by_partition = defaultdict(list)
+    for partition, begin, end, name in all_intervals:
+        by_partition[partition].append((begin, end, name))
+    for partition, spans in sorted(by_partition.items()):
+        spans.sort()
+        for (b1, e1, n1), (b2, e2, n2) in zip(spans, spans[1:]):
+            if b2 < e1 and n1 != n2:
+                yield (f"partition {partition} has two owners for {min(e1, e2) - b2:.3f} s: {n1} from "
+                       f"{b1:.3f} to {e1:.3f}, {n2} from {b2:.3f}")
+
+
+def missing(read, written):
+    """Records that nobody has read: `read` has spans by partition, `written` how many there are."""
+    for partition, count in enumerate(written):
+        at = 0
+        for first, last in sorted(read.get(partition, [])):
+            if first > at:
+                break
+            at = max(at, last + 1)
+        if at < count:
+            yield f"partition {partition}: offset {at} of {count} was never read"
+
+
+class Watch(threading.Thread):
+    """Asks for the committed offsets again and again: they only grow."""
+
+    def __init__(self, bootstrap, partitions):
+        super().__init__(daemon=True)
+        self.problems = []
+        self.best = {}
+        self.stopping = threading.Event()
+        self.wanted = [confluent_kafka.TopicPartition(TOPIC, p) for p in range(partitions)]
+        self.consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP,
+                                                  "log_level": 2, "reconnect.backoff.max.ms": 200})
+
+    def look(self):
+        try:
+            found = self.consumer.committed(self.wanted, timeout=10)
+        except confluent_kafka.KafkaException:
+            return
+        for p in found:
+            if p.error is not None or p.offset < 0:
+                continue
+            if p.offset < self.best.get(p.partition, 0):
+                self.problems.append(f"the committed offset of partition {p.partition} went back from "
+                                     f"{self.best[p.partition]} to {p.offset}")
+            self.best[p.partition] = max(self.best.get(p.partition, 0), p.offset)
+
+    def run(self):
+        while not self.stopping.wait(0.2):
+            self.look()
+        self.look()
+        self.consumer.close()
+
+
+class Writer(threading.Thread):
+    """Writes slowly to every partition, and counts what was acknowledged."""
+
+    def __init__(self, bootstrap, partitions):
+        super().__init__(daemon=True)
+        self.written = [0] * partitions
+        self.stopping = threading.Event()
+        self.producer = confluent_kafka.Producer({
+            "bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5, "log_level": 2,
+            "message.timeout.ms": 60000, "reconnect.backoff.max.ms": 200})
+
+    def on_delivery(self, error, message):
+        if error is None:
+            self.written[message.partition()] = max(self.written[message.partition()],
+                                                    message.offset() + 1)
+
+    def run(self):
+        while not self.stopping.wait(0.05):
+            for partition in range(len(self.written)):
+                try:
+                    self.producer.produce(TOPIC, b"x", partition=partition, on_delivery=self.on_delivery)
+                except BufferError:
+                    pass
+            self.producer.poll(0)
+        self.producer.flush(60)
+
+
+class Elsewhere:
+    """A broker that somebody else started: Apache Kafka, to see that the judge is fair."""
+
+    def __init__(self, bootstrap):
+        self.bootstrap = bootstrap
+
+    def is_running(self):
+        return False
+
+
+class Chaos:
+    def __init__(self, a, broker, folder):
+        self.a = a
+        self.broker = broker
+        self.folder = folder
+        self.random = random.Random(a.seed)
+        self.members = []
+        self.ends = defaultdict(list)  # by name: when it was killed or frozen
+        self.kinds = a.mix.split(",")
+        self.problems = []
+
+    def add(self):
+        kind = self.kinds[len(self.members) % len(self.kinds)]
+        self.members.append(Member(self.a, len(self.members), kind, self.broker.bootstrap, self.folder))
+
+    def alive(self):
+        return [m for m in self.members if m.is_alive()]
+
+    def disturb(self):
+        """One change."""
+        active = [m for m in self.alive() if m.frozen_at is None]
+        frozen = [m for m in self.alive() if m.frozen_at is not None]
+        choice = self.random.random()
+        if frozen and choice < 0.25:
+            self.random.choice(frozen).thaw()
+        elif len(active) < self.a.members * 0.7 or choice < 0.5:
+            self.add()
+        elif choice < 0.7:
+            self.random.choice(active).leave()
+        elif choice < 0.85:
+            victim = self.random.choice(active)
+            victim.kill()
+            self.ends[victim.name].append(victim.gone_at)
+        else:
+            victim = self.random.choice(active)
+            victim.freeze()
+            self.ends[victim.name].append(victim.frozen_at)
+
+    def settle(self, seconds):
+        """How long it took until every partition had one owner; None: it did not."""
+        begin = time.monotonic()
+        everything = set(range(self.a.partitions))
+        while time.monotonic() < begin + seconds:
+            owned = [owned_now(m.events()) for m in self.alive()]
+            together = set().union(*owned) if owned else set()
+            if together == everything and sum(map(len, owned)) == len(everything):
+                return time.monotonic() - begin
+            time.sleep(0.2)
+        lost = sorted(everything - together)
+        self.problems.append(f"not settled after {seconds:.0f} s: {len(lost)} partitions have no owner "
+                             f"{lost[:5]}, {sum(map(len, owned)) - len(together)} have two")
+        return None
+
+    def read_spans(self):
+        read = defaultdict(list)
+        for m in self.members:
+            for e in m.events():
+                if e["event"] == "records":
+                    read[e["partition"]].append((e["first"], e["last"]))
+        return read
+
+    def wait_read(self, written, seconds):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and any(missing(self.read_spans(), written)):
+            time.sleep(0.5)
+        return list(missing(self.read_spans(), written))
+
+    def judge(self):
+        spans = []
+        for m in self.members:
+            spans += intervals(m.name, list(m.events()), self.ends[m.name])
+        self.problems += overlaps(spans)
+
+    def end(self):
+        for m in self.alive():
+            m.process.send_signal(signal.SIGCONT)
+            m.process.send_signal(signal.SIGTERM)
+        for m in self.members:
+            try:
+                m.process.wait(20)
+            except subprocess.TimeoutExpired:
+                m.kill()
+
+
+def run(a, folder):
+    """The problems found: none, or something is wrong."""
+    overrides = [f"group.initial.rebalance.delay.ms={a.delay_ms}", "offsets.topic.num.partitions=4"]
+    broker = (Elsewhere(a.bootstrap) if a.bootstrap
+              else Broker(Path(folder) / "data", overrides=overrides).start())
+    clients.create_topic(broker.bootstrap, TOPIC, a.partitions)
+    chaos = Chaos(a, broker, folder)
+    writer, watch = Writer(broker.bootstrap, a.partitions), Watch(broker.bootstrap, a.partitions)
+    try:
+        for _ in range(a.members):
+            chaos.add()
+        writer.start()
+        watch.start()
+        patience = a.session_ms / 1000 + SLACK_SECONDS
+        print(f"{a.members} members settled after {chaos.settle(patience + 30) or -1:.1f} s", flush=True)
+        for n in range(a.changes):
+            time.sleep(chaos.random.uniform(0, a.pause))
+            chaos.disturb()
+            if a.broker_kills and n % max(1, a.changes // a.broker_kills) == 0:
+                broker.kill()
+                broker.start()
+        for m in chaos.alive():
+            if m.frozen_at is not None:
+                m.thaw()
+        took = chaos.settle(patience + (30 if a.broker_kills else 0))
+        print(f"settled {took or -1:.1f} s after the last change, {len(chaos.alive())} members", flush=True)
+        writer.stopping.set()
+        writer.join()
+        chaos.problems += chaos.wait_read(writer.written, 60)
+        watch.stopping.set()
+        watch.join()
+        chaos.end()
+        chaos.judge()
+        if sum(writer.written) == 0 or not watch.best:
+            chaos.problems.append("nothing was written or committed")
+        print(f"{sum(writer.written)} records, {len(chaos.members)} members in all", flush=True)
+    finally:
+        chaos.end()
+        writer.stopping.set()
+        watch.stopping.set()
+        if broker.is_running():
+            broker.stop()
+    return chaos.problems + watch.problems
+
+
+def parser():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--members", type=int, default=50)
+    p.add_argument("--partitions", type=int, default=64)
+    p.add_argument("--changes", type=int, default=60)
+    p.add_argument("--pause", type=float, default=2, help="seconds between changes at most")
+    p.add_argument("--mix", default="confluent:range,kafka-python:range")
+    p.add_argument("--session-ms", type=int, default=10000)
+    p.add_argument("--delay-ms", type=int, default=500)
+    p.add_argument("--broker-kills", type=int, default=0)
+    p.add_argument("--python", default=sys.executable)
+    p.add_argument("--seed", type=int, default=int(time.time()))
+    p.add_argument("--bootstrap", help="use this broker, which then is not killed")
+    p.add_argument("--keep", help="a folder for data and logs, which stay")
+    return p
+
+
+def main():
+    a = parser().parse_args()
+    print(f"seed {a.seed}", flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = a.keep or scratch
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        problems = run(a, folder)
+    for problem in problems:
+        print(problem)
+    print("bad" if problems else "good")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
