@@ -28,6 +28,7 @@
 #include "group/groups.h"
 #include "group/internal.h"
 #include "metadata/image.h"
+#include "dump.h"
 #include "wire/wire.h"
 
 struct fixture {
@@ -103,14 +104,6 @@ void fixture_check_replay(struct fixture *f);
 // `value` NULL: a tombstone.
 void fixture_write(struct fixture *f, int16_t type, int16_t version, const void *key,
                    const void *value);
-
-// The durable state of all groups as text, in order of id: what the kinds below and the offsets say.
-void fixture_dump(struct groups *g, struct buf *out);
-
-// Each kind adds its own (dump_<kind>.c), and the offsets too; what is NULL here is not compared yet.
-typedef void (*fixture_dumper)(const struct group *group, struct buf *out);
-extern const fixture_dumper fixture_dumpers[3]; // by enum group_kind
-extern const fixture_dumper fixture_offsets_dumper;
 
 // How many records of this type are in the log, tombstones included.
 int fixture_record_count(struct fixture *f, int16_t type);
