@@ -197,16 +197,25 @@ void quorum_submit(struct quorum *q, struct quorum_command *command)
 
 // --- Effects ---
 
-static void do_persist(struct quorum *q, const struct quorum_state *state)
+static int write_state(struct quorum *q, const struct quorum_state *state, char path[FS_PATH_MAX])
 {
-    char path[FS_PATH_MAX];
     struct buf text;
     buf_init(&text, QUORUM_STATE_TEXT_MAX);
     quorum_state_format(state, &text);
-    snprintf(path, sizeof path, "%s/%s", log_path(q->log), QUORUM_STATE_FILE);
-    // Before a vote or an epoch is acted on it must be on disk; it is rare and one small file.
+    snprintf(path, FS_PATH_MAX, "%s/%s", log_path(q->log), QUORUM_STATE_FILE);
     int err = text.failed ? ERR_NOMEM : small_file_replace(q->args.env->fs, path, buf_bytes(&text));
     buf_release(&text);
+    return err;
+}
+
+// Before a vote or an epoch is acted on it must be on disk; it is rare and one small file. Only who is
+// alone need not remember a vote for itself: nobody asks, nothing is written in an epoch before its
+// leadership is on disk, which follows at once, and a start that did not get so far begins it again.
+static void do_persist(struct quorum *q, const struct quorum_state *state)
+{
+    char path[FS_PATH_MAX];
+    bool only_vote = q->alone && state->leader_id == -1;
+    int err = only_vote ? ERR_OK : write_state(q, state, path);
     if (err != ERR_OK) {
         char why[FS_PATH_MAX + 64];
         snprintf(why, sizeof why, "%s: %s%s", path, err_text(err),
@@ -399,7 +408,7 @@ static int complete_directory(struct quorum *q, const struct log_args *args)
     if (err == ERR_CORRUPT)
         trace_warn(q->args.trace, area, "%s; it is written again", diag.text);
     return err == ERR_NOT_FOUND || err == ERR_CORRUPT
-               ? partition_metadata_write(fs, path, args->topic_id, true)
+               ? partition_metadata_write(fs, path, args->topic_id, false)
                : err;
 }
 

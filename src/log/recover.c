@@ -443,6 +443,11 @@ static int sync_recovered(struct recovery *r)
     struct log *log = r->log;
     // What recovery itself did is in the directory, in a segment that it cut, and in those that it sealed.
     bool untouched = log->found_synced && !r->cut;
+    // Made just now, as by log_create(): the first commit makes the names durable, with what it needs.
+    if (log->segment_count == 1 && log__active(log)->size == 0 && log__dir_is_dirty(log)) {
+        log->parent_dirty = true;
+        return 0;
+    }
     log->parent_dirty = !untouched;
     log__note_dir_change(log);
     for (int i = r->first; i < log->segment_count; i++) {

@@ -177,27 +177,47 @@ static int encode_bootstrap(const struct storage_format *format, struct uuid dir
     return err;
 }
 
-// The metadata log's first snapshot, as Kafka 4.4 leaves it: the feature levels of the new cluster.
+static int sync_file(struct env_fs *fs, const char *path)
+{
+    struct fs_file *file;
+    int err = fs_open(fs, path, FS_READ, &file);
+    if (err < 0)
+        return err;
+    err = fs_file_sync(file);
+    fs_file_close(file);
+    return err;
+}
+
+// The metadata log's first snapshot, as Kafka 4.4 leaves it: the feature levels of the new cluster. Nothing
+// of it counts before meta.properties, so all is written first and then synced: a file system with a
+// journal writes that once.
 static int write_bootstrap(struct env *env, const struct log_dir *dir, struct uuid directory_id,
                            const struct storage_format *format, struct diag *diag)
 {
-    char path[FS_PATH_MAX];
+    char folder[FS_PATH_MAX], path[FS_PATH_MAX];
     struct buf data;
     buf_init(&data, FORMAT_SNAPSHOT_MAX);
-    int size = snprintf(path, sizeof path, "%s/%s", log_dir_path(dir), METADATA_LOG_DIR);
-    int err = fs_make_dir(env->fs, path);
+    bool fits = path_join(folder, log_dir_path(dir), METADATA_LOG_DIR) &&
+                path_join(path, folder, snapshot_name_format((struct snapshot_id){0, 0}).text);
+    int err = fits ? fs_make_dir(env->fs, folder) : ERR_LIMIT;
     if (err == ERR_OK || err == ERR_EXISTS)
-        err = fs_dir_sync(env->fs, log_dir_path(dir));
-    if (err == ERR_OK)
         err = encode_bootstrap(format, directory_id, env_wall_ms(env->clock), &data);
-    snprintf(path + size, sizeof path - (size_t)size, "/%s",
-             snapshot_name_format((struct snapshot_id){0, 0}).text);
     if (err == ERR_OK)
-        err = small_file_replace(env->fs, path, buf_bytes(&data));
+        err = small_file_stage(env->fs, path, buf_bytes(&data));
+    if (err == ERR_OK)
+        err = small_file_publish(env->fs, path);
     if (err == ERR_OK)
         err = fs_set_read_only(env->fs, path);
+    if (err == ERR_OK)
+        err = sync_file(env->fs, path);
+    if (err == ERR_OK)
+        err = fs_dir_sync(env->fs, folder);
+    if (err == ERR_OK)
+        err = fs_dir_sync(env->fs, log_dir_path(dir));
     buf_release(&data);
-    return err == ERR_OK ? ERR_OK : diag_set(diag, err, "cannot write %s: %s", path, err_text(err));
+    return err == ERR_OK ? ERR_OK
+                         : diag_set(diag, err, "cannot write the first metadata snapshot in %s: %s",
+                                    log_dir_path(dir), err_text(err));
 }
 
 int storage_format_dir(struct env *env, struct log_dir *dir, bool is_metadata,
