@@ -35,6 +35,8 @@ static void serve(struct group_part *part)
     const struct coordinator_time now = coordinators_now(s);
     enum kafka_error error = coordinators_find(&s->coordinators, part->partition, &g);
     int32_t partition = part->partition;
+    if (part->op->type->needs_group_id && part->group_id.size == 0)
+        error = KAFKA_INVALID_GROUP_ID;
     if (error != KAFKA_NONE) {
         part->op->type->set_error(part, error);
         part_done(part);

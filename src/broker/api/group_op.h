@@ -8,6 +8,7 @@
 //   then group_op_start(): the rest happens by itself.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -32,6 +33,7 @@ struct group_part {
 };
 
 struct group_op_type {
+    bool needs_group_id; // an empty one is answered INVALID_GROUP_ID, whoever coordinates it
     // Hands the part to one of the functions of group/groups.h, with part->call.
     void (*serve)(struct group_part *part, struct groups *g, const struct coordinator_time *now);
     // Makes part->call.response say that there is no coordinator here, or it is loading.
