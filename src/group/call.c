@@ -17,6 +17,7 @@ void group_call_begin(struct group_call *call, struct groups *g,
     call->groups = g;
     call->set_error = set_error;
     call->member = NULL;
+    call->no_memory = false;
     call->node = (struct list_node){0};
     call->waiter = (struct coordinator_waiter){0};
 }
@@ -26,6 +27,19 @@ void group_call_fail(struct group_call *call, enum kafka_error error)
     check(!list_linked(&call->node));
     call->set_error(call, error);
     call->done(call);
+}
+
+void group_call_end_no_memory(struct group_call *call)
+{
+    check(!list_linked(&call->node));
+    call->no_memory = true;
+    call->done(call);
+}
+
+bool group_call_copy(struct group_call *call, struct str text, struct str *out)
+{
+    *out = text.size == 0 ? str_of("", 0) : arena_copy_str(call->arena, text);
+    return out->data != NULL;
 }
 
 static void call_committed(struct coordinator_waiter *w, enum kafka_error error)

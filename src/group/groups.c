@@ -127,34 +127,35 @@ static char **ids_new(const struct groups *g, size_t *count)
     return ids;
 }
 
-static void for_each_group(struct groups *g,
-                           void (*act)(struct groups *g, struct group *group, int argument), int argument)
+void groups_for_each(struct groups *g,
+                     void (*act)(struct groups *g, struct group *group, void *context), void *context)
 {
     size_t count;
     char **ids = ids_new(g, &count);
     for (size_t i = 0; i < count; i++) {
         struct group *group = groups_find(g, str_from(ids[i]));
         if (group != NULL)
-            act(g, group, argument);
+            act(g, group, context);
         mem_free(ids[i]);
     }
     mem_free(ids);
 }
 
-static void group_load_end(struct groups *g, struct group *group, int argument)
+static void group_load_end(struct groups *g, struct group *group, void *context)
 {
-    (void)argument;
+    (void)context;
     group_kind_type(group->kind)->loaded(g, group);
 }
 
-static void group_end(struct groups *g, struct group *group, int error)
+static void group_end(struct groups *g, struct group *group, void *context)
 {
-    group_kind_type(group->kind)->end(g, group, (enum kafka_error)error);
+    const enum kafka_error *error = context;
+    group_kind_type(group->kind)->end(g, group, *error);
 }
 
-static void group_image_changed(struct groups *g, struct group *group, int argument)
+static void group_image_changed(struct groups *g, struct group *group, void *context)
 {
-    (void)argument;
+    (void)context;
     if (group_kind_type(group->kind)->image_changed != NULL)
         group_kind_type(group->kind)->image_changed(g, group);
 }
@@ -162,14 +163,14 @@ static void group_image_changed(struct groups *g, struct group *group, int argum
 void groups_loaded(struct groups *g, const struct coordinator_time *now)
 {
     coordinator_set_time(g->coordinator, now);
-    for_each_group(g, group_load_end, 0);
+    groups_for_each(g, group_load_end, NULL);
     offsets_loaded(g);
 }
 
 void groups_end(struct groups *g, enum kafka_error error)
 {
     g->has_ended = true;
-    for_each_group(g, group_end, (int)error);
+    groups_for_each(g, group_end, &error);
 }
 
 void groups_set_image(struct groups *g, const struct metadata_image *image,
@@ -181,7 +182,7 @@ void groups_set_image(struct groups *g, const struct metadata_image *image,
         return;
     coordinator_set_time(g->coordinator, now);
     offsets_image_changed(g, before);
-    for_each_group(g, group_image_changed, 0);
+    groups_for_each(g, group_image_changed, NULL);
 }
 
 // ---- Replaying ----

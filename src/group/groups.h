@@ -91,7 +91,7 @@ struct leave_group_request;
 struct list_groups_request;
 struct offset_commit_request;
 struct offset_delete_request;
-struct offset_fetch_request_group;
+struct offset_fetch_request_offset_fetch_request_group;
 struct streams_group_describe_response_described_group;
 struct streams_group_heartbeat_request;
 struct sync_group_request;
@@ -122,9 +122,10 @@ void groups_streams_heartbeat(struct groups *g, struct group_call *call,
 void groups_commit_offsets(struct groups *g, struct group_call *call,
                            const struct coordinator_time *now,
                            const struct offset_commit_request *request);
-// Fills a struct offset_fetch_response_group (version 8 on; the caller moves it for the older ones).
+// Fills a struct offset_fetch_response_offset_fetch_response_group (version 8 on; the caller moves it for
+// the older ones). Topics have name and id, if the request or the commits said it.
 void groups_fetch_offsets(struct groups *g, struct group_call *call, const struct coordinator_time *now,
-                          const struct offset_fetch_request_group *request, bool require_stable);
+                          const struct offset_fetch_request_offset_fetch_request_group *request);
 void groups_delete_offsets(struct groups *g, struct group_call *call,
                            const struct coordinator_time *now,
                            const struct offset_delete_request *request);

@@ -67,6 +67,10 @@ void group_become(struct groups *g, struct group *group, enum group_kind kind);
 // Every group, in any order: start with NULL, ends with NULL. The map must not change meanwhile.
 struct group *groups_next(const struct groups *g, const struct group *group);
 
+// Does something to every group that is there when its turn comes: it may remove groups and make new ones.
+void groups_for_each(struct groups *g,
+                     void (*act)(struct groups *g, struct group *group, void *context), void *context);
+
 // "Empty", "Stable", ...: never "Dead" of a group that is here.
 const char *group_state_name(const struct group *group);
 bool group_is_empty(const struct group *group); // without members
@@ -138,6 +142,13 @@ void group_call_begin(struct group_call *call, struct groups *g,
 // Ends the call with an error, at once.
 void group_call_fail(struct group_call *call, enum kafka_error error);
 
+// Ends it without a response, which does not fit into the arena.
+void group_call_end_no_memory(struct group_call *call);
+
+// Copies a text into the answer, since the group may have changed when it goes out; null becomes "". False:
+// no room in the arena.
+bool group_call_copy(struct group_call *call, struct str text, struct str *out);
+
 // Ends it with its response once `ticket` is committed; if the coordinator ends before, with an error.
 void group_call_end(struct group_call *call, coordinator_ticket ticket);
 
@@ -158,9 +169,24 @@ struct str group_new_uuid(struct groups *g, struct arena *arena);
 
 // ---- Offsets of all groups (offsets_*.c) ----
 
-void offsets_loaded(struct groups *g); // arms the timer of expiration
-// Writes tombstones for the offsets of topics that are gone.
+// After a load: removes the offsets of topics that went meanwhile, and arms the timer of expiration.
+void offsets_loaded(struct groups *g);
+// Removes the offsets of topics that are gone.
 void offsets_image_changed(struct groups *g, const struct metadata_image *before);
+
+// Writes the tombstone of one offset, inside a command.
+void offsets_write_tombstone(struct groups *g, struct str group, struct str topic, int32_t partition);
+// Writes away all offsets of a group for which `goes` is true (NULL: all of them), in as many commands as
+// that takes: no command may be open. *ticket is that of the last, untouched without any. ERR_* of
+// coordinator_end(): some may have gone.
+typedef bool (*offset_goes)(void *context, const struct offsets_topic *topic,
+                            const struct committed_offset *offset);
+int offsets_remove(struct groups *g, struct str group, offset_goes goes, void *context,
+                   coordinator_ticket *ticket);
+
+// Writes away a group without offsets, in a command of its own; it is gone afterwards (admin.c). ERR_* of
+// coordinator_end().
+int group_write_removal(struct groups *g, const struct group *group, coordinator_ticket *ticket);
 
 // ---- Replaying, each family of records in its file ----
 

@@ -52,27 +52,3 @@ int streams_replay(struct groups *g, const struct coordinator_record_type *type,
 }
 
 const struct group_kind_type streams_kind = {.name = "streams"};
-
-// ---- offsets ----
-
-int offsets_replay(struct groups *g, const struct coordinator_record_type *type, struct bytes key,
-                   struct bytes value, const struct coordinator_origin *origin, struct diag *diag)
-{
-    (void)g, (void)type, (void)key, (void)value, (void)origin, (void)diag;
-    return 0;
-}
-
-void offsets_loaded(struct groups *g)
-{
-    (void)g;
-}
-
-void offsets_image_changed(struct groups *g, const struct metadata_image *before)
-{
-    (void)g, (void)before;
-}
-
-void group_offsets_release(struct group_offsets *o)
-{
-    (void)o;
-}

@@ -31,6 +31,7 @@ enum metadata_version {
     METADATA_VERSION_CONTROLLERS = 15,      // 3.7-IV0: RegisterController
     METADATA_VERSION_DIRECTORIES = 17,      // 3.7-IV2: directory ids of replicas
     METADATA_VERSION_ELR = 23,              // 4.0-IV1: eligible leader replicas in records
+    METADATA_VERSION_OFFSET_TOPIC_ID = 26,  // 4.1-IV0: topic ids in records of committed offsets
     METADATA_VERSION_CORDONED_DIRS = 30,    // 4.3-IV0
     METADATA_VERSION_LATEST = 33,           // 4.4-IV2
 };

@@ -65,6 +65,12 @@ static void run(struct split_share *split_share)
 static void finish(struct split *split)
 {
     struct group_op *op = container_of(split, struct group_op, split);
+    for (int32_t i = 0; i < op->part_count; i++) {
+        if (op->parts[i].call.no_memory) {
+            api_no_memory(op->request);
+            return;
+        }
+    }
     if (op->type->finish != NULL)
         op->type->finish(op);
     request_reply(op->request, op->reply);

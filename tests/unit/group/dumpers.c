@@ -9,4 +9,4 @@ const fixture_dumper fixture_dumpers[3] = {
     [GROUP_STREAMS] = NULL,
 };
 
-const fixture_dumper fixture_offsets_dumper = NULL;
+const fixture_dumper fixture_offsets_dumper = dump_offsets;

@@ -9,6 +9,7 @@
 #include "metadata/replay.h"
 #include "wire/batch.h"
 #include "wire/metadata_record.h"
+#include "wire/record/feature_level_record.h"
 #include "wire/record/partition_record.h"
 #include "wire/record/remove_topic_record.h"
 #include "wire/record/topic_record.h"
@@ -330,6 +331,14 @@ void fixture_delete_topic(struct fixture *f, const char *name)
     const struct metadata_topic *topic = metadata_image_topic(f->image, str_from(name));
     assert_non_null(topic);
     replay_metadata(image, METADATA_REMOVE_TOPIC_RECORD, &(struct remove_topic_record){.topic_id = topic->id});
+    publish(f, image);
+}
+
+void fixture_metadata_version(struct fixture *f, int16_t level)
+{
+    struct metadata_image *image = metadata_image_fork(f->image);
+    struct feature_level_record record = {.name = str_from("metadata.version"), .feature_level = level};
+    replay_metadata(image, METADATA_FEATURE_LEVEL_RECORD, &record);
     publish(f, image);
 }
 

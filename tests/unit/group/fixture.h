@@ -73,6 +73,7 @@ void fixture_set(struct fixture *f, const char *assignment);
 // Adds a topic to the metadata, or partitions to it, and tells the groups. Gives its id.
 struct uuid fixture_topic(struct fixture *f, const char *name, int32_t partitions);
 void fixture_delete_topic(struct fixture *f, const char *name);
+void fixture_metadata_version(struct fixture *f, int16_t level); // that of the cluster; 0 at first
 
 // A call from client "client" at "/127.0.0.1". Its response has its defaults.
 struct fixture_call *fixture_call_new(struct fixture *f, const struct wire_schema *response,
