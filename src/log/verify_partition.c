@@ -198,14 +198,15 @@ static int run_segment(struct partition_check *p, struct segment_check *c)
     struct verify *v = p->v;
     int64_t before = v->result->bytes;
     int err = segment_check_begin(c);
-    while (err >= 0) {
+    bool more = err >= 0;
+    while (more) {
         err = segment_check_step(c, STEP_BYTES);
         v->result->bytes = before + c->scan.position;
-        if (err <= 0)
-            break;
-        if (v->args->progress != NULL) {
+        more = err > 0;
+        if (err >= 0 && v->args->progress != NULL) {
             int stop = v->args->progress(v->args->context, p->path, v->result->bytes, v->total_bytes);
             err = stop != 0 ? stop : err;
+            more = more && stop == 0;
         }
     }
     if (err == 0) {

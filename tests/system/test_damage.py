@@ -7,8 +7,11 @@ comes is what was written, in order and without holes, or an error; the partitio
 A slice runs with the other tests; DAMAGE=all takes every file and every kind of harm.
 """
 
+import json
 import os
+import pty
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -278,6 +281,60 @@ def test_verify_leaves_a_running_broker_alone(own_broker):
     status, out = verify(broker.folder)
     assert status == 5 and "held by a running broker" in out
     assert verify(broker.folder / "nothing")[0] == 3
+
+
+def test_verify_speaks_json(closed, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(closed, folder)
+    path = pick(folder, "bad-0/*.log:1")
+    flip(0)(path)
+    remove(pick(folder, "bad-0/*.index:0"))
+    run = subprocess.run([binary(), "log", "verify", "-o", "json", folder, closed], capture_output=True,
+                         text=True, timeout=60)
+    assert run.returncode == 1
+    findings = [json.loads(line) for line in run.stdout.splitlines()]
+    assert {f["level"] for f in findings} == {"damage", "repair"}
+    for f in findings:
+        assert f.keys() == {"level", "file", "position", "offset", "endOffset", "problem", "remedy"}
+        assert f["file"].startswith(str(folder)) and f["problem"] and f["remedy"]
+    first = next(f for f in findings if f["level"] == "damage")
+    assert (first["file"], first["position"]) == (str(path), 0)
+    assert first["offset"] == int(path.stem)
+    assert "damaged places" in run.stderr
+    good = subprocess.run([binary(), "log", "verify", "-o", "json", closed], capture_output=True,
+                          timeout=60)
+    assert (good.returncode, good.stdout, good.stderr) == (0, b"", b"")
+
+
+def run_on_terminal(*command):
+    """Status, stdout, and what a terminal gets as stderr."""
+    terminal, slave = pty.openpty()
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=slave, timeout=60)
+    os.close(slave)
+    shown = b""
+    try:
+        while part := os.read(terminal, 65536):
+            shown += part
+    except OSError: # the end of a terminal
+        pass
+    os.close(terminal)
+    return run.returncode, run.stdout.decode(), shown.decode()
+
+
+def test_verify_shows_how_far_it_is(closed, tmp_path):
+    """On a terminal, every 64 MiB, and wipes it before the results."""
+    folder = tmp_path / "data"
+    shutil.copytree(closed, folder)
+    status, _, shown = run_on_terminal(binary(), "log", "verify", str(folder))
+    assert (status, shown) == (0, "")  # it is too small
+    for i in range(1, 70):
+        shutil.copytree(folder / "bad-0", folder / f"bad-{i}")
+    status, out, shown = run_on_terminal(binary(), "log", "verify", str(folder))
+    assert f"{folder}: " in out and "%" not in out
+    places = [int(p) for p in re.findall(r"\r\x1b\[K *(\d+) %  " + re.escape(str(folder)), shown)]
+    assert len(places) >= 2 and places == sorted(places) and 0 < places[0] <= places[-1] <= 100
+    assert shown.split("bad-")[-1].count("\r\x1b[K") == 1  # wiped
+    assert "%" not in verify(folder)[1]
 
 
 HARMS = {"remove": remove, "empty": empty, "fill": fill, "garble": garble, "cut": cut, "shift": shift,
