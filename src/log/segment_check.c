@@ -80,6 +80,7 @@ static int reader_next(struct entry_reader *r)
         r->at += r->entry_size;
         if (!is_zero(r->entry, r->entry_size)) {
             r->has_entry = true;
+            r->count++;
             return 1;
         }
     }
@@ -350,6 +351,9 @@ static void check_ends(struct segment_check *c)
         reader_fail(c, &c->index, SEGMENT_PART_INDEX, "an entry names a position behind the log");
     if (c->time_index.has_entry)
         reader_fail(c, &c->time_index, SEGMENT_PART_TIME_INDEX, "an entry names an offset behind the log");
+    // Where the time index got an entry that was not its last, this one did.
+    if (!c->active && c->index.file != NULL && c->index.count == 0 && c->time_index.count > 1)
+        report(c, SEGMENT_PART_INDEX, -1, "it is empty");
     if (!c->active && !c->times_open && c->time_index.file != NULL && !c->time_index.broken &&
         c->time_index.last_value < c->max_timestamp)
         report(c, SEGMENT_PART_TIME_INDEX, c->time_index.size, "it ends before the latest record");

@@ -44,6 +44,7 @@ struct entry_reader {
     size_t block_at;
     uint8_t entry[34];
     bool has_entry;
+    int64_t count;        // of entries seen
     bool broken;          // nothing more is compared
     int64_t last_offset;  // of the entry before; -1
     int64_t last_value;   // its position or timestamp; -1

@@ -28,7 +28,7 @@ static int never(struct tool *t)
 static const struct flag_def server_flags[] = {
     {.names = "--override", .argument = "KEY=VALUE", .kind = FLAG_LIST,
      .help = "A setting that wins over the file and the environment; repeatable."},
-    {.names = "--log-format", .argument = "FORMAT", .kind = FLAG_TEXT, .fallback = "text",
+    {.names = "--log-format", .argument = "text|json", .kind = FLAG_TEXT, .fallback = "text",
      .values = "text|json", .help = "How lines on stderr look: for people, or one JSON object each."},
 };
 

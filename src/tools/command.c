@@ -45,7 +45,7 @@ const struct command *alias_find(const char *program)
     return NULL;
 }
 
-static bool is_alias(const struct command *c)
+bool command_is_alias(const struct command *c)
 {
     for (int i = 0; aliases[i] != NULL; i++)
         if (aliases[i] == c)
@@ -55,8 +55,9 @@ static bool is_alias(const struct command *c)
 
 void command_help(struct buf *out, const struct command *c)
 {
-    buf_printf(out, "%s\n\nUsage:\n  %s%s%s%s%s\n", c->summary, is_alias(c) ? "" : "chitin ", c->name,
-               c->flag_count > 0 ? " [FLAGS]" : "", c->arguments[0] != '\0' ? " " : "", c->arguments);
+    buf_printf(out, "%s\n\nUsage:\n  %s%s%s%s%s\n", c->summary,
+               command_is_alias(c) ? "" : "chitin ", c->name, c->flag_count > 0 ? " [FLAGS]" : "",
+               c->arguments[0] != '\0' ? " " : "", c->arguments);
     if (c->text != NULL)
         buf_printf(out, "\n%s\n", c->text);
     if (c->flag_count > 0) {

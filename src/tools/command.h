@@ -44,6 +44,9 @@ const struct command *command_find(int argc, char **argv, int *words);
 // The alias for a program name, "/usr/bin/kafka-topics.sh" for example, or NULL.
 const struct command *alias_find(const char *program);
 
+// True for one of aliases[].
+bool command_is_alias(const struct command *c);
+
 // Appends what --help shows.
 void command_help(struct buf *out, const struct command *c);
 

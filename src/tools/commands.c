@@ -21,6 +21,7 @@ const struct command *const commands[] = {
     &command_log_dump,
     &command_log_verify,
     &command_completion,
+    &command_manual,
     &command_version,
     NULL,
 };

@@ -22,6 +22,7 @@ extern const struct command command_storage_random_uuid;
 extern const struct command command_log_dump;
 extern const struct command command_log_verify;
 extern const struct command command_completion;
+extern const struct command command_manual;
 extern const struct command command_server;
 extern const struct command command_version;
 

@@ -157,6 +157,34 @@ static void aliases_are_those_of_the_build(void **state)
     assert_null(alias_find("chitin"));
 }
 
+// One page for each, which says all that help says of its flags.
+static void pages_of_the_manual_have_every_flag(void **state)
+{
+    struct outcome *o = mem_new(struct outcome);
+    for (int k = 0; k < 2; k++) {
+        const struct command *const *list = k == 0 ? commands : aliases;
+        for (int i = 0; list[i] != NULL; i++) {
+            char line[128];
+            int size = snprintf(line, sizeof line, "chitin manual %s", k == 0 ? "chitin-" : "");
+            for (const char *c = list[i]->name; *c != '\0'; c++)
+                line[size++] = *c == ' ' ? '-' : *c;
+            line[size] = '\0';
+            run(o, line, NULL);
+            assert_int_equal(o->status, 0);
+            assert_non_null(strstr(o->out, ".SH OPTIONS\n"));
+            int shown = 1; // --help
+            for (const char *at = o->out; (at = strstr(at, "\n.TP\n\\fB")) != NULL; at++)
+                shown++;
+            for (int f = 0; f < list[i]->flag_count; f++)
+                shown -= list[i]->flags[f].help != NULL;
+            assert_int_equal(shown, 2);
+        }
+    }
+    run(o, "chitin manual chitin-nothing", NULL);
+    assert_int_equal(o->status, 3);
+    mem_free(o);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +193,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(protection_is_not_ignored),
         cmocka_unit_test(every_command_has_help),
         cmocka_unit_test(completions_name_every_command),
+        cmocka_unit_test(pages_of_the_manual_have_every_flag),
         cmocka_unit_test(aliases_are_those_of_the_build),
     };
     alias_names = argv + 1;
