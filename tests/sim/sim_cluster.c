@@ -142,11 +142,20 @@ static void bury_process(struct world *w)
     say(w, "the node is down: %s", power ? "no power" : "ended");
 }
 
+// Whoever operates it replaces a disk that failed, and starts the node again.
+static void replace_disk(struct world *w)
+{
+    if (w->process.state != PROCESS_DOWN && (w->process.dir_offline || w->crippled))
+        process_kill(&w->process);
+}
+
 // Lets time pass, and sees to the node.
 static void run_for(struct world *w, int64_t ns)
 {
     int64_t until_ns = w->sim.now_ns + ns;
     while (!w->model.failed) {
+        if (w->calm) // the last faults may be heard of only now
+            replace_disk(w);
         if (process_is_over(&w->process))
             bury_process(w);
         bool down = w->process.state == PROCESS_DOWN;
@@ -362,9 +371,6 @@ static void calm_down(struct world *w)
     set_capacity(w, false);
     sim_fs_fail_at(w->disk, 0, 0, 0, false);
     sim_fs_crash_at(w->disk, 0);
-    // Whoever operates it replaces a disk that failed, and starts the node again.
-    if (w->process.state != PROCESS_DOWN && (w->process.dir_offline || w->crippled))
-        process_kill(&w->process);
 }
 
 // Waits until it is so; complains if that takes too long.

@@ -5,7 +5,7 @@
 // synced. After every restart what was acknowledged is there: topics exist (or do not), each record
 // stands at its offset, and nothing stands anywhere that was never sent. One seed decides everything.
 //
-//     sim_node [--seeds N] [--start N] [--steps N] [--verbose] [--broken]
+//     sim_node [--seeds N] [--start N] [--steps N] [--shards N] [--verbose] [--broken]
 //
 // --broken takes an append for acknowledged before its wait has ended; some seed must catch that.
 #include <inttypes.h>
@@ -33,6 +33,9 @@
 enum {
     TOPICS_MAX = 12,
     PARTITIONS = 2,
+    SHARDS = 3, // of the node at most
+    SHARDS_CHANCE = 0x73686172,
+    MESSAGE_NS_MAX = 200000, // between them
     APPENDS_MAX = 400, // of one partition
     NOBODY = -1,
     OFFSET_UNKNOWN = -1, // the process died inside the write
@@ -45,6 +48,7 @@ struct options {
     uint64_t seeds;
     uint64_t start;
     int steps;
+    int shards; // 0: the seed decides
     bool verbose;
     bool broken;
 };
@@ -84,7 +88,8 @@ struct world {
     const struct options *options;
     struct sim sim;
     struct sim_fs *fs;
-    struct sim_env shard;
+    struct sim_env shards[SHARDS];
+    int shard_count;
     struct config *config;
     struct node_config node_config;
     struct storage storage;
@@ -146,7 +151,10 @@ static bool is_crashed(const struct world *w)
 
 static int open_node(struct world *w, struct diag *diag)
 {
-    int err = storage_open(&w->storage, &w->shard.env, NULL, w->config, diag);
+    struct env *envs[SHARDS];
+    for (int i = 0; i < w->shard_count; i++)
+        envs[i] = &w->shards[i].env;
+    int err = storage_open(&w->storage, envs[0], NULL, w->config, diag);
     if (err == ERR_OK)
         err = storage_identify(&w->storage, &w->node_config, diag);
     if (err != ERR_OK)
@@ -154,7 +162,9 @@ static int open_node(struct world *w, struct diag *diag)
     w->storage.owner = w;
     w->storage.on_offline = on_dir_offline;
     struct node_args args = {
-        .env = &w->shard.env,
+        .env = envs[0],
+        .envs = envs,
+        .shard_count = w->shard_count,
         .config = w->config,
         .node_config = &w->node_config,
         .cluster_id = str_from(w->storage.cluster_id),
@@ -166,14 +176,22 @@ static int open_node(struct world *w, struct diag *diag)
         .on_ready = on_ready,
         .on_stopped = on_stopped,
     };
-    err = node_new(&args, &w->node, diag);
-    return err == ERR_OK ? node_start(w->node, diag) : err;
+    return node_new(&args, &w->node, diag);
+}
+
+static int start_node(struct world *w, struct diag *diag)
+{
+    struct sim_env *before = sim_enter(&w->shards[0]);
+    int err = node_start(w->node, diag);
+    sim_leave(&w->sim, before);
+    return err;
 }
 
 static void begin_life(struct world *w)
 {
     struct diag diag = {{0}};
-    sim_env_init(&w->shard, &w->sim, sim_fs_env(w->fs));
+    for (int i = 0; i < w->shard_count; i++)
+        sim_env_init(&w->shards[i], &w->sim, sim_fs_env(w->fs));
     w->config = config_new();
     config_set_fallback(w->config, "log.dirs", data_path);
     config_set_fallback(w->config, "log.segment.bytes", "1024");
@@ -181,6 +199,8 @@ static void begin_life(struct world *w)
                                           .inter_broker = NOBODY};
     w->ready = false;
     int err = open_node(w, &diag);
+    if (err == ERR_OK)
+        err = start_node(w, &diag);
     if (err != ERR_OK && !is_crashed(w))
         complain(w, "the node does not open: %s", diag.text);
     if (err == ERR_OK)
@@ -197,7 +217,8 @@ static void end_life(struct world *w)
     sim_run_works(&w->sim);
     storage_close(&w->storage);
     config_free(w->config);
-    sim_env_release(&w->shard);
+    for (int i = 0; i < w->shard_count; i++)
+        sim_env_release(&w->shards[i]);
     w->ready = false;
 }
 
@@ -243,6 +264,13 @@ static struct topic_op *begin_topic_op(struct world *w, struct topic_model *topi
     return op;
 }
 
+static void submit(struct world *w, struct topic_op *op)
+{
+    struct sim_env *before = sim_enter(&w->shards[0]);
+    quorum_submit(w->node->quorum, &op->command);
+    sim_leave(&w->sim, before);
+}
+
 static void create_topic(struct world *w)
 {
     struct topic_model *topic = &w->topics[w->topic_count];
@@ -254,7 +282,7 @@ static void create_topic(struct world *w)
     op->create.topics.items[0].num_partitions = PARTITIONS;
     op->create.topics.items[0].replication_factor = 1;
     op->command.run = run_create;
-    quorum_submit(w->node->quorum, &op->command);
+    submit(w, op);
 }
 
 static void delete_topic(struct world *w, struct topic_model *topic)
@@ -264,7 +292,7 @@ static void delete_topic(struct world *w, struct topic_model *topic)
     check(delete_topics_request_delete_topic_state_array_new(&op->arena, 1, &op->delete.topics));
     op->delete.topics.items[0].name = str_from(topic->name);
     op->command.run = run_delete;
-    quorum_submit(w->node->quorum, &op->command);
+    submit(w, op);
 }
 
 // --- Appends ---
@@ -277,10 +305,15 @@ static void append_done(struct append_wait *wait, int kafka_error)
         op->acknowledged = true;
 }
 
+static int shard_of(const struct node *n, struct str topic, int index)
+{
+    return partitions_shard_of(n->hash_seed, n->shard_count, topic, index);
+}
+
 static struct partition *find_partition(struct node *n, const struct metadata_topic *t, int index)
 {
-    int shard = partitions_shard_of(n->hash_seed, n->shard_count, t->name, index);
-    return partitions_find(&n->shards[shard].partitions, t->id, index);
+    struct shard *s = &n->shards[shard_of(n, t->name, index)];
+    return partitions_find(&s->partitions, t->id, index);
 }
 
 static struct partition *partition_of(struct world *w, const struct topic_model *topic, int index)
@@ -290,11 +323,11 @@ static struct partition *partition_of(struct world *w, const struct topic_model 
     return t != NULL ? find_partition(w->node, t, index) : NULL;
 }
 
-static void append(struct world *w, struct topic_model *topic, int index)
+// On the shard of the partition.
+static void append_to(struct world *w, struct topic_model *topic, int index, struct partition *p)
 {
-    struct partition *p = partition_of(w, topic, index);
     int number = topic->sent[index];
-    if (p == NULL || p->state != PARTITION_ONLINE || number == APPENDS_MAX)
+    if (number == APPENDS_MAX)
         return;
     struct buf bytes;
     struct bytes batch;
@@ -305,7 +338,7 @@ static void append(struct world *w, struct topic_model *topic, int index)
                         (int)prng_below(&w->sim.prng, 60), "");
     buf_init(&bytes, 4096);
     batch_builder_begin(&builder, &bytes, &batch_options);
-    batch_builder_add(&builder, env_wall_ms(w->shard.env.clock), (struct bytes){0},
+    batch_builder_add(&builder, env_wall_ms(w->shards[0].env.clock), (struct bytes){0},
                       bytes_of(value, (size_t)size), NULL, 0);
     check(batch_builder_finish(&builder, &batch) == ERR_OK);
     struct append_op *op = &topic->appends[index][number];
@@ -313,7 +346,7 @@ static void append(struct world *w, struct topic_model *topic, int index)
     topic->sent[index]++;
     *op = (struct append_op){.world = w, .offset = OFFSET_UNKNOWN, .wait.done = append_done};
     int err = log_append(p->log, bytes.data, bytes.size, p->leader_epoch,
-                         env_wall_ms(w->shard.env.clock), &info);
+                         env_wall_ms(w->shards[0].env.clock), &info);
     buf_release(&bytes);
     if (err != ERR_OK || info.verdict != LOG_APPENDED)
         return;
@@ -323,6 +356,16 @@ static void append(struct world *w, struct topic_model *topic, int index)
     op->wait.offset = info.last_offset + 1;
     partition_appended(p);
     partition_wait_append(p, &op->wait);
+}
+
+static void append(struct world *w, struct topic_model *topic, int index)
+{
+    struct partition *p = partition_of(w, topic, index);
+    if (p == NULL || p->state != PARTITION_ONLINE)
+        return;
+    struct sim_env *before = sim_enter(&w->shards[shard_of(w->node, str_from(topic->name), index)]);
+    append_to(w, topic, index, p);
+    sim_leave(&w->sim, before);
 }
 
 // --- Checks ---
@@ -463,13 +506,25 @@ static void step(struct world *w)
         sim_fs_crash_at(w->fs, 1 + prng_below(&w->sim.prng, 30));
 }
 
+// By a chance of its own, which takes none from what else happens.
+static void choose_shards(struct world *w, uint64_t seed)
+{
+    struct prng prng;
+    prng_init(&prng, seed ^ SHARDS_CHANCE);
+    int count = 1 + (int)prng_below(&prng, SHARDS);
+    w->shard_count = w->options->shards > 0 ? w->options->shards : count;
+    if (w->shard_count > 1)
+        w->sim.message_ns_max = MESSAGE_NS_MAX;
+}
+
 // True if nothing was wrong.
 static bool run_seed(const struct options *options, uint64_t seed)
 {
     struct world *w = mem_new(struct world);
     w->options = options;
     sim_init(&w->sim, seed);
-    w->fs = sim_fs_new(seed, &w->shard.clock);
+    choose_shards(w, seed);
+    w->fs = sim_fs_new(seed, &w->shards[0].clock);
     sim_fs_note_in(w->fs, &w->sim);
     begin_life(w);
     for (int i = 0; i < options->steps && !w->failed; i++) {
@@ -502,8 +557,8 @@ static int run(const struct options *options)
             printf("acknowledging before the commit was caught by seed %" PRIu64 "\n", seed);
             return 0;
         }
-        fprintf(stderr, "again: sim_node --seeds 1 --start %" PRIu64 " --steps %d --verbose\n", seed,
-                options->steps);
+        fprintf(stderr, "again: sim_node --seeds 1 --start %" PRIu64 " --steps %d --shards %d "
+                        "--verbose\n", seed, options->steps, options->shards);
         return 1;
     }
     printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " appends, %" PRIu64 " crashes, %" PRIu64
@@ -534,9 +589,12 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--steps") == 0 && has_value) {
             options.steps = (int)value;
             i++;
+        } else if (strcmp(argv[i], "--shards") == 0 && has_value && value <= SHARDS) {
+            options.shards = (int)value;
+            i++;
         } else {
-            fprintf(stderr, "usage: sim_node [--seeds N] [--start N] [--steps N] [--verbose] "
-                            "[--broken]\n");
+            fprintf(stderr, "usage: sim_node [--seeds N] [--start N] [--steps N] [--shards N] "
+                            "[--verbose] [--broken]\n");
             return 2;
         }
     }
