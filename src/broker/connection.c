@@ -315,6 +315,7 @@ static void connection_free(struct connection *conn)
     list_remove(&conn->node);
     list_remove(&conn->dirty_node);
     list_remove(&conn->hungry_node);
+    list_remove(&conn->delayed_node);
     while ((node = list_first(&conn->pipeline.exchanges)) != NULL) {
         struct rpc_exchange *e = container_of(node, struct rpc_exchange, node);
         struct request *r = request_of_exchange(e);

@@ -11,7 +11,8 @@
 //   A small frame of a connection that has no other finds room in a reserve beyond.
 // - What requests were decoded to while they wait, and answers that nobody takes, stay inside
 //   `held_bytes_max` together. Past it a connection's next request waits until it holds
-//   nothing itself, and then the connections that hold the most are closed for it.
+//   nothing itself, and then the connections that hold the most are closed for it; it waits also for what
+//   is left of requests whose connections have gone.
 // - A connection has at most `in_flight_max` requests that are not answered and sent; answers that
 //   a slow reader does not take are memory up to `output_bytes_max` and otherwise references to files.
 //   Past either it is not read, which stops the sender by TCP.
@@ -67,6 +68,7 @@ struct connections_config {
     int32_t request_bytes_max;          // socket.request.max.bytes
     int32_t queued_requests_max;        // queued.max.requests; 0: CONNECTIONS_QUEUED_REQUESTS_MAX
     int64_t queued_bytes_max;           // queued.max.request.bytes; <= 0: CONNECTIONS_QUEUED_BYTES_MAX
+    int64_t reserve_bytes;              // for small frames beyond that; 0: CONNECTIONS_RESERVE_BYTES
     size_t arena_bytes_max;             // of one request
     size_t answer_bytes_max;            // memory part of one answer; 0: CONNECTION_ANSWER_BYTES_MAX
     size_t output_bytes_max;            // 0: CONNECTION_OUTPUT_BYTES_MAX
@@ -79,7 +81,7 @@ struct connections_config {
 enum {
     CONNECTIONS_QUEUED_REQUESTS_MAX = 500,
     CONNECTIONS_QUEUED_BYTES_MAX = 256 << 20,
-    CONNECTIONS_RESERVE_BYTES = 64 << 20,   // of frames, beyond that
+    CONNECTIONS_RESERVE_BYTES = 64 << 20,
     CONNECTION_ANSWER_BYTES_MAX = 64 << 20,
     CONNECTION_OUTPUT_BYTES_MAX = 1 << 20,
     CONNECTION_IN_FLIGHT_MAX = 64,

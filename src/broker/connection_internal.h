@@ -62,6 +62,7 @@ struct connection {
     struct list_node node;       // in connections.all, least recently active first
     struct list_node dirty_node; // in connections.dirty: has something to do
     struct list_node hungry_node; // in connections.hungry: waits for the frame budget
+    struct list_node delayed_node; // in connections.delayed
     int64_t active_ns;
 
     struct rpc_frame_reader reader;
@@ -102,8 +103,10 @@ struct connections {
     struct list all;
     struct list dirty;
     struct list hungry;
+    struct list delayed;   // connections whose next request waits until abandoned ones have ended
     struct list abandoned; // requests without a connection, by request.node
     size_t held_bytes; // what requests were decoded to, and answers that are not sent yet
+    size_t held_abandoned_bytes; // of these by abandoned requests
     int64_t shed_told_ns; // when the operator was told last
     int64_t descriptors_told_ns;
     struct connection_flush *flush;

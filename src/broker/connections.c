@@ -196,20 +196,27 @@ static void shed(struct connections *c, struct connection *conn)
 
 bool connections__may_hold_more(struct connections *c, struct connection *conn)
 {
-    while (c->held_bytes > c->config.held_bytes_max) {
-        struct connection *largest = NULL;
-        if (conn->held_bytes > 0)
-            return false;
+    size_t max = c->config.held_bytes_max;
+    if (c->held_bytes <= max)
+        return true;
+    if (conn->held_bytes > 0)
+        return false;
+    while (c->held_bytes - c->held_abandoned_bytes > max) {
+        struct connection *largest = conn;
         list_for_each (node, next, &c->all) {
             struct connection *other = container_of(node, struct connection, node);
-            if (other->held_bytes > (largest != NULL ? largest->held_bytes : 0))
+            if (other->held_bytes > largest->held_bytes)
                 largest = other;
         }
-        if (largest == NULL)
-            break; // all of it belongs to requests whose connections have gone; they end soon
+        check(largest != conn);
         shed(c, largest);
     }
-    return true;
+    if (c->held_bytes <= max)
+        return true;
+    // The rest belongs to requests whose connections have gone, and which other shards or workers have.
+    if (!list_linked(&conn->delayed_node))
+        list_append(&c->delayed, &conn->delayed_node);
+    return false;
 }
 
 // --- starving connections
@@ -231,6 +238,13 @@ void connections__starving(struct connections *c, struct connection *conn)
                   env_mono_ns(c->env->clock) + CONNECTIONS_STALL_MS * ns_per_ms);
 }
 
+static void schedule_delayed(struct connections *c)
+{
+    struct list_node *node;
+    while ((node = list_pop(&c->delayed)) != NULL)
+        connection__schedule(container_of(node, struct connection, delayed_node));
+}
+
 static void feed_all(struct connections *c)
 {
     struct list_node *node;
@@ -242,6 +256,7 @@ void connections__frame_released(struct connections *c)
 {
     c->budget_given_total++;
     feed_all(c);
+    schedule_delayed(c);
 }
 
 // What a connection holds of the frame budget without a need: a frame that is not complete, requests
@@ -529,6 +544,8 @@ static void set_defaults(struct connections_config *config)
         config->queued_bytes_max = CONNECTIONS_QUEUED_BYTES_MAX;
     if (config->queued_bytes_max < config->request_bytes_max)
         config->queued_bytes_max = config->request_bytes_max; // one request must fit
+    if (config->reserve_bytes == 0)
+        config->reserve_bytes = CONNECTIONS_RESERVE_BYTES;
     if (config->answer_bytes_max == 0)
         config->answer_bytes_max = CONNECTION_ANSWER_BYTES_MAX;
     if (config->output_bytes_max == 0)
@@ -547,12 +564,13 @@ struct connections *connections_new(struct env *env, const struct connections_co
     c->config = *config;
     set_defaults(&c->config);
     c->budget.size_max = (size_t)c->config.queued_bytes_max;
-    c->budget.reserve_size = CONNECTIONS_RESERVE_BYTES;
+    c->budget.reserve_size = (size_t)c->config.reserve_bytes;
     c->scratch = mem_alloc(RPC_SCRATCH_BYTES);
     list_init(&c->listeners);
     list_init(&c->all);
     list_init(&c->dirty);
     list_init(&c->hungry);
+    list_init(&c->delayed);
     list_init(&c->abandoned);
     c->flush = mem_new(struct connection_flush);
     c->flush->message.receive = flush_receive;

@@ -34,6 +34,8 @@ static void hold(struct request *r, size_t bytes)
     r->owner->held_bytes += bytes - r->held_bytes;
     if (r->connection != NULL)
         r->connection->held_bytes += bytes - r->held_bytes;
+    else
+        r->owner->held_abandoned_bytes += bytes - r->held_bytes;
     r->held_bytes = bytes;
 }
 
@@ -79,6 +81,7 @@ void request__free(struct request *r)
 void request__abandon(struct request *r)
 {
     r->connection->held_bytes -= r->held_bytes;
+    r->owner->held_abandoned_bytes += r->held_bytes;
     r->connection = NULL;
     list_append(&r->owner->abandoned, &r->node);
     if (r->abandoned != NULL)

@@ -90,7 +90,8 @@ void request_drop(struct request *r);
 // the trace at level debug.
 void request_close_connection(struct request *r, const char *why);
 
-// The body has been decoded: what that took in the arena counts as held until the answer is made.
+// The body has been decoded: what the arena takes counts as held until the answer is made. To be called
+// again by a handler that needs much more of it while the request waits.
 void request_decoded(struct request *r);
 
 // Runs when the request is freed, the latest added first.

@@ -306,6 +306,7 @@ static struct connections_config connections_config_of(struct shard *s)
         .request_bytes_max = config_i32(c, "socket.request.max.bytes"),
         .queued_requests_max = requests_max > 0 ? requests_max : 1,
         .queued_bytes_max = queued_bytes_max / s->node->shard_count,
+        .reserve_bytes = CONNECTIONS_RESERVE_BYTES / s->node->shard_count,
         .arena_bytes_max = REQUEST_ARENA_MAX,
         .idle_ms_max = config_i64(c, "connections.max.idle.ms"),
         .limits = connection_limits_of(c),
@@ -326,9 +327,12 @@ void shard_init(struct shard *s, struct node *node, int index, struct env *env)
     };
     uint64_t session_seed;
     int slots = config_i32(node->config, "max.incremental.fetch.session.cache.slots");
+    int slot_share = share_of(slots, s);
+    if (slots > 0 && slot_share == 0)
+        slot_share = 1; // a connection without any would be a matter of luck
     env_random_fill(env->random, &session_seed, sizeof session_seed);
     fetch_sessions_init(&s->fetch_sessions, node->hash_seed, session_seed,
-                        share_of(slots, s), share_of(FETCH_SESSION_PARTITIONS_MAX, s));
+                        slot_share, share_of(FETCH_SESSION_PARTITIONS_MAX, s));
     s->dirs = mem_alloc_array((size_t)s->dir_count + 1, sizeof(struct log_dir *));
     for (int i = 0; i < s->dir_count; i++)
         s->dirs[i] = index == 0 ? node->args.dirs[i] : NULL;

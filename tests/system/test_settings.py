@@ -46,7 +46,7 @@ def bytes_of(answer):
 
 def test_limits_of_answers(own_broker, topic):
     b = own_broker(overrides=["fetch.max.bytes=1024", "max.request.partition.size.limit=2",
-                              "max.incremental.fetch.session.cache.slots=1",
+                              "max.incremental.fetch.session.cache.slots=1", "chitin.shards=1",
                               "default.replication.factor=2"]).start()
     clients.create_topic(b.bootstrap, topic, 5)
     for partition in range(2):

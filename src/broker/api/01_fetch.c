@@ -544,6 +544,7 @@ static void begin(struct fetch_op *op)
     }
     op->request->user = op;
     op->request->abandoned = abandoned;
+    request_decoded(op->request);
     send_first(op);
     if (!decide(op))
         set_timer(op);

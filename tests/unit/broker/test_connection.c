@@ -726,6 +726,34 @@ static void test_waiting_requests_are_bounded_by_memory(void **state)
     F->handed[1]->abandoned = F->handed[2]->abandoned = NULL;
 }
 
+// One that a worker still has when its connection goes counts on: who comes next waits for it, and nobody
+// else is closed for it.
+static void test_abandoned_requests_count_until_they_end(void **state)
+{
+    F->config.held_bytes_max = 100000;
+    F->decoded_bytes = 40000;
+    start();
+    struct fake_peer *peers[5];
+    for (int i = 0; i < 5; i++) {
+        peers[i] = dial("192.0.2.7");
+        ask(peers[i], API_FETCH, i);
+        F->decoded_bytes -= 1000;
+    }
+    assert_int_equal(F->handed_count, 3); // together they hold too much
+    assert_false(peers[0]->open);
+    assert_true(peers[1]->open && peers[2]->open && peers[3]->open && peers[4]->open);
+    peers[4]->peer_closed = true; // one of those that wait gives up
+    settle();
+    assert_int_equal(F->handed_count, 3);
+    request_drop(F->handed[0]);
+    F->handed[0] = NULL;
+    settle();
+    assert_int_equal(F->handed_count, 4);
+    struct connections_stats stats;
+    connections_stats_get(F->connections, &stats);
+    assert_int_equal(stats.closed_greedy_total, 1);
+}
+
 // An answer that nobody takes keeps neither its request nor what that was decoded to.
 static void test_an_answer_waits_alone(void **state)
 {
@@ -1031,6 +1059,7 @@ int main(void)
         TEST(test_a_stall_ends_what_only_waits),
         TEST(test_small_requests_have_a_reserve),
         TEST(test_waiting_requests_are_bounded_by_memory),
+        TEST(test_abandoned_requests_count_until_they_end),
         TEST(test_an_answer_waits_alone),
         TEST(test_idle_connections_are_closed),
         TEST(test_limits_per_address),
