@@ -24,6 +24,15 @@ static int problem_error(enum batch_problem problem, struct bytes records,
     return problem == BATCH_TOO_LARGE ? KAFKA_INVALID_RECORD : (int)batch_problem_error(problem);
 }
 
+// Compared with looking at decompressed records: looking at those that are not compressed is quick,
+// compressing them is slow.
+enum { PLAIN_QUICKER = 4, REBUILD_SLOWER = 16 };
+
+static bool takes_long(const struct incoming_rules *rules, size_t bytes, size_t quick_bytes_max)
+{
+    return rules->quick_bytes_max > 0 && bytes > quick_bytes_max;
+}
+
 static int refuse(struct incoming_batch *out, int kafka_error, const char *message)
 {
     out->message = message;
@@ -130,6 +139,8 @@ int incoming_batch_prepare(const struct incoming_rules *rules, struct bytes reco
     if (records.size > size_max)
         return refuse(out, KAFKA_MESSAGE_TOO_LARGE,
                       "The batch is larger than the topic's max.message.bytes.");
+    if (takes_long(rules, records.size, rules->quick_bytes_max * PLAIN_QUICKER))
+        return INCOMING_BATCH_LONG;
     struct batch_rules batch_rules = batch_rules_for(rules);
     enum batch_problem problem =
         batch_validate(records, &batch_rules, rules->scratch, &out->facts);
@@ -137,12 +148,16 @@ int incoming_batch_prepare(const struct incoming_rules *rules, struct bytes reco
     if (batch_codec(header) == CODEC_ZSTD && rules->produce_version < PRODUCE_ZSTD_VERSION)
         return refuse(out, KAFKA_UNSUPPORTED_COMPRESSION_TYPE,
                       "Produce requests below version 7 may not use zstd.");
+    if (problem == BATCH_TOO_LARGE && rules->quick_bytes_max > 0)
+        return INCOMING_BATCH_LONG;
     int kafka_error = problem_error(problem, records, header);
     if (kafka_error != KAFKA_NONE)
         return refuse(out, kafka_error, batch_problem_text(problem));
     if (header->base_offset != 0)
         return refuse(out, KAFKA_INVALID_RECORD, "The base offset of the batch is not 0.");
     if (must_rebuild(rules, &out->facts)) {
+        if (takes_long(rules, out->facts.records_size, rules->quick_bytes_max / REBUILD_SLOWER))
+            return INCOMING_BATCH_LONG;
         kafka_error = rebuild(rules, records, header, out);
         if (kafka_error != KAFKA_NONE)
             return kafka_error;

@@ -27,11 +27,16 @@ struct incoming_rules {
     const struct topic_config *config;
     int16_t produce_version; // zstd needs 7
     int64_t now_ms;
+    size_t quick_bytes_max; // what takes longer than decompressing so much is left: INCOMING_BATCH_LONG;
+                            // 0: nothing is
     struct buf *scratch; // for decompressed records; its maximum bounds them
     struct buf *rebuilt; // for a batch that has to be written anew
 };
 
+enum { INCOMING_BATCH_LONG = -1000 }; // no Kafka error
+
 // Checks the one batch that `records` must be and makes it what the topic wants. Returns KAFKA_NONE
-// or the error for the producer. `records` lies in the request's frame and is changed in place.
+// or the error for the producer, or INCOMING_BATCH_LONG: nothing is changed then. `records` lies in
+// the request's frame and is changed in place.
 int incoming_batch_prepare(const struct incoming_rules *rules, struct bytes records,
                            struct incoming_batch *out);

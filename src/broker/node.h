@@ -49,6 +49,7 @@ struct node_args {
     int dir_count;
     int metadata_dir;        // index in `dirs`
     bool metadata_dir_is_apart; // it is not one of log.dirs, but the last, behind them: has no partitions
+    size_t quick_check_bytes_max; // 0, or another bound for batch_checks_init(): for tests
     void *owner;
     void (*on_ready)(void *owner);
     // The node has stopped: `failed` unless the stop was asked for and all went well.

@@ -14,6 +14,47 @@ int64_t partition_read_limit(struct partition *p, int isolation_level)
     return isolation_level == 0 ? p->high_watermark : log_last_stable_offset(p->log);
 }
 
+static void give_turns(struct partition *p)
+{
+    if (p->giving_turns)
+        return; // by whoever has one just now, and ends it
+    p->giving_turns = true;
+    struct list_node *first;
+    while ((first = list_first(&p->append_turns)) != NULL) {
+        struct append_turn *turn = container_of(first, struct append_turn, node);
+        if (turn->begun)
+            break;
+        turn->begun = true;
+        turn->come(turn, KAFKA_NONE);
+    }
+    p->giving_turns = false;
+}
+
+void partition_take_turn(struct partition *p, struct append_turn *turn)
+{
+    turn->begun = false;
+    list_append(&p->append_turns, &turn->node);
+    give_turns(p);
+}
+
+void partition_end_turn(struct partition *p, struct append_turn *turn)
+{
+    check(turn->begun && list_first(&p->append_turns) == &turn->node);
+    list_remove(&turn->node);
+    give_turns(p);
+}
+
+static void end_turns(struct partition *p, int kafka_error)
+{
+    struct list_node *node;
+    while ((node = list_pop(&p->append_turns)) != NULL) {
+        struct append_turn *turn = container_of(node, struct append_turn, node);
+        turn->kafka_error = kafka_error;
+        if (!turn->begun)
+            turn->come(turn, kafka_error);
+    }
+}
+
 // Waits are few and mostly arrive in order, so the place is searched from the end.
 void partition_wait_append(struct partition *p, struct append_wait *wait)
 {
@@ -115,6 +156,7 @@ void partition_durable(struct partition *p, int64_t offset)
 void partition_end_waits(struct partition *p, int kafka_error)
 {
     env_timer_cancel(p->owner->env->timers, &p->flush_timer);
+    end_turns(p, kafka_error);
     struct list_node *node;
     while ((node = list_pop(&p->append_waits)) != NULL) {
         struct append_wait *wait = container_of(node, struct append_wait, node);

@@ -42,10 +42,22 @@ struct partition {
     struct topic_config config;
     int32_t leader_epoch;
     int64_t high_watermark;            // only grows while the partition is open
+    struct list append_turns;          // struct append_turn in the order of their arrival
+    bool giving_turns;
     struct list append_waits;          // struct append_wait by offset
     struct list fetch_waits;           // struct fetch_wait, no order
     struct list_node create_node;      // while it waits for its log, or its log for being made
     struct env_timer flush_timer;      // flush.ms, while write.caching leaves something unsynced
+};
+
+// Somebody who has a batch to append. Batches are appended in the order in which they came, also when
+// one of them has to be checked elsewhere first: the others wait behind it.
+struct append_turn {
+    struct list_node node; // linked from partition_take_turn() until partition_end_turn()
+    bool begun;
+    int kafka_error; // why the partition has gone away since the turn came: it is not linked any more
+    // Its turn has come; or, with an error, the partition goes away before: it is not linked then.
+    void (*come)(struct append_turn *turn, int kafka_error);
 };
 
 // Somebody who waits until the high watermark has reached an offset.
@@ -68,6 +80,12 @@ struct fetch_wait {
 // Where consumers with this isolation level (0 read_uncommitted, 1 read_committed) must stop reading:
 // the high watermark or the last stable offset; or ERR_*.
 int64_t partition_read_limit(struct partition *p, int isolation_level);
+
+// Calls turn->come when all that were taken before have ended, which may be at once.
+void partition_take_turn(struct partition *p, struct append_turn *turn);
+
+// For a turn that has come and is still linked.
+void partition_end_turn(struct partition *p, struct append_turn *turn);
 
 // Calls wait->done once the high watermark is at or above wait->offset, at once if it is already.
 void partition_wait_append(struct partition *p, struct append_wait *wait);

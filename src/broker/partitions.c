@@ -175,6 +175,7 @@ static struct partition *partition_new(struct partitions *ps, const struct metad
     p->state = PARTITION_OFFLINE;
     p->assigned_dir = metadata_partition_directory(topic->partitions[index], ps->node_id);
     p->leader_epoch = topic->partitions[index]->leader_epoch;
+    list_init(&p->append_turns);
     list_init(&p->append_waits);
     list_init(&p->fetch_waits);
     map_insert(&ps->map, &p->map_node, key_hash(ps, topic->id, index));
@@ -186,7 +187,7 @@ static struct partition *partition_new(struct partitions *ps, const struct metad
 static void partition_free(struct partitions *ps, struct partition *p)
 {
     partition_end_waits(p, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
-    check(list_empty(&p->append_waits));
+    check(list_empty(&p->append_turns) && list_empty(&p->append_waits));
     // Fetches look again and find the partition gone; unlink what still points here.
     while (list_pop(&p->fetch_waits) != NULL)
         ;

@@ -331,6 +331,7 @@ void shard_init(struct shard *s, struct node *node, int index, struct env *env)
     if (slots > 0 && slot_share == 0)
         slot_share = 1; // a connection without any would be a matter of luck
     env_random_fill(env->random, &session_seed, sizeof session_seed);
+    batch_checks_init(&s->batch_checks, env, node->args.quick_check_bytes_max);
     fetch_sessions_init(&s->fetch_sessions, node->hash_seed, session_seed,
                         slot_share, share_of(FETCH_SESSION_PARTITIONS_MAX, s));
     s->dirs = mem_alloc_array((size_t)s->dir_count + 1, sizeof(struct log_dir *));

@@ -20,6 +20,7 @@
 
 #include "base/list.h"
 #include "broker/coordinators.h"
+#include "broker/batch_check.h"
 #include "broker/fetch_session.h"
 #include "broker/partitions.h"
 #include "env/timer.h"
@@ -56,6 +57,7 @@ struct shard {
     struct partitions partitions;
     struct coordinators coordinators;
     struct fetch_sessions fetch_sessions;
+    struct batch_checks batch_checks;
     struct connections *connections;
     struct list early;   // struct early_request: came before the node was ready
     int away_count;      // requests that other shards or works have: the shard ends after them

@@ -76,6 +76,7 @@ static int open_node(struct process *p, struct diag *diag)
         .dirs = p->storage.dirs,
         .dir_count = p->storage.dir_count,
         .metadata_dir = p->storage.metadata_dir,
+        .quick_check_bytes_max = 40, // many batches are checked by a worker
         .owner = p,
         .on_ready = on_ready,
         .on_stopped = on_stopped,

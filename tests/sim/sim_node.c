@@ -172,6 +172,7 @@ static int open_node(struct world *w, struct diag *diag)
         .dirs = w->storage.dirs,
         .dir_count = w->storage.dir_count,
         .metadata_dir = w->storage.metadata_dir,
+        .quick_check_bytes_max = 40, // many batches are checked by a worker
         .owner = w,
         .on_ready = on_ready,
         .on_stopped = on_stopped,

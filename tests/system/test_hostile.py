@@ -4,6 +4,7 @@ broker's memory stays bounded, others are served meanwhile, and nothing is left 
 
 import contextlib
 import os
+import select
 import socket
 import struct
 import sys
@@ -607,15 +608,23 @@ REFUSED = {
 }
 
 
-def produce(s, topic, records):
-    """Produce v8 to partition 0; the error."""
+def produce_frame(topic, records, acks=-1):
+    """Produce v8 to partition 0."""
     name = topic.encode()
-    s.sendall(request(API_PRODUCE, 8, 1, struct.pack(">hhi", -1, -1, 10000)
-                      + struct.pack(">ih", 1, len(name)) + name
-                      + struct.pack(">iii", 1, 0, len(records)) + records))
-    _, body = answer(s)
-    at = 4 + 2 + len(name) + 4 + 4
+    return request(API_PRODUCE, 8, 1, struct.pack(">hhi", -1, acks, 10000)
+                   + struct.pack(">ih", 1, len(name)) + name
+                   + struct.pack(">iii", 1, 0, len(records)) + records)
+
+
+def produce_error(body, topic):
+    at = 4 + 2 + len(topic) + 4 + 4
     return struct.unpack(">h", body[at:at + 2])[0]
+
+
+def produce(s, topic, records):
+    """The error."""
+    s.sendall(produce_frame(topic, records))
+    return produce_error(answer(s)[1], topic)
 
 
 def contents(folder):
@@ -649,16 +658,68 @@ def test_bombs_from_many(warm, topic):
     make_topic(b, topic)
     bomb = batch(values=(bytes(100 << 20),), attributes=batches.GZIP)
     before = b.rss_bytes()
-    name = topic.encode()
-    frame = request(API_PRODUCE, 8, 1, struct.pack(">hhi", -1, -1, 10000)
-                    + struct.pack(">ih", 1, len(name)) + name
-                    + struct.pack(">iii", 1, 0, len(bomb)) + bomb)
     with many(b, 8) as peers:
         for s in peers:
-            s.sendall(frame)
-        assert ask_versions(b, 30) < 30
+            s.sendall(produce_frame(topic, bomb))
+        assert best_of(10, lambda: ask_versions(b)) < SERVED_SECONDS
         for s in peers:
             s.settimeout(30)
             answer(s)
         assert b.rss_bytes() - before < 80 * MIB
+    b.stop()
+
+
+def test_bombs_keep_nobody_waiting(warm, topic):
+    """Fifty batches that are accepted, and decompressed to 50 MiB each: others are served meanwhile, who
+    writes to the same partition comes in between, and one of them is in memory at a time."""
+    b = warm()
+    make_topic(b, topic)
+    make_topic(b, f"{topic}.good")
+    bomb = batch(values=(bytes(50 << 20),), attributes=batches.GZIP)
+    before = b.rss_bytes()
+    waits, peak = [], 0
+    with many(b, 50) as peers, connect(b) as good:
+        for s in peers:
+            s.sendall(produce_frame(topic, bomb))
+        while True:
+            started = time.monotonic()
+            assert produce(good, f"{topic}.good", batch(values=(b"small",))) == NONE
+            ask_versions(b)
+            waits.append(time.monotonic() - started)
+            peak = max(peak, b.rss_bytes() - before)
+            if select.select(peers[-1:], [], [], 0)[0]:
+                break
+        for s in peers:
+            s.settimeout(60)
+            assert produce_error(answer(s)[1], topic) == NONE
+    waits.sort()
+    print(f"{len(waits)} times served, in {waits[len(waits) // 2] * 1000:.1f} ms, at most "
+          f"{waits[-1] * 1000:.0f} ms; {peak / MIB:.0f} MiB more")
+    assert len(waits) > 20
+    assert waits[len(waits) * 9 // 10] < SERVED_SECONDS
+    assert peak < 160 * MIB
+    b.stop()
+
+
+def test_batches_stay_in_order_behind_a_bomb(warm, topic):
+    """Requests on one connection: what is quick to check waits behind what is not."""
+    b = warm()
+    make_topic(b, topic)
+    bomb = batch(values=(bytes(50 << 20),), attributes=batches.GZIP)
+    with connect(b, 60) as s:
+        for records in (batch(values=(b"a",)), bomb, batch(values=(b"b", b"c")), bomb, batch()):
+            s.sendall(produce_frame(topic, records))
+        seen = []
+        for _ in range(5):
+            _, body = answer(s)
+            assert produce_error(body, topic) == NONE
+            at = 4 + 2 + len(topic) + 4 + 4 + 2
+            seen.append(struct.unpack(">q", body[at:at + 8])[0])
+        assert seen == [0, 1, 2, 4, 5]
+    with connect(b, 60) as s:  # without answers as well, and from somebody who leaves
+        s.sendall(produce_frame(topic, bomb, acks=0) + produce_frame(topic, batch(), acks=0))
+    with connect(b, 60) as s:
+        s.sendall(produce_frame(topic, batch()))
+        _, body = answer(s)
+        assert produce_error(body, topic) == NONE
     b.stop()

@@ -8,11 +8,12 @@
 // the connection is closed, since that is all the client can notice.
 //
 // Each partition's shard checks and appends the batch, which stays where it is in the request's frame,
-// and waits until it is safe.
+// and waits until it is safe. A batch that takes long to check is checked on a worker (batch_check.h);
+// what comes after it for the same partition waits behind it.
 #include "base/check.h"
 #include "base/err.h"
 #include "broker/api/api.h"
-#include "broker/incoming_batch.h"
+#include "broker/batch_check.h"
 #include "broker/node.h"
 #include "broker/partition.h"
 #include "broker/request.h"
@@ -26,10 +27,6 @@
 #include "wire/api/produce.h"
 #include "wire/errors.h"
 
-// Decompressed records of one batch may take this many times max.message.bytes, or what
-// max.decompressed.message.bytes says if that is less; a bomb stops there.
-enum { PRODUCE_EXPANSION_MAX = 64, PRODUCE_SCRATCH_MIN = 1 << 20 };
-
 // The client's timeout is about replicas. Our own disk gets at least this long, so that a timeout of 0
 // means what it means to Kafka: answer when the leader has it.
 enum { PRODUCE_WAIT_MS_MIN = 1000 };
@@ -37,6 +34,7 @@ enum { PRODUCE_WAIT_MS_MIN = 1000 };
 // One partition of the request.
 struct produce_part {
     struct split_item item;
+    struct append_turn turn;
     struct append_wait wait;
     struct produce_share *share;
     const struct produce_request_topic_produce_data *topic;
@@ -60,11 +58,14 @@ struct produce_share {
     struct split_share *split_share;
     struct shard *shard;
     struct produce_op *op; // only read, but for the parts of this share
+    int32_t appending_count; // parts that are neither appended nor refused, and one while more begin
     int32_t waiting_count;
-    bool started; // all parts were begun; the share may end
     struct env_timer timer;
-    struct buf scratch;
-    struct buf rebuilt;
+};
+
+struct long_check {
+    struct batch_check check;
+    struct produce_part *part;
 };
 
 // --- The end ---
@@ -110,7 +111,7 @@ static void part_done(struct append_wait *wait, int kafka_error)
     part->waiting = false;
     if (kafka_error != KAFKA_NONE)
         part_failed(part, kafka_error);
-    if (--share->waiting_count == 0 && share->started)
+    if (--share->waiting_count == 0 && share->appending_count == 0)
         share_done(share);
 }
 
@@ -206,47 +207,93 @@ static int append(struct produce_part *part, const struct incoming_batch *batch,
     // Of a duplicate Kafka tells the time of the batch that is there, whatever kind of time it is.
     part->answer->log_append_time_ms = duplicate ? info.max_timestamp : batch->log_append_time_ms;
     part->answer->log_start_offset = info.log_start_offset;
-    part->wait.offset = info.last_offset + 1;
-    part->waiting = part->share->op->body->acks != 0;
     if (!duplicate)
         partition_appended(p);
+    if (part->share->op->body->acks == 0)
+        return KAFKA_NONE;
+    part->wait.offset = info.last_offset + 1;
+    part->wait.done = part_done;
+    part->waiting = true;
+    part->share->waiting_count++;
+    partition_wait_append(p, &part->wait);
     return KAFKA_NONE;
 }
 
-static void reset_buffers(struct produce_share *share, const struct topic_config *config)
+static void append_checked(struct produce_part *part, const struct batch_check *check)
 {
-    size_t size_max = (size_t)config->max_message_bytes * PRODUCE_EXPANSION_MAX + PRODUCE_SCRATCH_MIN;
-    size_t decompressed_max = (size_t)config->max_decompressed_message_bytes;
-    buf_release(&share->scratch);
-    buf_release(&share->rebuilt);
-    buf_init(&share->scratch, size_max < decompressed_max ? size_max : decompressed_max);
-    buf_init(&share->rebuilt, size_max);
-}
-
-static void produce_part(struct produce_part *part)
-{
-    struct produce_share *share = part->share;
-    const struct produce_op *op = share->op;
-    int64_t now_ms = env_wall_ms(share->shard->env->clock);
-    struct incoming_batch batch;
-    reset_buffers(share, &part->partition->config);
-    struct incoming_rules rules = {
-        .config = &part->partition->config,
-        .produce_version = op->request->header.api_version,
-        .now_ms = now_ms,
-        .scratch = &share->scratch,
-        .rebuilt = &share->rebuilt,
-    };
-    int bad_batch = incoming_batch_prepare(&rules, part->data->records.bytes, &batch);
-    int kafka_error = check_transaction(op, &batch.facts.header); // goes first, as in Kafka
-    if (kafka_error == KAFKA_NONE && bad_batch != KAFKA_NONE) {
-        refuse_batch(part, &batch, bad_batch);
+    int kafka_error = check_transaction(part->share->op, &check->batch.facts.header); // first, as in Kafka
+    if (kafka_error == KAFKA_NONE && check->kafka_error != KAFKA_NONE) {
+        refuse_batch(part, &check->batch, check->kafka_error);
         return;
     }
     if (kafka_error == KAFKA_NONE)
-        kafka_error = append(part, &batch, now_ms);
+        kafka_error = append(part, &check->batch, check->now_ms);
     if (kafka_error != KAFKA_NONE)
         part_failed(part, kafka_error);
+}
+
+static void all_appended(struct produce_share *share);
+
+// Whatever came of it, the next may append.
+static void append_over(struct produce_part *part)
+{
+    struct produce_share *share = part->share;
+    if (list_linked(&part->turn.node))
+        partition_end_turn(part->partition, &part->turn);
+    if (--share->appending_count == 0)
+        all_appended(share);
+}
+
+static void long_check_done(struct batch_check *check)
+{
+    struct produce_part *part = container_of(check, struct long_check, check)->part;
+    part->share->shard->away_count--;
+    if (list_linked(&part->turn.node))
+        append_checked(part, check);
+    else
+        part_failed(part, part->turn.kafka_error);
+    batch_check_release(check);
+    append_over(part);
+}
+
+static bool start_long_check(struct produce_part *part, const struct batch_check *check)
+{
+    struct shard *s = part->share->shard;
+    struct long_check *later = arena_new(part->share->split_share->arena, struct long_check);
+    if (later == NULL)
+        return false;
+    later->part = part;
+    later->check = *check;
+    later->check.done = long_check_done;
+    s->away_count++;
+    batch_check_start(&s->batch_checks, &later->check);
+    return true;
+}
+
+static void turn_came(struct append_turn *turn, int kafka_error)
+{
+    struct produce_part *part = container_of(turn, struct produce_part, turn);
+    struct shard *s = part->share->shard;
+    if (kafka_error != KAFKA_NONE) {
+        part_failed(part, kafka_error);
+        append_over(part);
+        return;
+    }
+    struct batch_check check = {
+        .config = part->partition->config,
+        .produce_version = part->share->op->request->header.api_version,
+        .now_ms = env_wall_ms(s->env->clock),
+        .records = part->data->records.bytes,
+    };
+    if (batch_check_quick(&s->batch_checks, &check)) {
+        append_checked(part, &check);
+        batch_check_release(&check);
+    } else if (start_long_check(part, &check)) {
+        return;
+    } else {
+        part_failed(part, KAFKA_UNKNOWN_SERVER_ERROR);
+    }
+    append_over(part);
 }
 
 static struct str name_of(const struct produce_op *op,
@@ -272,29 +319,8 @@ static int find_partition(const struct produce_part *part, struct partition **ou
 
 // --- The partitions of one shard ---
 
-static void begin_parts(struct produce_share *share)
+static void all_appended(struct produce_share *share)
 {
-    split_for_each(item, share->split_share) {
-        struct produce_part *part = container_of(item, struct produce_part, item);
-        part->share = share;
-        part->wait.done = part_done;
-        int kafka_error = find_partition(part, &part->partition);
-        if (kafka_error != KAFKA_NONE)
-            part_failed(part, kafka_error);
-        else
-            produce_part(part);
-        share->waiting_count += part->waiting;
-    }
-}
-
-static void wait_for_all(struct produce_share *share)
-{
-    split_for_each(item, share->split_share) {
-        struct produce_part *part = container_of(item, struct produce_part, item);
-        if (part->waiting)
-            partition_wait_append(part->partition, &part->wait);
-    }
-    share->started = true;
     if (share->waiting_count == 0) {
         share_done(share);
         return;
@@ -313,12 +339,21 @@ static void run_share(struct split_share *split_share)
     share->split_share = split_share;
     share->shard = split_share->shard;
     share->op = container_of(split_share->split, struct produce_op, split);
-    buf_init(&share->scratch, 0);
-    buf_init(&share->rebuilt, 0);
-    begin_parts(share);
-    buf_release(&share->scratch);
-    buf_release(&share->rebuilt);
-    wait_for_all(share);
+    share->appending_count = 1;
+    split_for_each(item, split_share) {
+        struct produce_part *part = container_of(item, struct produce_part, item);
+        part->share = share;
+        part->turn.come = turn_came;
+        int kafka_error = find_partition(part, &part->partition);
+        if (kafka_error != KAFKA_NONE) {
+            part_failed(part, kafka_error);
+            continue;
+        }
+        share->appending_count++;
+        partition_take_turn(part->partition, &part->turn);
+    }
+    if (--share->appending_count == 0)
+        all_appended(share);
 }
 
 // --- All of them ---

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "broker/incoming_batch.h"
 #include "wire/errors.h"
 
@@ -63,16 +64,22 @@ static void build(struct fixture *f, enum codec codec, const char *key, int64_t 
     assert_int_equal(batch_builder_finish(&builder, NULL), 0);
 }
 
-static int prepare(struct fixture *f)
+static int prepare_quickly(struct fixture *f, size_t quick_bytes_max)
 {
     struct incoming_rules rules = {
         .config = &f->config,
         .produce_version = f->version,
         .now_ms = NOW_MS,
+        .quick_bytes_max = quick_bytes_max,
         .scratch = &f->scratch,
         .rebuilt = &f->rebuilt,
     };
     return incoming_batch_prepare(&rules, buf_bytes(&f->batch), &f->out);
+}
+
+static int prepare(struct fixture *f)
+{
+    return prepare_quickly(f, 0);
 }
 
 static struct batch_header header_of(const struct fixture *f)
@@ -172,6 +179,36 @@ static void refuses(void **state)
     }
 }
 
+// What takes long is left as it came, for somebody who has the time.
+static void what_takes_long_is_told_apart(void **state)
+{
+    for (int codec = CODEC_NONE; codec < CODEC_COUNT; codec++) {
+        struct fixture f;
+        setup(&f);
+        build(&f, (enum codec)codec, "k", NOW_MS);
+        size_t size = f.batch.size;
+        uint8_t *before = mem_alloc(size);
+        memcpy(before, f.batch.data, size);
+        assert_int_equal(prepare_quickly(&f, size / 4 - 1), INCOMING_BATCH_LONG);
+        // To be compressed anew counts for more, even if the codec is the same but the topic's is not.
+        f.config.compression = codec == CODEC_GZIP ? TOPIC_COMPRESSION_LZ4 : TOPIC_COMPRESSION_GZIP;
+        assert_int_equal(prepare_quickly(&f, 200), INCOMING_BATCH_LONG);
+        assert_memory_equal(f.batch.data, before, size);
+        assert_int_equal(prepare_quickly(&f, 10000), KAFKA_NONE);
+        f.config.compression = TOPIC_COMPRESSION_PRODUCER;
+        assert_int_equal(prepare_quickly(&f, 200), KAFKA_NONE);
+        mem_free(before);
+        // A bomb may be one, or just more than is looked at now.
+        buf_release(&f.scratch);
+        buf_init(&f.scratch, 10);
+        if (codec != CODEC_NONE) {
+            assert_int_equal(prepare_quickly(&f, 200), INCOMING_BATCH_LONG);
+            assert_int_equal(prepare(&f), KAFKA_INVALID_RECORD);
+        }
+        teardown(&f);
+    }
+}
+
 static void times_outside_any_range_do_not_overflow(void **state)
 {
     static const int64_t times[] = {INT64_MIN + 3, -2, INT64_MAX - 3};
@@ -193,6 +230,7 @@ int main(void)
         cmocka_unit_test(log_append_time_is_stamped),
         cmocka_unit_test(recompresses_for_the_topic),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(what_takes_long_is_told_apart),
         cmocka_unit_test(times_outside_any_range_do_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

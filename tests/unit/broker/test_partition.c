@@ -95,6 +95,7 @@ static void setup(struct fixture *f, bool write_caching)
     f->partition.config.write_caching = write_caching;
     f->partition.owner = &f->partitions;
     f->partition.state = PARTITION_ONLINE;
+    list_init(&f->partition.append_turns);
     list_init(&f->partition.append_waits);
     list_init(&f->partition.fetch_waits);
     for (int i = 0; i < WAITS; i++)
@@ -260,6 +261,48 @@ static void fetches_wake_when_there_is_something_to_see(void **state)
     teardown(&f);
 }
 
+// --- The order of appends ---
+
+struct turn {
+    struct append_turn turn;
+    struct partition *partition;
+    char name;
+    bool at_once; // it ends when it comes
+    char *log;    // names, and "!" behind those that came with an error
+};
+
+static void turn_came(struct append_turn *turn, int kafka_error)
+{
+    struct turn *t = container_of(turn, struct turn, turn);
+    *strchr(t->log, 0) = t->name;
+    if (kafka_error != KAFKA_NONE)
+        *strchr(t->log, 0) = '!';
+    else if (t->at_once)
+        partition_end_turn(t->partition, turn);
+}
+
+static void batches_are_appended_in_order(void **state)
+{
+    struct fixture f;
+    char log[20] = {0};
+    struct turn turns[6];
+    setup(&f, true);
+    for (int i = 0; i < 6; i++)
+        turns[i] = (struct turn){.turn.come = turn_came, .partition = &f.partition, .log = log,
+                                 .name = (char)('a' + i), .at_once = i != 1 && i != 4};
+    for (int i = 0; i < 6; i++)
+        partition_take_turn(&f.partition, &turns[i].turn);
+    assert_string_equal(log, "ab"); // b takes long
+    partition_end_turn(&f.partition, &turns[1].turn);
+    assert_string_equal(log, "abcde");
+    // The partition goes away under e, and f's turn does not come.
+    partition_end_waits(&f.partition, KAFKA_KAFKA_STORAGE_ERROR);
+    assert_string_equal(log, "abcdef!");
+    assert_false(list_linked(&turns[4].turn.node));
+    assert_int_equal(turns[4].turn.kafka_error, KAFKA_KAFKA_STORAGE_ERROR);
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_wait_hears_nothing),
         cmocka_unit_test(a_failed_partition_ends_all_waits),
         cmocka_unit_test(fetches_wake_when_there_is_something_to_see),
+        cmocka_unit_test(batches_are_appended_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
