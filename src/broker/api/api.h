@@ -25,11 +25,15 @@ void api_produce(struct shard *s, struct request *r, const void *body);
 void api_fetch(struct shard *s, struct request *r, const void *body);
 void api_list_offsets(struct shard *s, struct request *r, const void *body);
 void api_metadata(struct node *n, struct request *r, const void *body);
+void api_offset_commit(struct shard *s, struct request *r, const void *body);
+void api_offset_fetch(struct shard *s, struct request *r, const void *body);
 void api_find_coordinator(struct node *n, struct request *r, const void *body);
 void api_join_group(struct shard *s, struct request *r, const void *body);
 void api_heartbeat(struct shard *s, struct request *r, const void *body);
 void api_leave_group(struct shard *s, struct request *r, const void *body);
 void api_sync_group(struct shard *s, struct request *r, const void *body);
+void api_describe_groups(struct shard *s, struct request *r, const void *body);
+void api_list_groups(struct shard *s, struct request *r, const void *body);
 void api_api_versions(struct node *n, struct request *r, const void *body);
 void api_create_topics(struct node *n, struct request *r, const void *body);
 void api_delete_topics(struct node *n, struct request *r, const void *body);
@@ -40,7 +44,9 @@ void api_describe_configs(struct node *n, struct request *r, const void *body);
 void api_alter_configs(struct node *n, struct request *r, const void *body);
 void api_describe_log_dirs(struct shard *s, struct request *r, const void *body);
 void api_create_partitions(struct node *n, struct request *r, const void *body);
+void api_delete_groups(struct shard *s, struct request *r, const void *body);
 void api_incremental_alter_configs(struct node *n, struct request *r, const void *body);
+void api_offset_delete(struct shard *s, struct request *r, const void *body);
 void api_describe_cluster(struct node *n, struct request *r, const void *body);
 void api_describe_producers(struct shard *s, struct request *r, const void *body);
 void api_list_config_resources(struct node *n, struct request *r, const void *body);
@@ -54,6 +60,7 @@ void api_api_versions_fallback(struct node *n, struct request *r);
 enum {
     API_CLUSTER_OPERATIONS = 8096,
     API_TOPIC_OPERATIONS = 3576,
+    API_GROUP_OPERATIONS = 3400,
 };
 
 // Ends a request whose answer does not fit into its bounds.

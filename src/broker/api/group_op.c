@@ -62,18 +62,23 @@ static void run(struct split_share *split_share)
         split_share_done(split_share);
 }
 
+static bool has_no_memory(const struct group_op *op)
+{
+    for (int32_t i = 0; i < op->part_count; i++)
+        if (op->parts[i].call.no_memory)
+            return true;
+    return false;
+}
+
 static void finish(struct split *split)
 {
     struct group_op *op = container_of(split, struct group_op, split);
-    for (int32_t i = 0; i < op->part_count; i++) {
-        if (op->parts[i].call.no_memory) {
-            api_no_memory(op->request);
-            return;
-        }
-    }
-    if (op->type->finish != NULL)
+    if (op->type->finish != NULL && !has_no_memory(op))
         op->type->finish(op);
-    request_reply(op->request, op->reply);
+    if (has_no_memory(op))
+        api_no_memory(op->request);
+    else
+        request_reply(op->request, op->reply);
 }
 
 struct group_op *group_op_new(struct shard *s, struct request *r, const void *body, void *reply,

@@ -38,7 +38,8 @@ struct group_op_type {
     void (*serve)(struct group_part *part, struct groups *g, const struct coordinator_time *now);
     // Makes part->call.response say that there is no coordinator here, or it is loading.
     void (*set_error)(struct group_part *part, enum kafka_error error);
-    // All parts are done: the reply may be completed before it is sent. NULL: it is complete.
+    // All parts are done: the reply may be completed before it is sent. NULL: it is complete. Sets
+    // call.no_memory of a part when the request's arena is full.
     void (*finish)(struct group_op *op);
 };
 
