@@ -40,13 +40,10 @@ static const struct classic_member **sorted(const struct classic_group *cg)
     return all;
 }
 
-// While a rebalance goes on the state is ahead of the log; what the log knows then is that there is a group.
 void dump_classic(const struct group *group, struct buf *out)
 {
     const struct classic_group *cg = group->classic;
     buf_printf(out, "  stored %d\n", cg->is_stored);
-    if (cg->state != CLASSIC_EMPTY && cg->state != CLASSIC_STABLE)
-        return;
     buf_printf(out, "  %s generation %d type %s protocol %s leader %.*s since %" PRId64 "\n",
                group_state_name(group), cg->generation, cg->protocol_type != NULL ? cg->protocol_type : "none",
                cg->protocol_name != NULL ? cg->protocol_name : "none",

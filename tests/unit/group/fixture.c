@@ -403,7 +403,7 @@ void fixture_check_replay(struct fixture *f)
     fixture_dump(f->groups, &here);
     struct groups *g = new_groups(f);
     struct coordinator *c = new_coordinator(f, g);
-    fixture_dump(g, &there);
+    fixture_dump_beside(g, f->groups, &there);
     assert_string_equal(buf_text(&there), buf_text(&here));
     groups_free(g);
     coordinator_free(c);
