@@ -122,7 +122,7 @@ static void consider_flush(struct partition *p)
     if (p->owner->closing)
         return; // the log is closed soon, and synced then
     int64_t unsynced = log_end_offset(p->log) - log_durable_offset(p->log);
-    if (unsynced >= p->config.flush_messages) {
+    if (unsynced >= p->config.flush_messages || log_is_crowded(p->log)) {
         log_committer_add(p->owner->committer, p->log);
     } else if (p->config.flush_ms < INT64_MAX / 1000000 && !env_timer_is_set(&p->flush_timer)) {
         p->flush_timer.fire = flush_is_due;

@@ -295,6 +295,11 @@ void log_close_idle_files(struct log *log)
         segment_close_if_idle(&log->env, log->segments[i]);
 }
 
+bool log_is_crowded(const struct log *log)
+{
+    return log->env.pool != NULL && log->env.pool->count > log->env.pool->count_max;
+}
+
 // ---- Leader epochs ----
 
 int log__load_epochs(struct log *log)

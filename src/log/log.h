@@ -355,3 +355,7 @@ int log_delete_segments_below(struct log *log, int64_t offset);
 
 // Closes the files of this log that nobody uses; they open again by themselves.
 void log_close_idle_files(struct log *log);
+
+// True if more segments are open in the directory than should be. What was appended should not wait for
+// its sync then: until that its segment stays open.
+bool log_is_crowded(const struct log *log);

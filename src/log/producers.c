@@ -125,14 +125,22 @@ static int replay_segment(struct log *log, struct segment *s, int64_t from, int6
     return err;
 }
 
-static int drop_snapshots_above(struct log *log, const struct snapshot_list *l, int64_t offset)
+static int list_snapshots(const struct log *log, struct snapshot_list *l)
+{
+    *l = (struct snapshot_list){0};
+    int err = fs_list(log->env.fs, log->path, snapshot_list_add, l);
+    if (l->count > 1)
+        qsort(l->offsets, (size_t)l->count, sizeof *l->offsets, compare_offsets);
+    return err;
+}
+
+// Removes those above, from the list, too.
+static int drop_snapshots_above(struct log *log, struct snapshot_list *l, int64_t offset)
 {
     int err = 0;
-    for (int i = 0; i < l->count && err == 0; i++) {
+    while (l->count > 0 && l->offsets[l->count - 1] > offset && err == 0) {
         char path[FS_PATH_MAX];
-        if (l->offsets[i] <= offset)
-            continue;
-        err = log_file_path(path, log->path, l->offsets[i], LOG_FILE_SNAPSHOT)
+        err = log_file_path(path, log->path, l->offsets[--l->count], LOG_FILE_SNAPSHOT)
                   ? small_file_remove(log->env.fs, path)
                   : ERR_LIMIT;
         log__note_dir_change(log);
@@ -142,8 +150,8 @@ static int drop_snapshots_above(struct log *log, const struct snapshot_list *l, 
 
 int log__drop_snapshots(struct log *log, int64_t above)
 {
-    struct snapshot_list l = {0};
-    int err = fs_list(log->env.fs, log->path, snapshot_list_add, &l);
+    struct snapshot_list l;
+    int err = list_snapshots(log, &l);
     if (err == 0)
         err = drop_snapshots_above(log, &l, above);
     mem_free(l.offsets);
@@ -168,13 +176,13 @@ static int drop_other_snapshots(struct log *log, const struct snapshot_list *l)
     return err;
 }
 
-// Loads the newest good snapshot in [*from, newest] and moves *from to it.
+// Removes snapshots above the log end, loads the newest good one in [*from, newest] and moves *from to it.
 static int load_newest_snapshot(struct log *log, int64_t newest, int64_t *from)
 {
-    struct snapshot_list l = {0};
-    int err = fs_list(log->env.fs, log->path, snapshot_list_add, &l);
-    if (l.count > 1)
-        qsort(l.offsets, (size_t)l.count, sizeof *l.offsets, compare_offsets);
+    struct snapshot_list l;
+    int err = list_snapshots(log, &l);
+    if (err == 0)
+        err = drop_snapshots_above(log, &l, log->end_offset);
     for (int i = l.count - 1; i >= 0 && err == 0; i--) {
         if (l.offsets[i] > newest || l.offsets[i] < *from)
             continue;
@@ -243,9 +251,7 @@ int log__rebuild_producers(struct log *log, int64_t recovered_from)
     int64_t newest = recovered_from < log->end_offset ? recovered_from : log->end_offset;
     producer_state_clear(&log->producers);
     log->snapshot_offset = -1;
-    int err = log__drop_snapshots(log, log->end_offset);
-    if (err == 0)
-        err = load_newest_snapshot(log, newest, &from);
+    int err = load_newest_snapshot(log, newest, &from);
     if (err == 0 && log->snapshot_offset > log->segments[0]->base_offset)
         err = recall_batches(log, log->snapshot_offset);
     if (err == 0 && log->closed && recovered_from == INT64_MAX && !log->loaded && from < log->end_offset)

@@ -61,21 +61,26 @@ static void woken(struct fetch_wait *wait)
     container_of(wait, struct fixture, fetch)->wake_count++;
 }
 
-static void open_log(struct fixture *f)
+static struct log *add_log(struct fixture *f, int32_t index)
 {
     struct log_config config = LOG_CONFIG_DEFAULTS;
     struct log_args args;
     struct log *log;
-    struct log_dir_args dir_args = {.env = &f->shard.env, .path = "/data"};
+    log_dir_create_args(f->dir, str_from("t"), index, uuid_from_halves(5, 5), &config, &args);
+    assert_int_equal(log_create(&args, &log, NULL), 0);
+    log_dir_add(f->dir, log);
+    return log;
+}
+
+static void open_log(struct fixture *f)
+{
+    struct log_dir_args dir_args = {.env = &f->shard.env, .path = "/data", .open_files_max = 1};
     assert_int_equal(log_dir_open(&dir_args, &f->dir, NULL), 0);
     struct log_dir_scan scan;
     assert_int_equal(log_dir_scan(f->dir, &scan, NULL), 0);
     log_dir_scan_release(&scan);
-    log_dir_create_args(f->dir, str_from("t"), 0, uuid_from_halves(5, 5), &config, &args);
-    assert_int_equal(log_create(&args, &log, NULL), 0);
-    log_dir_add(f->dir, log);
-    log_set_owner(log, &f->partition, durable);
-    f->partition.log = log;
+    f->partition.log = add_log(f, 0);
+    log_set_owner(f->partition.log, &f->partition, durable);
 }
 
 static void setup(struct fixture *f, bool write_caching)
@@ -119,7 +124,7 @@ static void teardown(struct fixture *f)
     sim_fs_free(f->fs);
 }
 
-static void append(struct fixture *f)
+static void append_to(struct log *log)
 {
     struct buf bytes;
     struct batch_builder builder;
@@ -129,9 +134,14 @@ static void append(struct fixture *f)
     batch_builder_begin(&builder, &bytes, &options);
     batch_builder_add(&builder, 1, (struct bytes){0}, bytes_of("v", 1), NULL, 0);
     assert_int_equal(batch_builder_finish(&builder, NULL), 0);
-    assert_int_equal(log_append(f->partition.log, bytes.data, bytes.size, 0, 1, &info), 0);
+    assert_int_equal(log_append(log, bytes.data, bytes.size, 0, 1, &info), 0);
     assert_int_equal(info.verdict, LOG_APPENDED);
     buf_release(&bytes);
+}
+
+static void append(struct fixture *f)
+{
+    append_to(f->partition.log);
     partition_appended(&f->partition);
 }
 
@@ -303,6 +313,21 @@ static void batches_are_appended_in_order(void **state)
     teardown(&f);
 }
 
+// What waits for a sync keeps its files open, and descriptors have an end.
+static void cached_topics_sync_when_too_many_files_are_open(void **state)
+{
+    struct fixture f;
+    setup(&f, true);
+    append(&f);
+    sim_run_works(&f.sim);
+    assert_int_equal(log_durable_offset(f.partition.log), 0);
+    append_to(add_log(&f, 1));
+    append(&f);
+    sim_run_works(&f.sim);
+    assert_int_equal(log_durable_offset(f.partition.log), 2);
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +335,7 @@ int main(void)
         cmocka_unit_test(caching_answers_at_once_and_leaves_the_disk_alone),
         cmocka_unit_test(cached_topics_sync_after_flush_messages),
         cmocka_unit_test(cached_topics_sync_after_flush_ms),
+        cmocka_unit_test(cached_topics_sync_when_too_many_files_are_open),
         cmocka_unit_test(answers_go_in_the_order_of_offsets),
         cmocka_unit_test(a_cancelled_wait_hears_nothing),
         cmocka_unit_test(a_failed_partition_ends_all_waits),
