@@ -42,6 +42,7 @@ struct scrubber {
     int64_t size;
     uint32_t cuts;
     bool begun;
+    bool bad_snapshot; // of the producers before the segment
     int result;      // of the last step
     int64_t step_bytes;
     struct segment_finding findings[FINDINGS_MAX];
@@ -66,8 +67,10 @@ static void load_producers(struct scrubber *s)
     if (!log_file_path(path, s->path, s->check.base_offset, LOG_FILE_SNAPSHOT))
         return;
     buf_init(&bytes, SNAPSHOT_SIZE_MAX);
-    if (small_file_read(s->env->fs, path, &bytes) == 0)
+    if (small_file_read(s->env->fs, path, &bytes) == 0) {
         known = producer_state_load(&s->producers, buf_bytes(&bytes), 0, INT64_MAX) == 0;
+        s->bad_snapshot = !known;
+    }
     buf_release(&bytes);
     s->check.producers = known && !s->check.live ? &s->producers : NULL;
 }
@@ -159,8 +162,17 @@ static void repair_txn_index(struct log *log, struct scrubber *s, struct segment
         trace_error(s->trace, LOG_AREA, "%s: %s", path, err_text(err));
 }
 
+static void tell_snapshot(const struct scrubber *s)
+{
+    char path[FS_PATH_MAX];
+    if (s->bad_snapshot && log_file_path(path, s->path, s->check.base_offset, LOG_FILE_SNAPSHOT))
+        trace_warn(s->trace, LOG_AREA,
+                   "%s: it is damaged; a start reads the batches again instead, nothing is lost", path);
+}
+
 static void judge(struct scrubber *s, struct log *log, struct segment *segment)
 {
+    tell_snapshot(s);
     bool log_is_good = true, index_done = false;
     for (int i = 0; i < s->finding_count; i++) {
         const struct segment_finding *f = &s->findings[i];
@@ -250,7 +262,7 @@ static void begin_segment(struct scrubber *s, struct log *log, struct segment *s
     bool live = segment == log__active(log);
     s->log = log;
     s->reading = true;
-    s->begun = false;
+    s->begun = s->bad_snapshot = false;
     s->finding_count = 0;
     s->path = mem_copy_text(log->path);
     s->size = segment->size;
@@ -260,6 +272,7 @@ static void begin_segment(struct scrubber *s, struct log *log, struct segment *s
         .fs = s->env->fs, .dir = s->path, .base_offset = segment->base_offset, .size = segment->size,
         .end_offset = live ? -1 : log__segment_end(log, index), .live = live,
         .may_have_gaps = log->config.cleanup_compact || log->compacted, .found = found, .context = s,
+        .index_interval_bytes = log->env.index_interval_bytes,
     };
     submit(s);
 }

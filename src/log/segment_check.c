@@ -240,6 +240,7 @@ static int check_batch(struct segment_check *c, const struct batch_header *h, in
         report_batch(c, position, end, h->base_offset, batch_last_offset(h) + 1,
                      "the CRC of a batch is wrong");
     c->batches++;
+    c->needs_entry |= position > c->index_interval_bytes;
     bool in_order = judge_order(c, h, position);
     if (good != 1 || !in_order) {
         // Offsets go on behind it as far as it can be believed.
@@ -320,7 +321,7 @@ int segment_check_begin(struct segment_check *c)
     c->batches = 0;
     c->next_offset = c->base_offset;
     c->max_timestamp = c->torn_at = -1;
-    c->has_before = c->unreadable = false;
+    c->has_before = c->unreadable = c->needs_entry = false;
     buf_init(&c->spare, BATCH_SIZE_MAX);
     buf_init(&c->txn_entries, TXN_INDEX_MAX);
     if (!log_file_path(path, c->dir, c->base_offset, LOG_FILE_LOG))
@@ -351,8 +352,7 @@ static void check_ends(struct segment_check *c)
         reader_fail(c, &c->index, SEGMENT_PART_INDEX, "an entry names a position behind the log");
     if (c->time_index.has_entry)
         reader_fail(c, &c->time_index, SEGMENT_PART_TIME_INDEX, "an entry names an offset behind the log");
-    // Where the time index got an entry that was not its last, this one did.
-    if (!c->active && c->index.file != NULL && c->index.count == 0 && c->time_index.count > 1)
+    if (!c->active && c->index.file != NULL && c->index.count == 0 && c->needs_entry)
         report(c, SEGMENT_PART_INDEX, -1, "it is empty");
     if (!c->active && !c->times_open && c->time_index.file != NULL && !c->time_index.broken &&
         c->time_index.last_value < c->max_timestamp)

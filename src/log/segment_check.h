@@ -63,6 +63,7 @@ struct segment_check {
                         // indexes only what is before
     bool times_open;    // the time index need not reach the end
     bool may_have_gaps; // compaction takes batches
+    int64_t index_interval_bytes; // a batch that begins behind so many bytes needs an entry before it
     struct producer_state *producers; // before the segment, and then behind it; NULL: unknown, so the
                                       // transaction index is not looked at
     struct epoch_cache *epochs;       // collects the batches' leader epochs; may be NULL
@@ -85,6 +86,7 @@ struct segment_check {
     struct batch_header before;
     int64_t before_at;
     bool has_before;
+    bool needs_entry;
     bool unreadable; // nothing behind this can be read
 };
 

@@ -14,7 +14,10 @@
 #include "log/small_file.h"
 #include "log/verify_internal.h"
 
-enum { STEP_BYTES = 8 << 20 };
+enum {
+    STEP_BYTES = 8 << 20,
+    INDEX_INTERVAL_MAX = 64 << 10, // index.interval.bytes is not known here: far above the usual one
+};
 
 static const char remedy_log[] =
     "restore the file from a copy; a broker serves what lies around it and answers CORRUPT_MESSAGE there";
@@ -233,7 +236,7 @@ static int check_segment(struct partition_check *p, int64_t base, int64_t next_b
     struct segment_check c = {
         .fs = p->v->args->fs, .dir = p->path, .base_offset = base, .size = -1,
         .end_offset = next_base, .active = next_base < 0 && !p->closed,
-        .may_have_gaps = p->may_have_gaps,
+        .may_have_gaps = p->may_have_gaps, .index_interval_bytes = INDEX_INTERVAL_MAX,
         .times_open = next_base < 0 && p->metadata_log, // Apache Kafka leaves it so at a clean stop
         .producers = p->producers_known ? &p->producers : NULL, .epochs = &p->epochs,
         .found = segment_found, .context = p,
