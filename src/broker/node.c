@@ -2,6 +2,7 @@
 #include "broker/node.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/err.h"
@@ -35,11 +36,29 @@ const struct listener *node_listener(const struct node *n, const struct request 
     return listeners_find(&n->bound, str_from(request_listener(r)));
 }
 
+static void note_cordoned(struct node *n)
+{
+    mem_free(n->cordoned);
+    n->cordoned = mem_copy_text(config_text(n->config, "cordoned.log.dirs"));
+}
+
+// Not at once: the quorum is at its images.
+static void beat(struct env_timer *timer)
+{
+    struct node *n = container_of(timer, struct node, beat_timer);
+    if (n->state != NODE_READY)
+        return;
+    note_cordoned(n);
+    registration_beat(n);
+}
+
 static void on_image(void *owner, const struct metadata_image *from,
                      const struct metadata_image *to)
 {
     struct node *n = owner;
     shard_apply(&n->shards[0], from, to);
+    if (n->state == NODE_READY && strcmp(n->cordoned, config_text(n->config, "cordoned.log.dirs")) != 0)
+        env_timer_set(n->env->timers, &n->beat_timer, env_mono_ns(n->env->clock));
     if (n->image_number > 0) // the other shards load from the first that they get
         shards_publish(n, to);
 }
@@ -142,6 +161,7 @@ static void loaded(struct node *n)
         on_fatal(n, diag.text);
         return;
     }
+    note_cordoned(n);
     registration_start(n, register_done, n);
 }
 
@@ -242,6 +262,7 @@ int node_new(const struct node_args *args, struct node **out, struct diag *diag)
     n->node_id = args->node_config->node_id;
     n->cluster_id = mem_copy_str(args->cluster_id);
     n->broker_epoch = -1;
+    n->beat_timer.fire = beat;
     list_init(&n->follow_waits);
     init_parts(n);
     int err = open_quorum(n, diag);
@@ -345,6 +366,7 @@ static void stop_quorum(struct node *n)
     n->is_quorum_stopped = true;
     n->leaving = false;
     env_timer_cancel(n->env->timers, &n->leave_timer);
+    env_timer_cancel(n->env->timers, &n->beat_timer);
     producer_ids_release(&n->producer_ids);
     replica_dirs_release(&n->replica_dirs);
     quorum_stop(n->quorum);
@@ -440,6 +462,7 @@ void node_free(struct node *n)
     if (n == NULL)
         return;
     check(n->magic == NODE_MAGIC);
+    env_timer_cancel(n->env->timers, &n->beat_timer);
     env_timer_cancel(n->env->timers, &n->stop_patience);
     if (n->leaving)
         stop_quorum(n);
@@ -450,6 +473,7 @@ void node_free(struct node *n)
         group_commit_free(n->shards[i].committer);
     release_scans(n);
     mem_free(n->shards);
+    mem_free(n->cordoned);
     mem_free(n->cluster_id);
     n->magic = 0;
     mem_free(n);

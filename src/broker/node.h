@@ -102,6 +102,8 @@ struct node {
     int64_t fetch_bytes_max;  // fetch.max.bytes, which does not change
     bool leaving;             // waits for the controller to let the broker go
     struct env_timer leave_timer;
+    char *cordoned;           // cordoned.log.dirs, as the controller was told
+    struct env_timer beat_timer;
     struct env_timer stop_patience;
 };
 

@@ -9,6 +9,7 @@
 #include "base/trace.h"
 #include "broker/create_later.h"
 #include "broker/partition.h"
+#include "broker/placement.h"
 #include "config/config.h"
 #include "env/clock.h"
 #include "env/env.h"
@@ -241,86 +242,12 @@ static void partition_attach(struct partition *p, struct log_dir *dir, struct lo
 
 // --- Creating and removing ---
 
-// One with room comes before one without, whatever else is in it.
-static bool is_better(const struct log_dir *dir, const struct log_dir *than)
-{
-    if (than == NULL || log_dir_is_full(dir) != log_dir_is_full(than))
-        return than == NULL || log_dir_is_full(than);
-    return log_dir_log_count(dir) < log_dir_log_count(than);
-}
-
-static struct log_dir *emptiest_dir(struct partitions *ps)
-{
-    struct log_dir *best = NULL;
-    for (int i = 0; i < ps->dir_count; i++)
-        if (!log_dir_is_offline(ps->dirs[i]) && is_better(ps->dirs[i], best))
-            best = ps->dirs[i];
-    return best;
-}
-
 bool partitions_have_room(const struct partitions *ps)
 {
     for (int i = 0; i < ps->dir_count; i++)
         if (!log_dir_is_offline(ps->dirs[i]) && !log_dir_is_full(ps->dirs[i]))
             return true;
     return false;
-}
-
-static struct log_dir *dir_with_id(struct partitions *ps, struct uuid id)
-{
-    for (int i = 0; i < ps->dir_count; i++) {
-        const struct log_dir_meta *meta = log_dir_meta(ps->dirs[i]);
-        if (meta != NULL && uuid_equal(meta->directory_id, id))
-            return ps->dirs[i];
-    }
-    return NULL;
-}
-
-static struct log_dir *dir_of(struct partitions *ps, const struct metadata_partition *assigned)
-{
-    return dir_with_id(ps, metadata_partition_directory(assigned, ps->node_id));
-}
-
-// Of a directory that chitin.lost.directory.ids gives up.
-static bool is_given_up(const struct partitions *ps, struct uuid id)
-{
-    struct str rest = config_list(ps->config, "chitin.lost.directory.ids"), item;
-    struct uuid lost;
-    while (config_list_next(&rest, &item))
-        if (uuid_parse(item, &lost) && uuid_equal(lost, id))
-            return true;
-    return false;
-}
-
-// A directory that could not be opened at the start.
-static const struct log_dir *unknown_dir(const struct partitions *ps)
-{
-    for (int i = 0; i < ps->dir_count; i++)
-        if (log_dir_meta(ps->dirs[i]) == NULL)
-            return ps->dirs[i];
-    return NULL;
-}
-
-// True if the replica may exist where we cannot look: an empty one in its place would hide what it holds.
-static bool may_be_elsewhere(const struct partitions *ps, const struct partition *p)
-{
-    if (uuid_is_reserved(p->assigned_dir)) {
-        const struct log_dir *unknown = ps->is_loading ? unknown_dir(ps) : NULL;
-        if (unknown != NULL)
-            trace_error(ps->trace, area,
-                        "%s-%d is offline: it is in no log directory that can be read, and may be in %s",
-                        p->topic, p->index, log_dir_path(unknown));
-        return unknown != NULL;
-    }
-    if (is_given_up(ps, p->assigned_dir))
-        return false;
-    trace_error(ps->trace, area,
-                "%s-%d is offline: its log directory has the id %s, and none of log.dirs has. Mount the "
-                "disk that is missing and start again. If that is lost for good, delete the topic, or "
-                "start once with chitin.lost.directory.ids=%s, which makes its partitions anew, empty",
-                p->topic, p->index, uuid_format(p->assigned_dir).text,
-                uuid_format(p->assigned_dir).text);
-    return true;
 }
 
 static void create_log(struct partitions *ps, struct partition *p, struct log_dir *dir)
@@ -374,11 +301,11 @@ static void create_partition(struct partitions *ps, const struct metadata_topic 
                              int32_t index, const struct topic_config *config)
 {
     struct partition *p = partition_new(ps, topic, index, config);
-    struct log_dir *dir = dir_of(ps, topic->partitions[index]);
-    if (dir == NULL && may_be_elsewhere(ps, p))
+    struct log_dir *dir = placement_dir_of(ps, topic->partitions[index]);
+    if (dir == NULL && placement_is_unknown(ps, p))
         return;
     if (dir == NULL)
-        dir = emptiest_dir(ps);
+        dir = placement_choose(ps);
     if (dir == NULL || log_dir_is_offline(dir))
         trace_error(ps->trace, area, "%s-%d has no log directory that is online", p->topic, index);
     else
@@ -660,7 +587,7 @@ static const struct metadata_topic *topic_by_name(struct loading *l,
         topic != NULL ? metadata_topic_partition(topic, found->partition) : NULL;
     if (assigned == NULL || found->future || !is_here(l->ps, assigned))
         return NULL;
-    struct log_dir *dir = dir_of(l->ps, assigned);
+    struct log_dir *dir = placement_dir_of(l->ps, assigned);
     bool fits = (dir == NULL || dir == l->dir) && !is_elsewhere(l, topic, found->partition);
     return fits ? topic : NULL;
 }

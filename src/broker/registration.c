@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "broker/node.h"
 #include "config/config.h"
 #include "log/dir.h"
@@ -124,6 +125,18 @@ static void controller_done(struct quorum_command *command, int kafka_error)
 
 // --- Heartbeat ---
 
+static void fill_cordoned(struct registration *r, struct wire_uuid_array *cordoned)
+{
+    const struct node *n = r->node;
+    cordoned->items = arena_new_array(&r->arena, (size_t)n->args.dir_count, struct uuid);
+    check(cordoned->items != NULL);
+    cordoned->count = 0;
+    for (int i = 0; i < n->args.dir_count - n->args.metadata_dir_is_apart; i++)
+        if (!log_dir_is_offline(n->args.dirs[i]) &&
+            config_log_dir_is_cordoned(n->config, log_dir_path(n->args.dirs[i])))
+            cordoned->items[cordoned->count++] = log_dir_meta(n->args.dirs[i])->directory_id;
+}
+
 static void run_heartbeat(struct quorum_command *command, struct controller *controller,
                           struct controller_command *cc)
 {
@@ -135,6 +148,7 @@ static void run_heartbeat(struct quorum_command *command, struct controller *con
     request.current_metadata_offset = metadata_image_offset(node_image(r->node));
     request.want_fence = false;
     request.want_shut_down = r->leaves;
+    fill_cordoned(r, &request.cordoned_log_dirs);
     controller_heartbeat(controller, cc, &request, &r->beaten, &r->arena);
 }
 
@@ -150,6 +164,28 @@ static void heartbeat_done(struct quorum_command *command, int kafka_error)
     r->command.run = run_controller;
     r->command.done = controller_done;
     quorum_submit(r->node->quorum, &r->command);
+}
+
+static void beat_done(struct quorum_command *command, int kafka_error)
+{
+    struct registration *r = container_of(command, struct registration, command);
+    finish(r, kafka_error);
+}
+
+static void beaten(void *context, const char *why, int64_t broker_epoch)
+{
+    struct node *n = context;
+    if (why != NULL)
+        trace_warn(n->trace, "node", "the controller was not told of cordoned directories: %s", why);
+}
+
+void registration_beat(struct node *n)
+{
+    struct registration *r = registration_new(n, beaten, n);
+    r->broker_epoch = n->broker_epoch;
+    r->command.run = run_heartbeat;
+    r->command.done = beat_done;
+    quorum_submit(n->quorum, &r->command);
 }
 
 // --- Farewell ---

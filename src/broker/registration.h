@@ -17,6 +17,10 @@ typedef void (*registration_done)(void *context, const char *why, int64_t broker
 // `done` is called in a later event, exactly once.
 void registration_start(struct node *n, registration_done done, void *context);
 
+// Tells the controller again what a heartbeat has to say: the cordoned directories (KIP-1066). Nothing is
+// written when it is known.
+void registration_beat(struct node *n);
+
 // Takes the broker out of service (controlled shutdown): its partitions lose their leader, then it is
 // fenced. Whoever starts on these directories next, Apache Kafka too, need not wait for its session to
 // end. `done` is called exactly once, possibly before this returns.

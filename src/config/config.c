@@ -238,6 +238,15 @@ struct str config_log_dirs(const struct config *c)
     return dirs.data != NULL ? dirs : config_list(c, "log.dir");
 }
 
+bool config_log_dir_is_cordoned(const struct config *c, const char *dir)
+{
+    struct str rest = config_list(c, "cordoned.log.dirs"), item;
+    while (config_list_next(&rest, &item))
+        if (str_is(item, "*") || str_is(item, dir))
+            return true;
+    return false;
+}
+
 bool config_is_set(const struct config *c, const char *name)
 {
     const char *names[CONFIG_SYNONYMS_MAX];

@@ -92,6 +92,9 @@ bool config_is_set(const struct config *c, const char *name);
 // The directories for logs: log.dirs, or log.dir when that is not set.
 struct str config_log_dirs(const struct config *c);
 
+// True if cordoned.log.dirs has this one of them (KIP-1066).
+bool config_log_dir_is_cordoned(const struct config *c, const char *dir);
+
 // The time that the most precise synonym which is set says, in milliseconds: "log.retention.ms"
 // asks log.retention.ms, .minutes, .hours in this order; so log.roll.ms, log.roll.jitter.ms,
 // log.flush.interval.ms. Saturates; what is negative is -1.

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 
+import confluent_kafka
 import pytest
 
 import clients
@@ -195,6 +196,43 @@ def test_a_partition_that_was_moved_by_hand(node, topic):
     node.start()
     check_all(node, topic)
     assert "is offline" not in node.broker.log()
+    node.broker.stop()
+
+
+def cordon(node, dirs):
+    subprocess.run([binary(), "config", "alter", "-b", node.broker.bootstrap, "broker", "1", "-c",
+                    f"cordoned.log.dirs={dirs}"], check=True, capture_output=True)
+
+
+def test_cordoned_directories_get_nothing_new(node, topic):
+    """KIP-1066."""
+    node.start(f"cordoned.log.dirs={node.b}")
+    in_a, in_b = node.fill(f"{topic}.1")
+    assert (in_a, in_b) == (list(range(PARTITIONS)), [])
+    cordon(node, node.a)
+    in_a, in_b = node.fill(f"{topic}.2")
+    assert (in_a, in_b) == ([], list(range(PARTITIONS)))
+    cordon(node, "*")
+    deadline = time.monotonic() + 10  # the controller hears of it a moment later
+    with pytest.raises(confluent_kafka.KafkaException) as refused:
+        while time.monotonic() < deadline:
+            clients.create_topic(node.broker.bootstrap, f"{topic}.{time.monotonic_ns()}")
+    assert refused.value.args[0].code() == confluent_kafka.KafkaError.INVALID_REPLICATION_FACTOR
+    assert "cordoned" in refused.value.args[0].str()
+    # What is there is served, and stays refused after a restart, until it is allowed again.
+    assert node.values(f"{topic}.2", 0) == [b"before"]
+    node.broker.stop()
+    node.start()
+    with pytest.raises(confluent_kafka.KafkaException):
+        clients.create_topic(node.broker.bootstrap, f"{topic}.3")
+    cordon(node, "")
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            clients.create_topic(node.broker.bootstrap, f"{topic}.3")
+            break
+        except confluent_kafka.KafkaException:
+            assert time.monotonic() < deadline
     node.broker.stop()
 
 

@@ -2,7 +2,7 @@
 //
 // DescribeLogDirs (key 35, versions 1-5; KIP-113): each log directory with the partitions in it and
 // their sizes. v3: an error at the top. v4: size of the file system and what is free (KIP-827).
-// v5: cordoned directories (KIP-1066), which this broker has none of.
+// v5: cordoned directories (KIP-1066).
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -12,6 +12,7 @@
 #include "broker/request.h"
 #include "broker/shard.h"
 #include "broker/split.h"
+#include "config/config.h"
 #include "log/dir.h"
 #include "log/log.h"
 #include "metadata/image.h"
@@ -146,10 +147,12 @@ static bool fill_topics(struct request *r, const struct found *found, int32_t co
     return true;
 }
 
-static bool fill_dir(struct request *r, struct log_dir *dir, const struct found *found, int32_t count,
+static bool fill_dir(const struct shard *s, struct request *r, struct log_dir *dir,
+                     const struct found *found, int32_t count,
                      struct describe_log_dirs_response_describe_log_dirs_result *result)
 {
     result->log_dir = str_from(log_dir_path(dir));
+    result->is_cordoned = config_log_dir_is_cordoned(s->config, log_dir_path(dir));
     if (log_dir_is_offline(dir)) {
         result->error_code = KAFKA_KAFKA_STORAGE_ERROR;
         return true;
@@ -194,7 +197,7 @@ static void done(struct split *split)
         int32_t until = from;
         while (until < count && found[until].dir == i)
             until++;
-        ok = fill_dir(r, s->dirs[i], found + from, until - from, &op->reply.results.items[i]);
+        ok = fill_dir(s, r, s->dirs[i], found + from, until - from, &op->reply.results.items[i]);
         from = until;
     }
     if (ok)
