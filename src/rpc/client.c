@@ -131,7 +131,7 @@ static int ask_versions(struct rpc_client *c, int16_t version)
 
 static void forget_versions(struct rpc_client *c)
 {
-    for (int i = 0; i <= API_KEY_MAX; i++) {
+    for (int i = 0; i < API_SLOT_COUNT; i++) {
         c->server_version_min[i] = 0;
         c->server_version_max[i] = -1;
     }
@@ -142,10 +142,11 @@ static void keep_versions(struct rpc_client *c, const struct api_versions_respon
     forget_versions(c);
     for (int32_t i = 0; i < response->api_keys.count; i++) {
         const struct api_versions_response_api_version *v = &response->api_keys.items[i];
-        if (v->api_key < 0 || v->api_key > API_KEY_MAX)
+        int slot = api_slot(v->api_key);
+        if (slot < 0)
             continue; // newer than we are
-        c->server_version_min[v->api_key] = v->min_version;
-        c->server_version_max[v->api_key] = v->max_version;
+        c->server_version_min[slot] = v->min_version;
+        c->server_version_max[slot] = v->max_version;
     }
 }
 
@@ -199,22 +200,23 @@ int rpc_client_version(const struct rpc_client *c, int16_t api_key, int16_t vers
 {
     client_check(c);
     const struct api *api = api_find(api_key);
-    if (api == NULL || api_key > API_KEY_MAX || c->state != RPC_CLIENT_READY)
+    if (api == NULL || c->state != RPC_CLIENT_READY)
         return diag_set(diag, ERR_UNSUPPORTED, "no versions are known");
+    int slot = api_slot(api_key);
     int16_t low = version_min > api->version_min ? version_min : api->version_min;
     int16_t high = version_max < api->version_max ? version_max : api->version_max;
-    if (low < c->server_version_min[api_key])
-        low = c->server_version_min[api_key];
-    if (high > c->server_version_max[api_key])
-        high = c->server_version_max[api_key];
+    if (low < c->server_version_min[slot])
+        low = c->server_version_min[slot];
+    if (high > c->server_version_max[slot])
+        high = c->server_version_max[slot];
     if (low <= high)
         return high;
-    if (c->server_version_max[api_key] < c->server_version_min[api_key])
+    if (c->server_version_max[slot] < c->server_version_min[slot])
         return diag_set(diag, ERR_UNSUPPORTED, "the server does not serve %s", api->name);
     return diag_set(diag, ERR_UNSUPPORTED,
                     "%s: the server serves versions %d to %d, versions %d to %d are needed",
-                    api->name, (int)c->server_version_min[api_key],
-                    (int)c->server_version_max[api_key], (int)version_min, (int)version_max);
+                    api->name, (int)c->server_version_min[slot],
+                    (int)c->server_version_max[slot], (int)version_min, (int)version_max);
 }
 
 // --- answers

@@ -21,7 +21,7 @@
 #include "base/list.h"
 #include "rpc/frame.h"
 #include "rpc/server.h" // struct rpc_slice, struct rpc_output
-#include "wire/api_keys.h"
+#include "wire/apis.h"
 #include "wire/wire.h"
 
 enum rpc_client_state {
@@ -72,9 +72,9 @@ struct rpc_client {
     struct list awaited;  // struct rpc_pending, in the order of their answers
     int awaited_count;
     int16_t negotiated_version; // of ApiVersions
-    // What the server serves, by key; version_min > version_max: not served.
-    int16_t server_version_min[API_KEY_MAX + 1];
-    int16_t server_version_max[API_KEY_MAX + 1];
+    // What the server serves, by api_slot(); version_min > version_max: not served.
+    int16_t server_version_min[API_SLOT_COUNT];
+    int16_t server_version_max[API_SLOT_COUNT];
     void (*ready)(struct rpc_client *client); // negotiation ended well; may be NULL
     void *user;
 };

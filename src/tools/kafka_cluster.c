@@ -68,7 +68,7 @@ static void print_apis(struct buf *out, const struct api_versions_response *r)
     bool first = true;
     int16_t key_max = API_KEY_MAX;
     for (int i = 0; i < r->api_keys.count; i++)
-        if (r->api_keys.items[i].api_key > key_max)
+        if (r->api_keys.items[i].api_key > key_max && !api_is_own(r->api_keys.items[i].api_key))
             key_max = r->api_keys.items[i].api_key;
     for (int32_t key = 0; key <= key_max; key++) {
         const struct api *api = api_find(key);

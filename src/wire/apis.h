@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What Kafka 4.4 knows of each API key: the table behind ApiVersions, request parsing and
-// dispatch. The keys are generated from wire/schema/api. FROZEN.
+// dispatch. The keys are generated from wire/schema/api. FROZEN. A few APIs are our own; their keys,
+// from API_OWN_FIRST on, are told to our own clients alone.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "wire/api_keys.h" // generated: enum api_key { API_PRODUCE = 0, ... }, API_KEY_MAX
+#include "wire/api_keys.h" // generated: enum api_key { API_PRODUCE = 0, ... }, API_KEY_MAX, API_OWN_*
 #include "wire/wire.h"
 
 enum api_listeners {
@@ -36,7 +37,16 @@ const struct api *api_find(int32_t key);
 // By its name, without regard to case; NULL if there is none.
 const struct api *api_find_name(struct str name);
 
-// All entries by rising key.
+// A number for each key that exists, ours behind Kafka's, to index tables by; -1 for others.
+enum { API_SLOT_COUNT = API_KEY_MAX + 1 + API_OWN_MAX - API_OWN_FIRST + 1 };
+int api_slot(int32_t key);
+
+static inline bool api_is_own(int32_t key)
+{
+    return key >= API_OWN_FIRST;
+}
+
+// Kafka's entries by rising key.
 const struct api *api_table(int *count);
 
 // Does this version exist and is it advertised?

@@ -255,6 +255,10 @@ class Message:
             self.structs.append(struct)
 
 
+# Keys of APIs that are not Kafka's begin here.
+OWN_FIRST = 10000
+
+
 class Schema:
     """One file: a header line and one or two messages."""
 
@@ -262,6 +266,7 @@ class Schema:
         self.path = path
         self.base = os.path.splitext(os.path.basename(path))[0]
         self.kind = None      # api, metadata, remote, coordinator, header, data, removed
+        self.own = False      # an API that is not Kafka's
         self.key = None       # API key or record type
         self.log = None       # of coordinator records: group, transaction, share
         self.name = None
@@ -274,6 +279,8 @@ class Schema:
 
     def parse_head(self, words):
         self.kind = words.pop(0)
+        if self.kind == 'own':
+            self.kind, self.own = 'api', True
         if self.kind == 'coordinator':
             self.log = words.pop(0)
         if self.kind in ('api', 'metadata', 'remote', 'coordinator'):
@@ -472,7 +479,8 @@ def api_entry(schema):
                            for name in schema.listeners)
     flexible = parse_range(schema.flexible_text)[0] if schema.flexible_text != 'none' else 'INT16_MAX'
     request, response = (f'&{message.c_name}_schema' for message in schema.messages)
-    return (f'    [{schema.key}] = {{{schema.key}, "{schema.name}", {low}, {high}, {unstable}, '
+    at = schema.key - OWN_FIRST if schema.own else schema.key
+    return (f'    [{at}] = {{{schema.key}, "{schema.name}", {low}, {high}, {unstable}, '
             f'{flexible}, {listeners}, {c_bool(schema.cluster_action)}, {c_bool(schema.forwarded)}, '
             f'{request}, {response}}},\n')
 
@@ -493,12 +501,14 @@ def tables_text(schemas):
     for schema in schemas:
         parts += [message_tables(message) for message in schema.messages]
     parts.append('const struct api wire_api_entries[API_KEY_MAX + 1] = {\n')
-    for schema in sorted((s for s in schemas if s.kind == 'api'), key=lambda s: s.key):
-        parts.append(api_entry(schema))
+    apis = sorted((s for s in schemas if s.kind == 'api'), key=lambda s: s.key)
+    parts += [api_entry(schema) for schema in apis if not schema.own]
     for schema in schemas:
         for key, name in schema.removed:
             parts.append(f'    [{key}] = {{{key}, "{name}", 0, -1, -1, INT16_MAX, 0, false, false, '
                          'NULL, NULL},\n')
+    parts.append('};\n\nconst struct api wire_own_api_entries[API_OWN_MAX - API_OWN_FIRST + 1] = {\n')
+    parts += [api_entry(schema) for schema in apis if schema.own]
     parts.append('};\n\n')
     metadata = sorted((s for s in schemas if s.kind == 'metadata'), key=lambda s: s.key)
     parts.append('const struct wire_schema *const '
@@ -526,10 +536,12 @@ def keys_text(schemas):
     entries.sort()
     if len({key for key, _ in entries}) != len(entries):
         raise SchemaError('two APIs with one key')
+    last = max(key for key, _ in entries if key < OWN_FIRST)
     lines = [f'    API_{snake(name).upper()} = {key},\n' for key, name in entries]
     return ('// SPDX-License-Identifier: Apache-2.0\n// Generated from the schema texts. FROZEN.\n'
             '#pragma once\n\nenum api_key {\n' + ''.join(lines) + '};\n\n'
-            f'enum {{ API_KEY_MAX = {entries[-1][0]} }};\n')
+            f'enum {{ API_KEY_MAX = {last}, API_OWN_FIRST = {OWN_FIRST}, '
+            f'API_OWN_MAX = {max(entries[-1][0], OWN_FIRST)} }};\n')
 
 
 def enum_text(name, prefix, entries):

@@ -44,7 +44,14 @@ static int check_request(const struct node *n, int16_t version,
     return is_meant ? KAFKA_NONE : KAFKA_REBOOTSTRAP_REQUIRED;
 }
 
-static bool add_keys(const struct node *n, struct request *r, struct api_versions_response *reply)
+// Our own APIs are for clients that know them; others might stumble over their keys.
+static bool is_ours(const struct request *r, const struct api_versions_request *request)
+{
+    return r->header.api_version >= 3 && str_is(request->client_software_name, "chitin");
+}
+
+static bool add_keys(const struct node *n, struct request *r, const struct api_versions_request *request,
+                     struct api_versions_response *reply)
 {
     int count;
     const struct api_route *routes = api_routes(&count);
@@ -53,7 +60,7 @@ static bool add_keys(const struct node *n, struct request *r, struct api_version
     reply->api_keys.count = 0;
     for (int i = 0; i < count; i++) {
         const struct api *api = api_find(routes[i].key);
-        if (!dispatch_is_served(n, r, api))
+        if (!dispatch_is_served(n, r, api) || (api_is_own(api->key) && !is_ours(r, request)))
             continue;
         struct api_versions_response_api_version *item =
             &reply->api_keys.items[reply->api_keys.count++];
@@ -115,7 +122,7 @@ void api_api_versions(struct node *n, struct request *r, const void *body)
     api_versions_response_init(&reply);
     reply.error_code = (int16_t)check_request(n, r->header.api_version, body);
     if (reply.error_code == KAFKA_NONE &&
-        (!add_keys(n, r, &reply) || !add_supported(r, &reply) || !add_finalized(n, r, &reply))) {
+        (!add_keys(n, r, body, &reply) || !add_supported(r, &reply) || !add_finalized(n, r, &reply))) {
         api_no_memory(r);
         return;
     }

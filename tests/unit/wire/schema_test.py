@@ -113,13 +113,13 @@ def compare_messages(comparison, schemas, facts_dir):
             if fact.get('listeners') is not None:
                 comparison.same(name, 'listeners', sorted(fact['listeners']),
                                 sorted(schema.listeners))
-    for name in sorted(set(ours) - seen):
+    for name in sorted(name for name in set(ours) - seen if not ours[name][0].own):
         comparison.same(name, 'message', None, name)
     return len(seen)
 
 
 def compare_apis(comparison, schemas, facts_dir):
-    ours = {schema.key: schema for schema in schemas if schema.kind == 'api'}
+    ours = {schema.key: schema for schema in schemas if schema.kind == 'api' and not schema.own}
     count = 0
     with open(os.path.join(facts_dir, 'apis.tsv'), encoding='utf-8') as file:
         for row in csv.DictReader(file, delimiter='\t'):

@@ -47,6 +47,10 @@ static void test_apis(void **state)
     }
     assert_null(api_find(-1));
     assert_null(api_find(API_KEY_MAX + 1));
+    assert_null(api_find(API_OWN_FIRST - 1));
+    assert_null(api_find(API_OWN_MAX + 1));
+    assert_string_equal(api_find(API_CHITIN_DESCRIBE_GROUPS)->name, "ChitinDescribeGroups");
+    assert_ptr_equal(api_find_name(str_from("chitindescribegroups")), api_find(API_CHITIN_DESCRIBE_GROUPS));
     assert_null(api_find_name(str_from("Nonsense")));
     assert_ptr_equal(api_find_name(str_from("createtopics")), api_find(API_CREATE_TOPICS));
     assert_int_equal(api_find(API_INIT_PRODUCER_ID)->version_unstable, 6);
@@ -56,6 +60,21 @@ static void test_apis(void **state)
     assert_true(api_find(API_VOTE)->cluster_action);
     assert_int_equal(api_advertised_min(api_find(API_PRODUCE)), 0);
     assert_int_equal(api_advertised_min(api_find(API_FETCH)), 4);
+}
+
+static void test_slots(void **state)
+{
+    bool seen[API_SLOT_COUNT] = {false};
+    for (int32_t key = -2; key <= API_OWN_MAX + 2; key++) {
+        int slot = api_slot(key);
+        assert_int_equal(slot >= 0, (key >= 0 && key <= API_KEY_MAX) ||
+                                        (key >= API_OWN_FIRST && key <= API_OWN_MAX));
+        if (slot < 0)
+            continue;
+        assert_in_range(slot, 0, API_SLOT_COUNT - 1);
+        assert_false(seen[slot]);
+        seen[slot] = true;
+    }
 }
 
 static void test_api_table(void **state)
@@ -266,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_apis),
+        cmocka_unit_test(test_slots),
         cmocka_unit_test(test_api_table),
         cmocka_unit_test(test_header_versions),
         cmocka_unit_test(test_errors),
