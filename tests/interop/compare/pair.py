@@ -7,6 +7,7 @@ names, ports and times become words, and lists whose order says nothing are sort
 """
 
 import copy
+import re
 import time
 import uuid
 
@@ -30,6 +31,11 @@ def topic_id(name):
 
 def producer_id(name):
     return Ref(lambda side: side.producer_ids[name])
+
+
+def member_id(name):
+    """The id of a Member in scenarios of groups; "" when it has none."""
+    return Ref(lambda side: side.members.get(name, ""))
 
 
 def batch_of(name, **options):
@@ -57,6 +63,7 @@ class Side:
         self.producer_ids = {}
         self.connection = None
         self.session_ids = {}
+        self.members = {}  # of groups: a name to the id that this side gave
 
     def connect(self):
         if self.connection is None:
@@ -107,6 +114,11 @@ def _a(word, unless=()):
     return lambda side, value: value if value in unless else word
 
 
+def _without_uuid(value):
+    """Member ids end in a random part: clients with names of their own stay apart."""
+    return re.sub("-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", "-uuid", value) if value else value
+
+
 NORMAL = {
     "ThrottleTimeMs": _a("throttle"),
     "ClusterId": _a("cluster", (None,)),
@@ -121,11 +133,14 @@ NORMAL = {
     "UsableBytes": _a("bytes", (-1,)),
     "TopicId": lambda side, value: side.name_of_topic(value),
     "ProducerId": lambda side, value: side.name_of_producer(value),
+    "MemberId": lambda side, value: _without_uuid(value),
+    "Leader": lambda side, value: _without_uuid(value),
     "CrcGood": lambda side, value: value,
 }
 # What tells the elements of a list apart, where their order says nothing.
 IDENTITY = ("Name", "TopicName", "ResourceType", "ResourceName", "Topic", "TopicId", "PartitionIndex",
-            "Partition", "Index", "ApiKey", "NodeId", "BrokerId", "LogDir", "Key", "BatchIndex", "ProducerId")
+            "Partition", "Index", "ApiKey", "NodeId", "BrokerId", "LogDir", "Key", "BatchIndex", "ProducerId",
+            "MemberId", "GroupInstanceId")
 ORDERED = ("Records", "Synonyms")
 
 
