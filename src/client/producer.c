@@ -4,19 +4,13 @@
 // its partition, then in a closed one, which stays in the partition's queue until it has a result.
 // Batches are never reordered: the queue is in order of sequence, and what is sent next is the first
 // in it that is not under way.
-#include "client/producer.h"
+#include "client/producer_internal.h"
 
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/check.h"
 #include "base/err.h"
-#include "base/list.h"
 #include "base/mem.h"
-#include "client/client.h"
-#include "client/partitioner.h"
-#include "wire/api/init_producer_id.h"
-#include "wire/api/produce.h"
 #include "wire/api_keys.h"
 #include "wire/errors.h"
 
@@ -30,247 +24,6 @@ enum {
     BODY_ARENA_MAX = 16 << 20,
     BUILD_SLACK = 1 << 16,       // compression may make a batch a little larger
 };
-
-struct queue;
-
-struct record_tag {
-    uint64_t tag;
-    int64_t timestamp_ms;
-};
-
-struct batch {
-    struct list_node node; // in its queue, in order
-    struct queue *queue;
-    struct buf buf;
-    struct batch_builder builder;
-    struct record_tag *tags;
-    int count;
-    int capacity;
-    size_t charged;
-    int64_t created_ms;
-    int64_t deadline_ms;
-    bool closed;    // takes no more records
-    bool built;     // `buf` is the finished batch
-    bool in_flight;
-    bool stamped;   // has producer id, epoch and sequence
-    bool uncertain; // was sent, and it is not known whether it was stored
-    int attempts;
-    int64_t retry_ms;
-    int16_t code;   // of the last failure, for the final report
-    int err;
-};
-
-// What waits for one partition.
-struct queue {
-    struct topic *topic;
-    int32_t partition;
-    struct list batches;
-    int in_flight;
-    int32_t sequence_next;
-    bool known; // the broker has stored a batch of this producer id here, in the topic of this id
-};
-
-// A record whose topic is not known yet: a copy of everything in one block.
-struct early {
-    struct list_node node;
-    struct produce_record record;
-    struct record_header *headers;
-    size_t charged;
-    int64_t deadline_ms;
-};
-
-struct topic {
-    struct list_node node;
-    struct producer *producer;
-    char *name;
-    struct list early;
-    struct uuid id; // as known at the last look; another one: it was created again
-    struct sticky_partition sticky;
-    struct queue **queues; // by partition
-    int queue_count;
-    int attempts;
-    int64_t retry_ms; // of asking about an unknown topic
-};
-
-// One Produce request.
-struct shipment {
-    struct list_node node;
-    struct producer *producer;
-    struct client_request request;
-    struct produce_request body;
-    struct arena arena;
-    struct batch **batches;
-    int count;
-};
-
-enum identity_state { IDENTITY_NONE, IDENTITY_ASKED, IDENTITY_KNOWN };
-
-struct producer {
-    struct client *client;
-    struct producer_options options;
-    producer_result_fn result;
-    void *user;
-    struct list topics;
-    struct list shipments;
-    int64_t pending;
-    size_t charged;
-    bool flushing;
-    int64_t now_ms;
-
-    enum identity_state identity;
-    int64_t producer_id;
-    int16_t producer_epoch;
-    bool restart; // a new epoch is needed once nothing is under way or uncertain
-    struct client_request identity_request;
-    struct init_producer_id_request identity_body;
-    int16_t identity_code; // why there is none
-    int identity_err;
-    bool identity_failed;  // for good
-    int identity_attempts;
-    int64_t identity_retry_ms;
-};
-
-// --- Results ---
-
-static void report(struct producer *p, const struct produce_result *result)
-{
-    p->pending--;
-    p->result(p->user, result);
-}
-
-static void batch_free(struct batch *b)
-{
-    struct producer *p = b->queue->topic->producer;
-    p->charged -= b->charged;
-    list_remove(&b->node);
-    buf_release(&b->buf);
-    mem_free(b->tags);
-    mem_free(b);
-}
-
-// The broker's words about one record of a refused batch, else those about the batch.
-static struct str record_message(const struct produce_response_partition_produce_response *answer,
-                                 int index)
-{
-    for (int i = 0; answer != NULL && i < answer->record_errors.count; i++)
-        if (answer->record_errors.items[i].batch_index == index &&
-            answer->record_errors.items[i].batch_index_error_message.data != NULL)
-            return answer->record_errors.items[i].batch_index_error_message;
-    return answer != NULL ? answer->error_message : (struct str){0};
-}
-
-static void batch_finish(struct batch *b, int16_t code, int err,
-                         const struct produce_response_partition_produce_response *answer)
-{
-    struct queue *q = b->queue;
-    bool delivered = code == 0 && err == 0;
-    bool stored = delivered && answer != NULL && answer->base_offset >= 0;
-    struct batch_iter iter;
-    struct record record = {0};
-    struct buf scratch; // for the records of a batch that failed
-    buf_init(&scratch, b->buf.size_max);
-    bool readable = !delivered && b->built && batch_iter_init(&iter, buf_bytes(&b->buf), &scratch) == 0;
-    for (int i = 0; i < b->count; i++) {
-        readable = readable && batch_iter_next(&iter, &record) == 1;
-        struct produce_result result = {
-            .key = readable ? record.key : (struct bytes){0},
-            .value = readable ? record.value : (struct bytes){0},
-            .tag = b->tags[i].tag,
-            .topic = str_from(q->topic->name),
-            .partition = q->partition,
-            .offset = stored ? answer->base_offset + i : -1,
-            .timestamp_ms = stored && answer->log_append_time_ms >= 0 ? answer->log_append_time_ms
-                                                                      : b->tags[i].timestamp_ms,
-            .code = code,
-            .err = err,
-            .message = record_message(answer, i),
-        };
-        report(q->topic->producer, &result);
-    }
-    buf_release(&scratch);
-    batch_free(b);
-}
-
-// --- Failures ---
-
-// Fails a batch for good. Its sequences are then missing in the partition, so all start anew.
-static void batch_give_up(struct batch *b, int16_t code, int err,
-                          const struct produce_response_partition_produce_response *answer)
-{
-    if (b->stamped)
-        b->queue->topic->producer->restart = true;
-    batch_finish(b, code, err, answer);
-}
-
-static void batch_retry(struct batch *b, int16_t code, int err,
-                        const struct produce_response_partition_produce_response *answer)
-{
-    struct producer *p = b->queue->topic->producer;
-    b->code = code;
-    b->err = err;
-    b->retry_ms = p->now_ms + client_backoff_ms(p->client, b->attempts++);
-    bool spent = p->options.retry_max != 0 && b->attempts > p->options.retry_max;
-    if (spent || b->retry_ms >= b->deadline_ms)
-        batch_give_up(b, code, err, answer);
-    else
-        client_topology_is_stale(p->client, p->now_ms);
-}
-
-// Takes the broker's word that this batch's sequence does not fit. Behind another batch that is tried
-// again that is to be expected; else the broker has forgotten us: a batch that it cannot have stored
-// starts anew, but one that it may have stored must not be sent as another one (a broker that started
-// again may remember a producer's last batch alone).
-static void batch_out_of_sequence(struct batch *b, int16_t code,
-                                  const struct produce_response_partition_produce_response *answer)
-{
-    bool first = list_first(&b->queue->batches) == &b->node;
-    bool forgotten = first || code != KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
-    if (forgotten)
-        b->queue->topic->producer->restart = true;
-    if (forgotten && b->uncertain)
-        batch_give_up(b, code, 0, answer);
-    else
-        batch_retry(b, code, 0, answer);
-}
-
-// May the batch be in the log all the same? Those that say what came after an append: it waited in
-// vain, the leadership moved, the disk failed under it.
-static bool leaves_doubt(int16_t code)
-{
-    return code == KAFKA_REQUEST_TIMED_OUT || code == KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND ||
-           code == KAFKA_NETWORK_EXCEPTION || code == KAFKA_UNKNOWN_SERVER_ERROR ||
-           code == KAFKA_KAFKA_STORAGE_ERROR || code == KAFKA_NOT_LEADER_OR_FOLLOWER;
-}
-
-static void batch_answered(struct batch *b,
-                           const struct produce_response_partition_produce_response *answer)
-{
-    int16_t code = answer->error_code;
-    bool idempotent = b->stamped;
-    if (code == 0 || (idempotent && code == KAFKA_DUPLICATE_SEQUENCE_NUMBER)) {
-        batch_finish(b, 0, 0, code == 0 ? answer : NULL);
-    } else if (idempotent && (code == KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER ||
-                              code == KAFKA_UNKNOWN_PRODUCER_ID ||
-                              code == KAFKA_INVALID_PRODUCER_EPOCH)) {
-        batch_out_of_sequence(b, code, answer);
-    } else {
-        b->uncertain |= leaves_doubt(code); // a refusal now tells nothing of an earlier try
-        if (kafka_error_is_retriable(code))
-            batch_retry(b, code, 0, answer);
-        else
-            batch_give_up(b, code, 0, answer);
-    }
-}
-
-static void batch_unanswered(struct batch *b, int err)
-{
-    bool again = err == ERR_CLOSED || err == ERR_TIMEOUT || err == ERR_CORRUPT;
-    b->uncertain |= again;
-    if (again)
-        batch_retry(b, 0, err, NULL);
-    else
-        batch_give_up(b, 0, err, NULL);
-}
 
 // --- Shipments ---
 
@@ -325,11 +78,11 @@ static void on_shipped(struct client_request *request, int err, struct client_an
             uuid_equal(shipped_id(s, b), b->queue->topic->id))
             b->queue->known = true;
         if (silent)
-            batch_finish(b, 0, 0, NULL);
+            producer__batch_finish(b, 0, 0, NULL);
         else if (found != NULL)
-            batch_answered(b, found);
+            producer__batch_answered(b, found);
         else
-            batch_unanswered(b, err != 0 ? err : ERR_CORRUPT);
+            producer__batch_unanswered(b, err != 0 ? err : ERR_CORRUPT);
     }
     shipment_free(s);
 }
@@ -458,12 +211,6 @@ static bool ship_to(struct producer *p, int32_t node, int64_t now_ms)
     return true;
 }
 
-static void forget_known(struct topic *t)
-{
-    for (int i = 0; i < t->queue_count; i++)
-        t->queues[i]->known = false;
-}
-
 // A topic that was created again knows no producer.
 static void look_at_ids(struct producer *p)
 {
@@ -474,7 +221,7 @@ static void look_at_ids(struct producer *p)
         if (now == NULL || uuid_equal(now->id, t->id))
             continue;
         t->id = now->id;
-        forget_known(t);
+        producer__forget_known(t);
     }
 }
 
@@ -489,103 +236,6 @@ static void ship(struct producer *p, int64_t now_ms)
             ;
 }
 
-// --- Identity: producer id and epoch (KIP-98, KIP-360) ---
-
-static void on_identity(struct client_request *request, int err, struct client_answer *answer,
-                        int64_t now_ms)
-{
-    struct producer *p = request->user;
-    const struct init_producer_id_response *r = answer != NULL ? answer->response : NULL;
-    p->identity_code = r != NULL ? r->error_code : 0;
-    p->identity_err = err;
-    if (err == 0 && r->error_code == 0) {
-        // No broker knows a new id.
-        list_for_each (n, next, &p->topics)
-            forget_known(container_of(n, struct topic, node));
-        p->identity = IDENTITY_KNOWN;
-        p->producer_id = r->producer_id;
-        p->producer_epoch = r->producer_epoch;
-        p->identity_attempts = 0;
-        return;
-    }
-    p->identity = IDENTITY_NONE;
-    p->identity_failed = err == ERR_REFUSED || err == ERR_UNSUPPORTED ||
-                         (err == 0 && !kafka_error_is_retriable(r->error_code));
-    p->identity_retry_ms = now_ms + client_backoff_ms(p->client, p->identity_attempts++);
-}
-
-static void identity_ask(struct producer *p, int64_t now_ms)
-{
-    init_producer_id_request_init(&p->identity_body);
-    p->identity_body.transactional_id = (struct str){0};
-    p->identity_body.transaction_timeout_ms = INT32_MAX; // there are no transactions
-    p->identity_body.producer_id = PRODUCER_ID_NONE;
-    p->identity_body.producer_epoch = PRODUCER_EPOCH_NONE;
-    p->identity = IDENTITY_ASKED;
-    p->identity_request = (struct client_request){
-        .api_key = API_INIT_PRODUCER_ID,
-        .version_min = 0,
-        .version_max = 5,
-        .node = CLIENT_NODE_ANY,
-        .body = &p->identity_body,
-        .timeout_ms = p->options.request_timeout_ms,
-        .done = on_identity,
-        .user = p,
-    };
-    client_send(p->client, &p->identity_request, now_ms);
-}
-
-// Everything that is still queued gets new sequences from 0.
-static void unstamp_all(struct producer *p)
-{
-    list_for_each (n, next, &p->topics) {
-        struct topic *t = container_of(n, struct topic, node);
-        for (int i = 0; i < t->queue_count; i++) {
-            t->queues[i]->sequence_next = 0;
-            list_for_each (m, next_batch, &t->queues[i]->batches)
-                container_of(m, struct batch, node)->stamped = false;
-        }
-    }
-}
-
-static bool may_restart(const struct producer *p)
-{
-    if (!list_empty(&p->shipments))
-        return false;
-    list_for_each (n, next, &p->topics) {
-        const struct topic *t = container_of(n, struct topic, node);
-        for (int i = 0; i < t->queue_count; i++)
-            list_for_each (m, next_batch, &t->queues[i]->batches)
-                if (container_of(m, struct batch, node)->uncertain)
-                    return false;
-    }
-    return true;
-}
-
-static void identity_step(struct producer *p, int64_t now_ms)
-{
-    if (!p->options.idempotent)
-        return;
-    if (p->pending == 0) {
-        p->identity_failed = false; // which the records that waited were told; later ones try again
-        return;
-    }
-    if (p->restart && p->identity == IDENTITY_KNOWN && may_restart(p)) {
-        p->restart = false;
-        unstamp_all(p);
-        // The next epoch is ours to take (KIP-360). A broker that has seen it refuses what is still on
-        // its way from before; under a new id that would be stored, after what came later.
-        if (p->producer_epoch < INT16_MAX) {
-            p->producer_epoch++;
-        } else {
-            p->identity = IDENTITY_NONE;
-            p->identity_retry_ms = now_ms;
-        }
-    }
-    if (p->identity == IDENTITY_NONE && now_ms >= p->identity_retry_ms)
-        identity_ask(p, now_ms);
-}
-
 // --- Batches ---
 
 static void batch_close(struct batch *b)
@@ -595,7 +245,7 @@ static void batch_close(struct batch *b)
     b->closed = true;
     b->built = batch_builder_finish(&b->builder, NULL) == 0;
     if (!b->built)
-        batch_finish(b, KAFKA_MESSAGE_TOO_LARGE, 0, NULL);
+        producer__batch_finish(b, KAFKA_MESSAGE_TOO_LARGE, 0, NULL);
 }
 
 static struct batch *batch_new(struct queue *q, size_t record_size, int64_t now_ms)
@@ -733,7 +383,7 @@ static void early_fail(struct topic *t, struct early *e, int16_t code, int err)
         .err = err,
     };
     p->charged -= e->charged;
-    report(p, &result);
+    producer__report(p, &result);
     early_free(e);
 }
 
@@ -813,11 +463,11 @@ static void batches_step(struct queue *q, bool flush, int64_t now_ms)
         if (b->in_flight)
             continue;
         if (now_ms >= b->deadline_ms) {
-            batch_give_up(b, b->code, b->code == 0 && b->err == 0 ? ERR_TIMEOUT : b->err, NULL);
+            producer__batch_give_up(b, b->code, b->code == 0 && b->err == 0 ? ERR_TIMEOUT : b->err, NULL);
             continue;
         }
         if (p->identity_failed && !b->stamped) {
-            batch_finish(b, p->identity_code, p->identity_err, NULL);
+            producer__batch_finish(b, p->identity_code, p->identity_err, NULL);
             continue;
         }
         if (flush || now_ms >= b->created_ms + p->options.linger_ms)
@@ -836,7 +486,7 @@ void producer_on_time(struct producer *p, int64_t now_ms)
     }
     if (p->pending == 0)
         p->flushing = false;
-    identity_step(p, now_ms);
+    producer__identity_step(p, now_ms);
     ship(p, now_ms);
 }
 
@@ -919,7 +569,7 @@ static void topic_free(struct topic *t)
         early_free(container_of(n, struct early, node));
     for (int i = 0; i < t->queue_count; i++) {
         while ((n = list_first(&t->queues[i]->batches)) != NULL)
-            batch_free(container_of(n, struct batch, node));
+            producer__batch_free(container_of(n, struct batch, node));
         mem_free(t->queues[i]);
     }
     mem_free(t->queues);
