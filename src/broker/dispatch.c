@@ -39,6 +39,8 @@ static const struct api_route routes[] = {
     {API_OFFSET_DELETE, .on_shard = api_offset_delete},
     {API_DESCRIBE_CLUSTER, .on_node = api_describe_cluster},
     {API_DESCRIBE_PRODUCERS, .on_shard = api_describe_producers},
+    {API_CONSUMER_GROUP_HEARTBEAT, .on_shard = api_consumer_group_heartbeat},
+    {API_CONSUMER_GROUP_DESCRIBE, .on_shard = api_consumer_group_describe},
     {API_LIST_CONFIG_RESOURCES, .on_node = api_list_config_resources},
     {API_DESCRIBE_TOPIC_PARTITIONS, .on_node = api_describe_topic_partitions},
 };

@@ -82,6 +82,7 @@ struct group_call {
 };
 
 struct consumer_group_heartbeat_request;
+struct consumer_group_heartbeat_response;
 struct delete_groups_response_deletable_group_result;
 struct describe_groups_response_described_group;
 struct consumer_group_describe_response_described_group;
@@ -110,6 +111,12 @@ void groups_heartbeat(struct groups *g, struct group_call *call, const struct co
 void groups_leave(struct groups *g, struct group_call *call, const struct coordinator_time *now,
                   const struct leave_group_request *request);
 
+// What can be said of a request without its group: true, or false and the answer is in `reply`, with
+// words in `arena`. Kafka says it even where the group's coordinator is not.
+bool groups_check_consumer_heartbeat(const struct config *config, int16_t version,
+                                     const struct consumer_group_heartbeat_request *request,
+                                     struct consumer_group_heartbeat_response *reply,
+                                     struct arena *arena);
 void groups_consumer_heartbeat(struct groups *g, struct group_call *call,
                                const struct coordinator_time *now,
                                const struct consumer_group_heartbeat_request *request);

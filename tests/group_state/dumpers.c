@@ -5,7 +5,7 @@
 
 const fixture_dumper fixture_dumpers[3] = {
     [GROUP_CLASSIC] = dump_classic,
-    [GROUP_CONSUMER] = NULL,
+    [GROUP_CONSUMER] = dump_consumer,
     [GROUP_STREAMS] = NULL,
 };
 

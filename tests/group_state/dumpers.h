@@ -4,4 +4,5 @@
 #include "dump.h"
 
 void dump_classic(const struct group *group, struct buf *out);
+void dump_consumer(const struct group *group, struct buf *out);
 void dump_offsets(const struct group *group, struct buf *out);

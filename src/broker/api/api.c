@@ -5,6 +5,8 @@
 #include "broker/node.h"
 #include "broker/partition.h"
 #include "broker/request.h"
+#include "broker/shard.h"
+#include "config/config.h"
 #include "metadata/image.h"
 #include "wire/errors.h"
 
@@ -89,4 +91,13 @@ bool api_offline_replicas(struct node *n, struct request *r, const struct metada
             out->items[out->count++] = p->replicas.ids[i];
     }
     return true;
+}
+
+bool api_serves_groups(const struct shard *s, enum feature feature, const char *protocol)
+{
+    struct str rest = config_list(s->config, "group.coordinator.rebalance.protocols"), item;
+    while (config_list_next(&rest, &item))
+        if (str_is(item, protocol))
+            return metadata_image_feature(shard_image(s), feature) > 0;
+    return false;
 }

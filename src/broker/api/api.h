@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/uuid.h"
+#include "metadata/feature.h"
 #include "wire/wire.h"
 
 struct metadata_broker;
@@ -49,6 +50,8 @@ void api_incremental_alter_configs(struct node *n, struct request *r, const void
 void api_offset_delete(struct shard *s, struct request *r, const void *body);
 void api_describe_cluster(struct node *n, struct request *r, const void *body);
 void api_describe_producers(struct shard *s, struct request *r, const void *body);
+void api_consumer_group_heartbeat(struct shard *s, struct request *r, const void *body);
+void api_consumer_group_describe(struct shard *s, struct request *r, const void *body);
 void api_list_config_resources(struct node *n, struct request *r, const void *body);
 void api_describe_topic_partitions(struct node *n, struct request *r, const void *body);
 
@@ -65,6 +68,10 @@ enum {
 
 // Ends a request whose answer does not fit into its bounds.
 void api_no_memory(struct request *r);
+
+// Whether groups of a newer protocol are served: its feature is finalized and the broker's
+// group.coordinator.rebalance.protocols names it ("consumer", "streams").
+bool api_serves_groups(const struct shard *s, enum feature feature, const char *protocol);
 
 // Finds a partition that this broker leads, on the shard where it lives. `topic` is its name, or null to
 // go by `topic_id`. `current_leader_epoch` is what the client believes (KIP-320), -1 if it does not say.

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ConsumerGroupHeartbeat: checks, who the member is, then the commands that carry the group on.
+#include <stdio.h>
+
+#include "base/err.h"
+#include "config/config.h"
+#include "group/assign.h"
+#include "group/consumer.h"
+#include "group/group_config.h"
+#include "metadata/image.h"
+#include "wire/api/consumer_group_heartbeat.h"
+
+// ---- Answers ----
+
+static void set_error(struct group_call *call, enum kafka_error error)
+{
+    struct consumer_group_heartbeat_response *reply = call->response;
+    consumer_group_heartbeat_response_init(reply);
+    reply->error_code = (int16_t)error;
+}
+
+__attribute__((format(printf, 4, 0))) static void fill_error(
+    struct consumer_group_heartbeat_response *reply, struct arena *arena, enum kafka_error error,
+    const char *format, va_list args)
+{
+    char text[DIAG_TEXT_MAX];
+    vsnprintf(text, sizeof(text), format, args);
+    consumer_group_heartbeat_response_init(reply);
+    reply->error_code = (int16_t)error;
+    reply->error_message = arena_copy_str(arena, str_from(text));
+}
+
+void consumer_fail(struct group_call *call, enum kafka_error error, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fill_error(call->response, call->arena, error, format, args);
+    va_end(args);
+    call->done(call);
+}
+
+void consumer_reply(struct groups *g, struct group_call *call, struct str group_id)
+{
+    group_reply(call, groups_find(g, group_id));
+}
+
+// ---- Checks of the request alone ----
+
+static bool is_blank(struct str s) // null is not
+{
+    return s.data != NULL && str_trim(s).size == 0;
+}
+
+static const char *check_join(const struct consumer_group_heartbeat_request *r)
+{
+    if (r->rebalance_timeout_ms == -1)
+        return "RebalanceTimeoutMs must be provided in first request.";
+    if (r->topic_partitions.count != 0)
+        return "TopicPartitions must be empty when (re-)joining.";
+    if (r->subscribed_topic_names.count < 0 && r->subscribed_topic_regex.data == NULL)
+        return "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.";
+    return NULL;
+}
+
+static const char *check_request(const struct consumer_group_heartbeat_request *r, int16_t version)
+{
+    bool needs_id = version >= 1 || r->member_epoch > 0 || r->member_epoch == LEAVE_GROUP_MEMBER_EPOCH;
+    if (needs_id && is_blank(r->member_id))
+        return "MemberId can't be empty.";
+    if (is_blank(r->group_id))
+        return "GroupId can't be empty.";
+    if (is_blank(r->instance_id))
+        return "InstanceId can't be empty.";
+    if (is_blank(r->rack_id))
+        return "RackId can't be empty.";
+    if (r->member_epoch == JOIN_GROUP_MEMBER_EPOCH)
+        return check_join(r);
+    if (r->member_epoch == LEAVE_GROUP_STATIC_MEMBER_EPOCH && r->instance_id.data == NULL)
+        return "InstanceId can't be null.";
+    if (r->member_epoch < LEAVE_GROUP_STATIC_MEMBER_EPOCH)
+        return "MemberEpoch is invalid.";
+    return NULL;
+}
+
+// The names of the configured assignors, "uniform, range"; whether `wanted` is one of them.
+static bool find_assignor(const struct config *config, struct str wanted, char *names, size_t size)
+{
+    struct str rest = config_list(config, "group.consumer.assignors"), name;
+    bool found = false;
+    size_t at = 0;
+    names[0] = '\0';
+    while (config_list_next(&rest, &name)) {
+        const struct assignor *a = assignor_find(name);
+        if (a == NULL)
+            continue;
+        found |= str_is(wanted, a->name);
+        int written = snprintf(names + at, size - at, "%s%s", at > 0 ? ", " : "", a->name);
+        at += at + (size_t)written < size ? (size_t)written : 0;
+    }
+    return found;
+}
+
+__attribute__((format(printf, 4, 5))) static bool refuse(struct consumer_group_heartbeat_response *reply,
+                                                         struct arena *arena, enum kafka_error error,
+                                                         const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fill_error(reply, arena, error, format, args);
+    va_end(args);
+    return false;
+}
+
+bool groups_check_consumer_heartbeat(const struct config *config, int16_t version,
+                                     const struct consumer_group_heartbeat_request *request,
+                                     struct consumer_group_heartbeat_response *reply, struct arena *arena)
+{
+    char names[128];
+    const char *wrong = check_request(request, version);
+    if (wrong != NULL)
+        return refuse(reply, arena, KAFKA_INVALID_REQUEST, "%s", wrong);
+    if (request->server_assignor.data != NULL &&
+        !find_assignor(config, request->server_assignor, names, sizeof(names)))
+        return refuse(reply, arena, KAFKA_UNSUPPORTED_ASSIGNOR,
+                      "ServerAssignor %.*s is not supported. Supported assignors: %s.",
+                      STR_ARG(request->server_assignor), names);
+    return true;
+}
+
+// ---- One heartbeat ----
+
+struct heartbeat {
+    struct groups *g;
+    struct group_call *call;
+    const struct consumer_group_heartbeat_request *request;
+    struct str member_id;
+    struct consumer_owned owned;
+    struct group *group;             // NULL: a member's first record makes it
+    struct group *former;            // an empty group of another kind that has to go, or NULL
+    struct consumer_member *member;  // NULL: a new one
+    struct consumer_member *replaced; // the static member whose place it takes, or NULL
+    struct consumer_subscription before; // a view of what the member's records say, or empty
+    struct consumer_subscription after;  // a view of what they shall say
+    bool pattern_is_new;             // it has to be looked for topics
+    struct str *pattern_topics;
+    int32_t pattern_topic_count;
+};
+
+static bool joins(const struct heartbeat *h)
+{
+    return h->request->member_epoch == JOIN_GROUP_MEMBER_EPOCH;
+}
+
+// False: the call was ended.
+static bool check_group(struct heartbeat *h)
+{
+    struct str id = h->request->group_id;
+    h->group = groups_find(h->g, id);
+    if (h->group == NULL) {
+        if (!joins(h))
+            consumer_fail(h->call, KAFKA_GROUP_ID_NOT_FOUND, "Consumer group %.*s not found.", STR_ARG(id));
+        return joins(h);
+    }
+    if (h->group->kind == GROUP_CONSUMER)
+        return true;
+    if (joins(h) && h->group->kind == GROUP_CLASSIC && group_is_empty(h->group)) {
+        h->former = h->group;
+        h->group = NULL;
+        return true;
+    }
+    consumer_fail(h->call, KAFKA_GROUP_ID_NOT_FOUND, "Group %.*s is not a consumer group.", STR_ARG(id));
+    return false;
+}
+
+static bool check_size(struct heartbeat *h)
+{
+    int32_t max = config_i32(h->g->options.config, "group.consumer.max.size");
+    if (!joins(h) || h->group == NULL || h->group->consumer->member_count < max ||
+        consumer_find_member(h->group->consumer, h->member_id) != NULL)
+        return true;
+    consumer_fail(h->call, KAFKA_GROUP_MAX_SIZE_REACHED,
+                  "The consumer group has reached its maximum capacity of %d members.", max);
+    return false;
+}
+
+static bool check_epoch(struct heartbeat *h)
+{
+    int32_t epoch = h->request->member_epoch;
+    const struct consumer_member *m = h->member;
+    if (epoch == m->epoch)
+        return true;
+    // The answer that told of the newer epoch may have been lost.
+    if (epoch < m->epoch && epoch == m->previous_epoch && consumer_owns_no_more(m, &h->owned))
+        return true;
+    consumer_fail(h->call, KAFKA_FENCED_MEMBER_EPOCH,
+                  "The consumer group member has a %s member epoch (%d) than the one known by the group "
+                  "coordinator (%d). The member must abandon all its partitions and rejoin.",
+                  epoch > m->epoch ? "greater" : "smaller", epoch, m->epoch);
+    return false;
+}
+
+static bool find_dynamic(struct heartbeat *h)
+{
+    h->member = h->group == NULL ? NULL : consumer_find_member(h->group->consumer, h->member_id);
+    if (joins(h))
+        return true;
+    if (h->member != NULL)
+        return check_epoch(h);
+    consumer_fail(h->call, KAFKA_UNKNOWN_MEMBER_ID, "Member %.*s is not a member of group %.*s.",
+                  STR_ARG(h->member_id), STR_ARG(h->request->group_id));
+    return false;
+}
+
+static bool join_static(struct heartbeat *h, struct consumer_member *holder)
+{
+    if (holder == NULL || str_is(h->member_id, holder->id)) {
+        h->member = consumer_find_member(h->group->consumer, h->member_id);
+        return true;
+    }
+    if (holder->epoch != LEAVE_GROUP_STATIC_MEMBER_EPOCH && !holder->subscription.is_classic) {
+        consumer_fail(h->call, KAFKA_UNRELEASED_INSTANCE_ID,
+                      "Static member %.*s with instance id %.*s cannot join the group because the instance "
+                      "id is owned by %s member.",
+                      STR_ARG(h->member_id), STR_ARG(h->request->instance_id), holder->id);
+        return false;
+    }
+    h->replaced = holder;
+    return true;
+}
+
+static bool find_static(struct heartbeat *h)
+{
+    struct str instance = h->request->instance_id;
+    struct consumer_member *holder =
+        h->group == NULL ? NULL : consumer_find_instance(h->group->consumer, instance);
+    if (joins(h))
+        return h->group == NULL || join_static(h, holder);
+    if (holder == NULL) {
+        consumer_fail(h->call, KAFKA_UNKNOWN_MEMBER_ID, "Instance id %.*s is unknown.", STR_ARG(instance));
+        return false;
+    }
+    if (!str_is(h->member_id, holder->id)) {
+        consumer_fail(h->call, KAFKA_FENCED_INSTANCE_ID,
+                      "Static member %.*s with instance id %.*s was fenced by member %s.",
+                      STR_ARG(h->member_id), STR_ARG(instance), holder->id);
+        return false;
+    }
+    h->member = holder;
+    return check_epoch(h);
+}
+
+// ---- What the member subscribes to ----
+
+static bool merge_topics(struct heartbeat *h)
+{
+    const struct wire_string_array *names = &h->request->subscribed_topic_names;
+    if (names->count < 0)
+        return true;
+    h->after.topics = arena_new_array(h->call->arena, (size_t)names->count + 1, struct str);
+    if (h->after.topics == NULL)
+        return false;
+    for (int32_t i = 0; i < names->count; i++)
+        h->after.topics[i] = names->items[i];
+    h->after.topic_count = consumer_sort_names(h->after.topics, names->count);
+    return true;
+}
+
+static bool merge_subscription(struct heartbeat *h)
+{
+    const struct consumer_group_heartbeat_request *r = h->request;
+    const struct consumer_member *from = h->replaced != NULL ? h->replaced : h->member;
+    h->before = from == NULL ? (struct consumer_subscription){.rebalance_timeout_ms = -1,
+                                                             .regex = str_from("")}
+                             : from->subscription;
+    h->after = h->before;
+    h->after.is_classic = false;
+    h->after.protocol_count = 0;
+    h->after.session_timeout_ms = 0;
+    h->after.client_id = h->call->client_id.data == NULL ? str_from("") : h->call->client_id;
+    h->after.client_host = h->call->client_host;
+    if (r->instance_id.data != NULL)
+        h->after.instance_id = r->instance_id;
+    if (r->rack_id.data != NULL)
+        h->after.rack_id = r->rack_id;
+    if (r->rebalance_timeout_ms != -1)
+        h->after.rebalance_timeout_ms = r->rebalance_timeout_ms;
+    if (r->server_assignor.data != NULL)
+        h->after.assignor = r->server_assignor;
+    if (r->subscribed_topic_regex.data != NULL)
+        h->after.regex = r->subscribed_topic_regex;
+    return merge_topics(h);
+}
+
+// A pattern that nobody has yet is resolved before anything is written: it may be wrong.
+static bool resolve_pattern(struct heartbeat *h)
+{
+    struct str pattern = h->after.regex;
+    struct diag diag;
+    if (pattern.size == 0 || str_equal(pattern, h->before.regex))
+        return true;
+    if (h->group != NULL && consumer_find_regex(h->group->consumer, pattern) != NULL)
+        return true;
+    diag_clear(&diag);
+    h->pattern_is_new = true;
+    int err = consumer_resolve(h->g, pattern, h->call->arena, &h->pattern_topics, &h->pattern_topic_count,
+                               &diag);
+    if (err == 0)
+        return true;
+    consumer_fail(h->call, err == ERR_NOMEM ? KAFKA_UNKNOWN_SERVER_ERROR : KAFKA_INVALID_REGULAR_EXPRESSION,
+                  "SubscribedTopicRegex `%.*s` is not a valid regular expression: %s.", STR_ARG(pattern),
+                  diag.text);
+    return false;
+}
+
+// ---- The commands ----
+
+// The member takes the place of the one that had its instance id, with its part and its target.
+static void write_replacement(struct heartbeat *h, const struct consumer_group *cg)
+{
+    struct consumer_member *old = h->replaced;
+    struct consumer_subscription copy = old->subscription;
+    struct assignment none = {0};
+    consumer_write_member_tombstones(cg, str_from(old->id));
+    consumer_write_subscription(cg, h->member_id, &copy);
+    consumer_write_target(cg, h->member_id, &old->target);
+    consumer_write_current(cg, h->member_id, JOIN_GROUP_MEMBER_EPOCH, JOIN_GROUP_MEMBER_EPOCH, old->state,
+                           &old->assigned, &none);
+}
+
+static int write_member(struct heartbeat *h)
+{
+    // A group that is not there yet is known by its id alone.
+    struct group unborn = {.id = NULL};
+    struct consumer_group stand_in = {.groups = h->g, .group = &unborn};
+    struct consumer_group *cg = h->group == NULL ? &stand_in : h->group->consumer;
+    struct str id = arena_copy_str(h->call->arena, h->request->group_id);
+    if (id.data == NULL)
+        return ERR_NOMEM;
+    if (h->group == NULL)
+        unborn.id = (char *)(uintptr_t)id.data;
+    consumer_begin(cg);
+    if (h->former != NULL)
+        group_kind_type(h->former->kind)->write_tombstones(h->g, h->former);
+    if (h->replaced != NULL)
+        write_replacement(h, cg);
+    if ((h->member == NULL && h->replaced == NULL) || !consumer_subscription_equal(&h->before, &h->after))
+        consumer_write_subscription(cg, h->member_id, &h->after);
+    if (h->pattern_is_new)
+        consumer_write_regex(cg, h->after.regex, h->pattern_topics, h->pattern_topic_count,
+                             metadata_image_offset(h->g->image),
+                             coordinator_now(h->g->coordinator)->wall_ms);
+    int err = consumer_end(cg);
+    if (err != 0)
+        return err;
+    h->group = groups_find(h->g, id);
+    h->member = consumer_find_member(h->group->consumer, h->member_id);
+    return 0;
+}
+
+// What the topics of a member are, in the image that holds.
+static int64_t topics_seen(const struct heartbeat *h, const struct consumer_subscription *s)
+{
+    const struct consumer_regex *r =
+        s->regex.size == 0 || h->group == NULL ? NULL : consumer_find_regex(h->group->consumer, s->regex);
+    return s->topic_count + (r == NULL ? 0 : r->topic_count);
+}
+
+static bool wants_bump(const struct heartbeat *h, int64_t seen_before)
+{
+    bool assignor_changed = !str_equal(h->before.assignor, h->after.assignor);
+    bool pattern_changed = !str_equal(h->before.regex, h->after.regex);
+    return assignor_changed || !consumer_same_topics(&h->before, &h->after) ||
+           (pattern_changed && (seen_before > 0 || topics_seen(h, &h->after) > 0));
+}
+
+static int bump(struct heartbeat *h, bool is_new)
+{
+    struct consumer_cause cause = {
+        .cause = h->replaced != NULL ? REBALANCE_STATIC_REPLACED
+                 : is_new            ? REBALANCE_JOINED
+                                     : REBALANCE_SUBSCRIPTION,
+        .member = h->member_id,
+        .client_id = h->call->client_id,
+        .client_host = h->call->client_host,
+    };
+    return consumer_bump(h->group->consumer, &cause);
+}
+
+static int carry_on(struct heartbeat *h, bool *changed)
+{
+    // Views of what the first command replaces.
+    struct consumer_subscription before;
+    consumer_subscription_copy(&before, &h->before);
+    h->before = before;
+    bool is_new = h->member == NULL && h->replaced == NULL;
+    bool other_topics = !consumer_same_topics(&h->before, &h->after) ||
+                        !str_equal(h->before.regex, h->after.regex);
+    int64_t seen_before = topics_seen(h, &h->before);
+    int err = write_member(h);
+    struct consumer_group *cg = err == 0 ? h->group->consumer : NULL;
+    if (err == 0 && !str_equal(h->before.regex, h->after.regex)) {
+        consumer_begin(cg);
+        consumer_write_unused_regexes(cg);
+        err = consumer_end(cg);
+    }
+    if (err == 0)
+        err = consumer_refresh_regexes(cg);
+    if (err == 0)
+        err = wants_bump(h, seen_before) ? bump(h, is_new) : consumer_follow_metadata(cg);
+    if (err == 0)
+        err = consumer_update_target(cg);
+    if (err == 0)
+        err = consumer_reconcile(h->member, &h->owned, other_topics, changed);
+    consumer_subscription_release(&before);
+    return err;
+}
+
+// ---- The answer ----
+
+static bool is_full_request(const struct consumer_group_heartbeat_request *r)
+{
+    return r->member_epoch == JOIN_GROUP_MEMBER_EPOCH ||
+           (r->rebalance_timeout_ms != -1 && r->topic_partitions.count >= 0 &&
+            (r->subscribed_topic_names.count >= 0 || r->subscribed_topic_regex.data != NULL));
+}
+
+static struct consumer_group_heartbeat_response_assignment *assignment_new(struct arena *arena,
+                                                                           const struct assignment *a)
+{
+    struct consumer_group_heartbeat_response_assignment *out =
+        arena_new(arena, struct consumer_group_heartbeat_response_assignment);
+    if (out == NULL || consumer_group_heartbeat_response_topic_partitions_array_new(
+                           arena, a->count, &out->topic_partitions) == NULL)
+        return NULL;
+    for (int32_t i = 0; i < a->count; i++) {
+        struct consumer_group_heartbeat_response_topic_partitions *t = &out->topic_partitions.items[i];
+        t->topic_id = a->topics[i].id;
+        t->partitions.items = arena_new_array(arena, (size_t)a->topics[i].count, int32_t);
+        if (t->partitions.items == NULL)
+            return NULL;
+        memcpy(t->partitions.items, a->topics[i].partitions,
+               (size_t)a->topics[i].count * sizeof(*a->topics[i].partitions));
+        t->partitions.count = a->topics[i].count;
+    }
+    return out;
+}
+
+static void answer(struct heartbeat *h, bool changed)
+{
+    struct consumer_group_heartbeat_response *reply = h->call->response;
+    reply->member_id = arena_copy_str(h->call->arena, h->member_id);
+    reply->member_epoch = h->member->epoch;
+    reply->heartbeat_interval_ms =
+        group_config_i32(h->g, h->request->group_id, "consumer.heartbeat.interval.ms");
+    if (changed || is_full_request(h->request)) {
+        reply->assignment = assignment_new(h->call->arena, &h->member->assigned);
+        if (reply->assignment == NULL) {
+            group_call_end_no_memory(h->call);
+            return;
+        }
+    }
+    consumer_reply(h->g, h->call, h->request->group_id);
+}
+
+static void serve(struct heartbeat *h)
+{
+    bool changed;
+    if (!check_group(h) || !check_size(h) ||
+        !(h->request->instance_id.data == NULL ? find_dynamic(h) : find_static(h)))
+        return;
+    if (!merge_subscription(h)) {
+        group_call_end_no_memory(h->call);
+        return;
+    }
+    if (!resolve_pattern(h))
+        return;
+    int err = carry_on(h, &changed);
+    if (err == ERR_REFUSED) {
+        consumer_fail(h->call, KAFKA_FENCED_MEMBER_EPOCH,
+                      "The consumer group member is in a unknown state. The member must abandon all its "
+                      "partitions and rejoin.");
+        return;
+    }
+    if (err != 0) {
+        consumer_fail(h->call, coordinator_error(err), "%s", err_text(err));
+        return;
+    }
+    consumer_start_session(h->member);
+    answer(h, changed);
+}
+
+void groups_consumer_heartbeat(struct groups *g, struct group_call *call,
+                               const struct coordinator_time *now,
+                               const struct consumer_group_heartbeat_request *request)
+{
+    group_call_begin(call, g, set_error);
+    coordinator_set_time(g->coordinator, now);
+    if (!groups_check_consumer_heartbeat(g->options.config, call->version, request, call->response,
+                                         call->arena)) {
+        call->done(call);
+        return;
+    }
+    if (request->member_epoch < 0) {
+        consumer_leave(g, call, request);
+        return;
+    }
+    struct heartbeat h = {.g = g, .call = call, .request = request, .member_id = request->member_id};
+    h.owned = (struct consumer_owned){request->topic_partitions.count >= 0, &request->topic_partitions};
+    if (h.member_id.size == 0)
+        h.member_id = group_new_uuid(g, call->arena);
+    serve(&h);
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Patterns that members subscribe to, and the topics that match them.
+//
+// Kafka looks for the topics in the background and tells members of them with a later heartbeat. Here it is
+// done at once: with the bounds of regex.h a look at ten thousand topics takes milliseconds.
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/trace.h"
+#include "config/config.h"
+#include "group/consumer.h"
+#include "group/regex.h"
+#include "metadata/image.h"
+
+enum { RESOLVE_MEMORY_MAX = 64 * 1024 * 1024 };
+
+static bool regex_has_pattern(const struct map_node *n, const void *key)
+{
+    return str_is(*(const struct str *)key, container_of(n, struct consumer_regex, node)->pattern);
+}
+
+static uint64_t hash_of(const struct consumer_group *cg, struct str pattern)
+{
+    return hash_str(cg->groups->options.hash_seed, pattern);
+}
+
+struct consumer_regex *consumer_find_regex(const struct consumer_group *cg, struct str pattern)
+{
+    struct map_node *n = map_find(&cg->regexes, hash_of(cg, pattern), regex_has_pattern, &pattern);
+    return n == NULL ? NULL : container_of(n, struct consumer_regex, node);
+}
+
+struct consumer_regex *consumer_get_regex(struct consumer_group *cg, struct str pattern)
+{
+    struct consumer_regex *r = consumer_find_regex(cg, pattern);
+    if (r != NULL)
+        return r;
+    r = mem_new(struct consumer_regex);
+    r->pattern = mem_copy_str(pattern);
+    map_insert(&cg->regexes, &r->node, hash_of(cg, pattern));
+    return r;
+}
+
+void consumer_set_regex_topics(struct consumer_regex *r, const struct str *topics, int32_t count)
+{
+    size_t array = (size_t)count * sizeof(*topics), size = array;
+    for (int32_t i = 0; i < count; i++)
+        size += topics[i].size;
+    struct str *copy = mem_alloc(size + 1);
+    char *at = (char *)copy + array;
+    for (int32_t i = 0; i < count; i++) {
+        if (topics[i].size > 0)
+            memcpy(at, topics[i].data, topics[i].size);
+        copy[i] = str_of(at, topics[i].size);
+        at += topics[i].size;
+    }
+    mem_free(r->topics);
+    r->topics = copy;
+    r->topic_count = consumer_sort_names(copy, count);
+}
+
+void consumer_remove_regex(struct consumer_group *cg, struct consumer_regex *r)
+{
+    map_remove(&cg->regexes, &r->node);
+    mem_free(r->pattern);
+    mem_free(r->topics);
+    mem_free(r);
+}
+
+static int match_all(const struct groups *g, const struct regex *r, struct str *out, int32_t *count)
+{
+    struct pmap_iter iter;
+    struct str all = {NULL, 0};
+    for (const struct metadata_topic *t = metadata_topic_first(g->image, all, &iter); t != NULL;
+         t = metadata_topic_next(&iter)) {
+        bool matches = false;
+        int err = regex_match(r, t->name, &matches);
+        if (err != 0)
+            return err;
+        if (matches)
+            out[(*count)++] = t->name;
+    }
+    return 0;
+}
+
+int consumer_resolve(const struct groups *g, struct str pattern, struct arena *arena, struct str **topics,
+                     int32_t *count, struct diag *diag)
+{
+    struct regex *r;
+    struct str *names =
+        arena_alloc_array(arena, (size_t)metadata_image_topic_count(g->image) + 1, sizeof(*names));
+    int32_t found = 0;
+    if (names == NULL)
+        return diag_set(diag, ERR_NOMEM, "no memory for the topics that match");
+    int err = regex_new(pattern, &r, diag);
+    if (err != 0)
+        return err;
+    err = match_all(g, r, names, &found);
+    regex_free(r);
+    if (err != 0)
+        return diag_set(diag, err, "expression may be in more than %d places at once", REGEX_STATES_MAX);
+    *topics = names; // in order, as the image has them
+    *count = found;
+    return 0;
+}
+
+static bool has_subscriber(const struct consumer_group *cg, const struct consumer_regex *r)
+{
+    for (struct consumer_member *m = NULL; (m = consumer_next(cg, m)) != NULL;)
+        if (m->is_member && str_is(m->subscription.regex, r->pattern))
+            return true;
+    return false;
+}
+
+void consumer_write_unused_regexes(struct consumer_group *cg)
+{
+    for (struct map_node *n = NULL; (n = map_next(&cg->regexes, n)) != NULL;) {
+        struct consumer_regex *r = container_of(n, struct consumer_regex, node);
+        if (!has_subscriber(cg, r))
+            consumer_write_regex_tombstone(cg, str_from(r->pattern));
+    }
+}
+
+// ---- Looking again ----
+
+static bool is_due(const struct consumer_group *cg, const struct coordinator_time *now)
+{
+    if (cg->regex_refresh_mono_ms == INT64_MIN)
+        return true;
+    int64_t age_ms = now->mono_ms - cg->regex_refresh_mono_ms;
+    int32_t interval_ms =
+        config_i32(cg->groups->options.config, "group.consumer.regex.refresh.interval.ms");
+    return age_ms >= interval_ms || (!cg->are_regexes_fresh && age_ms >= CONSUMER_REGEX_REFRESH_MIN_MS);
+}
+
+static bool same_topics(const struct consumer_regex *r, const struct str *topics, int32_t count)
+{
+    bool same = r->topic_count == count;
+    for (int32_t i = 0; same && i < count; i++)
+        same = str_equal(r->topics[i], topics[i]);
+    return same;
+}
+
+static int refresh(struct consumer_group *cg, struct consumer_regex *r, const struct coordinator_time *now)
+{
+    struct arena arena;
+    struct diag diag;
+    struct str *topics;
+    int32_t count;
+    diag_clear(&diag);
+    arena_init(&arena, RESOLVE_MEMORY_MAX);
+    int err = consumer_resolve(cg->groups, str_from(r->pattern), &arena, &topics, &count, &diag);
+    if (err != 0) {
+        // It was good once: another broker's limits are others, or a new name is too much for it.
+        trace_warn(cg->groups->options.trace, "group",
+                   "group %s: topics of `%s` cannot be looked for again, those that were found stay: %s",
+                   cg->group->id, r->pattern, diag.text);
+        err = 0;
+    } else if (!same_topics(r, topics, count)) {
+        consumer_begin(cg);
+        consumer_write_regex(cg, str_from(r->pattern), topics, count,
+                             metadata_image_offset(cg->groups->image), now->wall_ms);
+        err = consumer_end(cg);
+        cg->is_metadata_fresh = false;
+    }
+    arena_release(&arena);
+    return err;
+}
+
+int consumer_refresh_regexes(struct consumer_group *cg)
+{
+    const struct coordinator_time *now = coordinator_now(cg->groups->coordinator);
+    if (cg->regexes.count == 0 || !is_due(cg, now))
+        return 0;
+    cg->regex_refresh_mono_ms = now->mono_ms;
+    cg->are_regexes_fresh = true;
+    int err = 0;
+    for (struct map_node *n = NULL; err == 0 && (n = map_next(&cg->regexes, n)) != NULL;)
+        err = refresh(cg, container_of(n, struct consumer_regex, node), now);
+    return err;
+}
