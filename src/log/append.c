@@ -72,6 +72,16 @@ static int64_t segment_bytes_max(const struct log *log)
     return log->config.segment_bytes < INT32_MAX ? log->config.segment_bytes : INT32_MAX;
 }
 
+// Where compaction may not wait longer, neither may what it waits for.
+static int64_t segment_ms_max(const struct log *log, int64_t jitter_ms)
+{
+    const struct log_config *c = &log->config;
+    bool lags = c->cleanup_compact && c->max_compaction_lag_ms > 0 &&
+                c->max_compaction_lag_ms < c->segment_ms;
+    int64_t most = lags ? c->max_compaction_lag_ms : c->segment_ms;
+    return lags ? most - jitter_ms % most : most - jitter_ms;
+}
+
 // True if the active segment has had its time: 1, 0, or an error.
 static int time_is_up(const struct append *a, struct segment *active, int64_t now_ms)
 {
@@ -79,7 +89,7 @@ static int time_is_up(const struct append *a, struct segment *active, int64_t no
     int err = segment_load_first_timestamp(&log->env, active);
     if (err < 0)
         return err;
-    int64_t limit = log->config.segment_ms - active->jitter_ms;
+    int64_t limit = segment_ms_max(log, active->jitter_ms);
     int64_t waited;
     if (active->first_timestamp < 0)
         waited = now_ms - active->created_ms;

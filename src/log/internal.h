@@ -56,6 +56,7 @@ struct log {
     struct list_node cleaner_node; // the cleaner's
     int64_t cleaned_ms;            // when a compaction ended here, wall time; 0 not since the start
     char *uncleanable;             // why no compaction is tried any more; NULL
+    bool no_room_said;             // that a compaction found no room
     bool closed;          // log_args.clean: what does not fit together was damaged since
     bool start_unknown;   // log_args.start_unknown
     int64_t found_high_watermark; // log_args.high_watermark
@@ -191,6 +192,16 @@ void log__enter_begun_epoch(struct log *log);
 
 // Reads the headers of the whole log for its epochs.
 int log__rebuild_epochs(struct log *log);
+
+// Hands the files of a segment, which were renamed to `.deleted`, to whoever removes them.
+void log__discard_files(struct log *log, int64_t base_offset);
+
+// Ends a compaction under way: at once, or, where a segment was about to take the place of others, after
+// that was finished, for which it blocks (log/cleaner.c).
+int log__end_cleaning(struct log *log);
+
+// The log has another configuration: a compaction ends if that is not wanted any more.
+void log__cleaning_configured(struct log *log);
 
 // Empties the log and starts it again at `offset`; not durable.
 int log__restart_at(struct log *log, int64_t offset, int64_t now_ms);

@@ -70,6 +70,9 @@ void log_set_config(struct log *log, const struct log_config *config)
 {
     log->config = *config;
     log->env.index_interval_bytes = config->index_interval_bytes;
+    mem_free(log->uncleanable); // another setting may be what it takes
+    log->uncleanable = NULL;
+    log__cleaning_configured(log);
 }
 
 bool log_is_offline(const struct log *log)

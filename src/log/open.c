@@ -681,8 +681,8 @@ static int check_start(struct log *log)
     int32_t epoch;
     int64_t from;
     int got = first > start ? batch_epoch(log, start, &epoch, &from) : 0;
-    if (got <= 0 || epoch < 0)
-        return got < 0 ? got : 0;
+    if (got <= 0 || epoch < 0 || from >= first)
+        return got < 0 ? got : 0; // nothing speaks against it, or compaction took what could
     if (!log->start_unknown)
         return 1; // the epochs are wrong
     trace_error(log->trace, LOG_AREA,

@@ -420,10 +420,15 @@ static int check_successor(struct recovery *r, int index)
     if (r->stopped || index + 1 >= log->segment_count)
         return 0;
     struct segment *s = log->segments[index], *next = log->segments[index + 1];
-    // Compaction leaves gaps; it never works on what is above the recovery point of another policy.
-    if (next->base_offset == r->next ||
-        (next->base_offset > r->next && (log->config.cleanup_compact || log->compacted)))
+    if (next->base_offset == r->next)
         return 0;
+    // Compaction leaves gaps, but not before a segment that holds nothing: unless that was known to be on
+    // disk, what it began behind was lost.
+    if (next->base_offset > r->next && (log->config.cleanup_compact || log->compacted)) {
+        int valid = r->next < log->recovery_point ? 1 : later_segment_is_valid(r, index);
+        if (valid != 0)
+            return valid < 0 ? valid : 0;
+    }
     if (next->base_offset < r->next || r->next < log->recovery_point) {
         damaged(r, s, s->size, next->base_offset < r->next ? "the next segment starts before"
                                                            : "the next segment starts after");
@@ -488,6 +493,9 @@ int log__rebuild_epochs(struct log *log)
             return err;
     }
     epoch_cache_truncate_start(&log->epochs, log->start_offset);
+    // Compaction may have taken the first batches.
+    if (log->epochs.count > 0 && log->epochs.entries[0].start_offset > log->start_offset)
+        log->epochs.entries[0].start_offset = log->start_offset;
     log->epochs_dirty = true;
     return 0;
 }

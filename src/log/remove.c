@@ -159,6 +159,9 @@ int log_truncate_to(struct log *log, int64_t offset)
         return err;
     if (log->home != NULL && log_dir__is_saving(log->home))
         return ERR_AGAIN;
+    err = log__end_cleaning(log);
+    if (err < 0)
+        return err;
     if (offset < log->start_offset)
         return log_truncate_fully_and_start_at(log, offset);
     // Nothing may be left between the start and the new end: then the log begins again at its start.
@@ -198,6 +201,9 @@ int log_truncate_fully_and_start_at(struct log *log, int64_t offset)
         return ERR_LIMIT;
     if (log->home != NULL && log_dir__is_saving(log->home))
         return ERR_AGAIN;
+    err = log__end_cleaning(log);
+    if (err < 0)
+        return err;
     err = truncate_fully(log, offset);
     return err < 0 ? log__failed(log, err, "truncating") : 0;
 }
@@ -305,8 +311,7 @@ int log_apply_retention(struct log *log, int64_t now_ms)
     return count;
 }
 
-// Hands the renamed files of a segment to whoever removes them.
-static void discard_files(struct log *log, int64_t base_offset)
+void log__discard_files(struct log *log, int64_t base_offset)
 {
     enum log_file_kind kinds[] = {LOG_FILE_LOG, LOG_FILE_INDEX, LOG_FILE_TIME_INDEX,
                                   LOG_FILE_TXN_INDEX};
@@ -327,6 +332,9 @@ int log_delete_segments_below(struct log *log, int64_t offset)
     // Of a log that nobody used since its clean stop the start may still turn out to be wrong.
     if (!log->loaded)
         return err;
+    // A compaction reads them. There is another pass after it.
+    if (log->cleaning != NULL)
+        return err;
     // The name of the segment that is to be the first may not be on disk yet: without it, a crash leaves
     // a log that ends below its recovery point.
     if (log__dir_is_dirty(log))
@@ -345,7 +353,7 @@ int log_delete_segments_below(struct log *log, int64_t offset)
             break;
         if (log_file_path(snapshot, log->path, s->base_offset, LOG_FILE_SNAPSHOT))
             err = small_file_remove(log->env.fs, snapshot);
-        discard_files(log, s->base_offset);
+        log__discard_files(log, s->base_offset);
         segment_free(&log->env, s);
         memmove(log->segments, log->segments + 1,
                 (size_t)--log->segment_count * sizeof(struct segment *));

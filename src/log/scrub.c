@@ -234,7 +234,7 @@ static void submit(struct scrubber *s)
 static bool is_due(const struct log *log, const struct segment *segment)
 {
     bool active = segment == log__active(log);
-    if (segment->size <= 0)
+    if (segment->size <= 0 || segment->names != SEGMENT_LIVE)
         return false;
     if (!active)
         return segment->scrubbed_size < segment->size;

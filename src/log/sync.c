@@ -229,6 +229,8 @@ int log__close_begin(struct log *log)
     // On a full disk it stays planned, and the next start plans it again.
     if (err == 0 && log->planned && log_make(log) < 0)
         return log__check(log);
+    if (err == 0)
+        err = log__end_cleaning(log);
     if (err < 0 || !log->loaded)
         return err;
     err = segment_seal(&log->env, log__active(log));
