@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "env/clock.h"
 #include "env/env.h"
+#include "log/cleaner.h"
 #include "log/commit.h"
 #include "log/dir.h"
 #include "log/log.h"
@@ -147,6 +148,10 @@ static struct log_config log_config_of(const struct partitions *ps, const struct
         .retention_bytes = topic->retention_bytes,
         .file_delete_delay_ms = topic->file_delete_delay_ms,
         .producer_id_expiration_ms = ps->producer_id_expiration_ms,
+        .delete_retention_ms = topic->delete_retention_ms,
+        .min_compaction_lag_ms = topic->min_compaction_lag_ms,
+        .max_compaction_lag_ms = topic->max_compaction_lag_ms,
+        .min_cleanable_dirty_ratio = topic->min_cleanable_dirty_ratio,
         .index_interval_bytes = topic->index_interval_bytes,
         .segment_index_bytes = topic->segment_index_bytes,
         .cleanup_delete = topic->cleanup_delete,
@@ -161,6 +166,8 @@ static void on_durable(struct log *log, void *owner)
     check(p->magic == PARTITION_MAGIC);
     partition_durable(p, log_durable_offset(log));
     partitions_touch(p->owner);
+    if (p->config.cleanup_compact)
+        cleaner_touch(p->owner->cleaner);
 }
 
 static struct partition *partition_new(struct partitions *ps, const struct metadata_topic *topic,
@@ -198,6 +205,7 @@ static void partition_free(struct partitions *ps, struct partition *p)
     if (p->log != NULL) {
         log_set_owner(p->log, NULL, NULL);
         scrubber_remove(ps->scrubber, p->log);
+        cleaner_remove(ps->cleaner, p->log);
     }
     p->magic = 0;
     mem_free(p->topic);
@@ -238,6 +246,7 @@ static void partition_attach(struct partition *p, struct log_dir *dir, struct lo
     log_set_high_watermark(log, p->high_watermark);
     partition_set_caching(p);
     scrubber_add(p->owner->scrubber, log);
+    cleaner_add(p->owner->cleaner, log);
 }
 
 // --- Creating and removing ---
@@ -340,6 +349,8 @@ static void configure_partition(struct partitions *ps, struct partition *p,
     struct log_config log_config = log_config_of(ps, config);
     log_set_config(p->log, &log_config);
     partition_set_caching(p);
+    if (config->cleanup_compact)
+        cleaner_touch(ps->cleaner);
 }
 
 // --- Following the image ---
@@ -441,9 +452,33 @@ static void configs_changed(void *context, const struct metadata_configs *from,
     }
 }
 
+// This shard's part of what is set for the broker. Every shard compacts one log at a time at least.
+static struct cleaner_config cleaner_config_of(const struct partitions *ps)
+{
+    int64_t threads = config_i64(ps->config, "log.cleaner.threads");
+    int64_t shards = ps->shard_count > 0 ? ps->shard_count : 1;
+    int64_t mine = threads / shards + (ps->shard < threads % shards);
+    int64_t sharers = threads > shards ? threads : shards;
+    if (threads == 0 || !config_bool(ps->config, "log.cleaner.enable"))
+        mine = 0;
+    else if (mine == 0)
+        mine = 1;
+    return (struct cleaner_config){
+        .cleanings_max = (int)mine,
+        .map_bytes_max = config_i64(ps->config, "log.cleaner.dedupe.buffer.size") / sharers,
+        .load_factor = config_double(ps->config, "log.cleaner.io.buffer.load.factor"),
+        .io_bytes = config_i64(ps->config, "log.cleaner.io.buffer.size") / sharers / 2,
+        .bytes_per_second =
+            config_double(ps->config, "log.cleaner.io.max.bytes.per.second") / (double)shards,
+        .backoff_ms = config_i64(ps->config, "log.cleaner.backoff.ms"),
+    };
+}
+
 static void read_configs(struct partitions *ps)
 {
+    struct cleaner_config cleaner_config = cleaner_config_of(ps);
     ps->producer_id_expiration_ms = config_i64(ps->config, "producer.id.expiration.ms");
+    cleaner_configure(ps->cleaner, &cleaner_config);
 }
 
 void partitions_apply(struct partitions *ps, const struct metadata_image *from,
@@ -487,6 +522,8 @@ void partitions_init(struct partitions *ps, const struct partitions_args *args)
     ps->scrubber = scrubber_new(args->env, args->trace,
                                 config_i64(args->config, "chitin.scrub.bytes.per.second") /
                                     (args->shard_count > 0 ? args->shard_count : 1));
+    struct cleaner_config cleaner_config = cleaner_config_of(ps);
+    ps->cleaner = cleaner_new(args->env, args->trace, &cleaner_config);
     map_init(&ps->map);
     make_later_init(&ps->planned, ps->env, ps, make_planned);
     replica_dirs_report_init(&ps->placed, ps->env, args->owner, args->on_placed);
@@ -503,6 +540,7 @@ static void stop_timers(struct partitions *ps)
 {
     ps->closing = true;
     scrubber_stop(ps->scrubber);
+    cleaner_stop(ps->cleaner);
     env_timer_cancel(ps->env->timers, &ps->checkpoint_timer);
     env_timer_cancel(ps->env->timers, &ps->high_watermark_timer);
     env_timer_cancel(ps->env->timers, &ps->retention_timer);
@@ -519,6 +557,7 @@ void partitions_release(struct partitions *ps)
     }
     map_release(&ps->map);
     scrubber_free(ps->scrubber);
+    cleaner_free(ps->cleaner);
     make_later_release(&ps->planned);
     replica_dirs_report_release(&ps->placed);
     create_later_free(ps->later);

@@ -17,6 +17,7 @@
 #include "broker/replica_dirs.h"
 #include "env/timer.h"
 
+struct cleaner;
 struct config;
 struct create_later;
 struct env;
@@ -67,6 +68,7 @@ struct partitions {
     int64_t high_watermark_interval_ms;
     int64_t retention_interval_ms;
     struct scrubber *scrubber;
+    struct cleaner *cleaner;
     struct env_timer checkpoint_timer; // set while something is newer than its checkpoint
     struct env_timer high_watermark_timer;
     struct env_timer retention_timer; // set while there are partitions

@@ -16,6 +16,7 @@
 #include "env/env.h"
 #include "env/mailbox.h"
 #include "env/random.h"
+#include "log/cleaner.h"
 #include "log/commit.h"
 #include "log/dir.h"
 #include "log/scrub.h"
@@ -462,6 +463,7 @@ static bool writes_are_done(const struct shard *s)
 {
     if (!log_committer_is_idle(s->committer) || !coordinators_are_idle(&s->coordinators) ||
         !scrubber_is_idle(s->partitions.scrubber) ||
+        !cleaner_is_idle(s->partitions.cleaner) ||
         (s->index == 0 && !quorum_is_idle(s->node->quorum)))
         return false;
     for (int i = 0; i < s->dir_count; i++)

@@ -554,8 +554,8 @@ void cleaner_free(struct cleaner *c)
 {
     if (c == NULL)
         return;
-    check(cleaner_is_idle(c));
     cleaner_stop(c);
+    check(cleaner_is_idle(c));
     while (list_pop(&c->logs) != NULL)
         ;
     mem_free(c);

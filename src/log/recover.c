@@ -26,6 +26,8 @@ struct recovery {
     uint8_t *window; // BATCH_SCAN_WINDOW_LARGE
     int64_t next;    // offset expected next
     int first;       // number of the first segment that was scanned
+    int behind_gap;  // number of the last segment before which offsets are missing as if by compaction,
+    int64_t gap;     // from this one on; 0: there is none
     bool stopped;    // cut or damaged: later segments do not count
     bool cut;
 };
@@ -181,6 +183,12 @@ static int cut_at(struct recovery *r, int index, int64_t position)
     struct log *log = r->log;
     struct segment *s = log->segments[index];
     r->stopped = r->cut = true;
+    // Where nothing is left behind a gap, it was none of compaction.
+    bool drop = position == 0 && r->behind_gap > 0 && r->behind_gap == index;
+    if (drop) {
+        r->next = r->gap;
+        s = log->segments[--index];
+    }
     while (log->segment_count > index + 1) {
         struct segment *last = log__active(log);
         trace_warn(log->trace, LOG_AREA, "%s: removing segment %" PRId64 ", which follows a lost end",
@@ -193,7 +201,7 @@ static int cut_at(struct recovery *r, int index, int64_t position)
         segment_free(&log->env, last);
         log->segment_count--;
     }
-    return segment_cut(&log->env, s, position, r->next);
+    return drop ? 0 : segment_cut(&log->env, s, position, r->next);
 }
 
 // The scan of segment number `index` ended at `position`, before the file does.
@@ -425,7 +433,12 @@ static int check_successor(struct recovery *r, int index)
     // Compaction leaves gaps, but not before a segment that holds nothing: unless that was known to be on
     // disk, what it began behind was lost.
     if (next->base_offset > r->next && (log->config.cleanup_compact || log->compacted)) {
-        int valid = r->next < log->recovery_point ? 1 : later_segment_is_valid(r, index);
+        bool known = r->next < log->recovery_point;
+        int valid = known ? 1 : later_segment_is_valid(r, index);
+        if (valid == 1 && !known) {
+            r->behind_gap = index + 1;
+            r->gap = r->next;
+        }
         if (valid != 0)
             return valid < 0 ? valid : 0;
     }
