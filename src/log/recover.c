@@ -365,12 +365,36 @@ static bool offsets_fit(const struct recovery *r, const struct segment *s,
            batch_last_offset(h) - s->base_offset <= INT32_MAX;
 }
 
+// Goes over the batches below the recovery point that the index is not trusted to have passed over: their
+// headers are enough, they were on disk. Stops at the first that is not of them, or is none.
+static int skip_trusted(struct recovery *r, struct segment *s, int64_t *position)
+{
+    struct log *log = r->log;
+    uint8_t window[BATCH_SCAN_WINDOW];
+    struct batch_scan scan;
+    struct batch_header h;
+    int64_t at;
+    int err;
+    batch_scan_init(&scan, s->files->log->file, *position, s->size, window, sizeof window);
+    while ((err = batch_scan_next(&scan, &h, &at)) == 1 && batch_last_offset(&h) < log->recovery_point &&
+           offsets_fit(r, s, &h)) {
+        err = segment_note_batch(&log->env, s, &h, at);
+        if (err < 0)
+            return err;
+        r->next = batch_last_offset(&h) + 1;
+        *position = scan.position;
+    }
+    return err == ERR_IO ? err : 0;
+}
+
 static int recover_segment(struct recovery *r, int index)
 {
     struct log *log = r->log;
     struct segment *s = log->segments[index];
     int64_t position, end;
     int err = prepare_segment(r, s, &end);
+    if (err == 0 && end > 0)
+        err = skip_trusted(r, s, &end);
     if (err < 0)
         return err;
     int64_t start = end;
