@@ -180,6 +180,7 @@ static int read_range(struct log *log, int64_t offset, size_t max_bytes, bool mi
     slice.unchecked = slice.position < s->checked_from ||
                       slice.position + (int64_t)slice.size > s->checked_to;
     slice.ref = file_ref_get(s->files->log);
+    segment_note_read(c.segment, slice.offset_limit, slice.position + (int64_t)slice.size);
     *out = slice;
     return 0;
 }

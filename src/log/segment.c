@@ -508,6 +508,21 @@ void segment_note_recent(struct segment *s, int64_t offset, int64_t position)
         f->recent_count++;
 }
 
+void segment_note_read(struct segment *s, int64_t offset, int64_t position)
+{
+    struct segment_files *f = s->files;
+    f->reads[f->read_next++ % SEGMENT_READS_MAX] =
+        (struct segment_recent){.offset = offset, .position = position};
+    if (f->read_count < SEGMENT_READS_MAX)
+        f->read_count++;
+}
+
+static void forget_recent(struct segment_files *f)
+{
+    f->recent_count = f->recent_next = 0;
+    f->read_count = f->read_next = 0;
+}
+
 int segment_prepare_txn(const struct segment_env *e, struct segment *s)
 {
     if (s->files->txn_index.ref != NULL)
@@ -568,6 +583,9 @@ int segment_find(const struct segment_env *e, struct segment *s, int64_t offset,
     for (unsigned i = 0; i < f->recent_count; i++)
         if (f->recent[i].offset <= offset && f->recent[i].position > start)
             start = f->recent[i].position;
+    for (unsigned i = 0; i < f->read_count; i++)
+        if (f->reads[i].offset == offset && f->reads[i].position > start)
+            start = f->reads[i].position;
     bool doubtful = false;
     if (start < 0)
         err = segment_lookup(s, offset, &start, &doubtful);
@@ -675,7 +693,7 @@ int segment_cut(const struct segment_env *e, struct segment *s, int64_t position
         s->synced_size = position;
     s->preallocated = false;
     s->index_unsynced = true;
-    f->recent_count = f->recent_next = 0;
+    forget_recent(f);
     struct offset_entry last = {.position = 0};
     err = offset_index_last(&f->offset_index, s->base_offset, &last);
     f->bytes_since_index = position - last.position;

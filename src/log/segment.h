@@ -15,7 +15,7 @@
 
 struct trace;
 
-enum { SEGMENT_RECENT_MAX = 16 };
+enum { SEGMENT_RECENT_MAX = 16, SEGMENT_READS_MAX = 8 };
 
 // Under which names the files of a segment stand (log/names.h). A compacted one goes through all of
 // them, from the second on to the first (log/cleaner_swap.h).
@@ -66,6 +66,10 @@ struct segment_files {
     struct segment_recent recent[SEGMENT_RECENT_MAX]; // a ring
     unsigned recent_next;
     unsigned recent_count;
+    struct segment_recent reads[SEGMENT_READS_MAX]; // where reads ended, and the next will most likely
+                                                    // start: a ring
+    unsigned read_next;
+    unsigned read_count;
     bool rebuilt; // the indexes were made again since the files were opened: they are believed
 };
 
@@ -147,6 +151,9 @@ int segment_note_batch(const struct segment_env *e, struct segment *s, const str
 
 // Notes the start of an append.
 void segment_note_recent(struct segment *s, int64_t offset, int64_t position);
+
+// Notes the end of a read: all offsets before `position`, a batch boundary, are below `offset`.
+void segment_note_read(struct segment *s, int64_t offset, int64_t position);
 
 // Makes the transaction index if the segment has none; segment_append_txn() needs it.
 int segment_prepare_txn(const struct segment_env *e, struct segment *s);

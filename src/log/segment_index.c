@@ -80,6 +80,7 @@ int segment_reset_indexes(struct segment *s)
         err = entry_file_truncate(&f->txn_index, 0);
     f->bytes_since_index = 0;
     f->recent_count = f->recent_next = 0;
+    f->read_count = f->read_next = 0;
     s->index_unsynced = true;
     s->max_timestamp = s->max_timestamp_offset = -1;
     s->first_timestamp = SEGMENT_UNKNOWN;

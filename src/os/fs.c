@@ -23,7 +23,7 @@
 enum {
     FILE_MAGIC = 0x6f736669,
     // How far apart is_cached looks. (cachestat(2) knows every page and takes three times as long.)
-    PROBE_STEP_BYTES = 256 * 1024,
+    PROBE_STEP_BYTES = 512 * 1024,
 };
 
 // One call moves at most this much: Linux stops at 2 GiB - 4096 anyway.
