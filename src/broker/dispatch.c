@@ -43,6 +43,7 @@ static const struct api_route routes[] = {
     {API_CONSUMER_GROUP_DESCRIBE, .on_shard = api_consumer_group_describe},
     {API_LIST_CONFIG_RESOURCES, .on_node = api_list_config_resources},
     {API_DESCRIBE_TOPIC_PARTITIONS, .on_node = api_describe_topic_partitions},
+    {API_CHITIN_DESCRIBE_GROUPS, .on_shard = api_chitin_describe_groups},
 };
 
 enum { ROUTE_COUNT = sizeof routes / sizeof routes[0] };

@@ -81,6 +81,7 @@ struct group_call {
     void *member;                    // that it is parked at
 };
 
+struct chitin_describe_groups_request;
 struct consumer_group_heartbeat_request;
 struct consumer_group_heartbeat_response;
 struct delete_groups_response_deletable_group_result;
@@ -151,3 +152,7 @@ void groups_delete(struct groups *g, struct group_call *call, const struct coord
 // Fills a struct list_groups_response with the groups of this partition; filters are the request's.
 void groups_list(struct groups *g, struct group_call *call, const struct coordinator_time *now,
                  const struct list_groups_request *request);
+// What is known of a group of any kind: offsets without how far they are behind, and the journal. Fills a
+// struct chitin_describe_groups_response_described_group, whose group id is set.
+void groups_survey(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                   struct str group_id, const struct chitin_describe_groups_request *request);

@@ -54,6 +54,7 @@ void api_consumer_group_heartbeat(struct shard *s, struct request *r, const void
 void api_consumer_group_describe(struct shard *s, struct request *r, const void *body);
 void api_list_config_resources(struct node *n, struct request *r, const void *body);
 void api_describe_topic_partitions(struct node *n, struct request *r, const void *body);
+void api_chitin_describe_groups(struct shard *s, struct request *r, const void *body);
 
 // The answer to an ApiVersions request of a version that we do not know (KIP-511).
 void api_api_versions_fallback(struct node *n, struct request *r);

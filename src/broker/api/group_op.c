@@ -77,6 +77,8 @@ static void finish(struct split *split)
         op->type->finish(op);
     if (has_no_memory(op))
         api_no_memory(op->request);
+    else if (op->type->reply != NULL)
+        op->type->reply(op);
     else
         request_reply(op->request, op->reply);
 }

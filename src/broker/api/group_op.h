@@ -41,6 +41,8 @@ struct group_op_type {
     // All parts are done: the reply may be completed before it is sent. NULL: it is complete. Sets
     // call.no_memory of a part when the request's arena is full.
     void (*finish)(struct group_op *op);
+    // After that: has more to do before it sends the reply itself. NULL: the reply is sent.
+    void (*reply)(struct group_op *op);
 };
 
 struct group_op {
