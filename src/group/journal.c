@@ -62,8 +62,10 @@ static struct journal_entry *open_entry(const struct group_journal *j)
 
 static struct journal_entry *add_entry(struct group_journal *j)
 {
-    if (j->entries == NULL)
-        j->entries = mem_alloc_array(JOURNAL_ENTRIES_MAX, sizeof(*j->entries));
+    if (j->count < JOURNAL_ENTRIES_MAX && j->count == j->capacity) {
+        j->capacity = j->capacity == 0 ? 1 : j->capacity * 2; // most groups begin once and are quiet
+        j->entries = mem_resize(j->entries, (size_t)j->capacity * sizeof(*j->entries));
+    }
     if (j->count == JOURNAL_ENTRIES_MAX) {
         entry_release(&j->entries[j->first]);
         j->first = (j->first + 1) % JOURNAL_ENTRIES_MAX;

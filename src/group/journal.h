@@ -50,9 +50,10 @@ struct journal_entry {
 };
 
 struct group_journal {
-    struct journal_entry *entries; // a ring, NULL while empty
+    struct journal_entry *entries; // grows with the first ones, then a ring
     int first;
     int count;
+    int capacity;
     int64_t total;        // of all time since the load
     int64_t total_busy_ms; // spent in rebalances
 };
