@@ -351,6 +351,31 @@ int driver_wait_topology(struct driver *d)
     return w.err;
 }
 
+struct pause_wait {
+    int64_t end_ms;
+    bool done;
+};
+
+static void pause_step(void *user, int64_t now_ms)
+{
+    struct pause_wait *w = user;
+    w->done = now_ms >= w->end_ms;
+}
+
+static int64_t pause_next_ms(void *user)
+{
+    return ((struct pause_wait *)user)->end_ms;
+}
+
+void driver_pause(struct driver *d, int64_t ms)
+{
+    struct pause_wait w = {.end_ms = driver_now_ms(d) + ms};
+    struct driver_user before = d->user;
+    d->user = (struct driver_user){.step = pause_step, .next_ms = pause_next_ms, .user = &w};
+    driver_run(d, &w.done);
+    d->user = before;
+}
+
 struct lookup_wait {
     struct offset_lookup *lookup;
     bool done;

@@ -64,6 +64,9 @@ int driver_wait_topic(struct driver *d, struct str topic, bool create);
 // Asks for all topics and waits: 0, or a negative error.
 int driver_wait_topology(struct driver *d);
 
+// Lets time pass, with everything going on meanwhile.
+void driver_pause(struct driver *d, int64_t ms);
+
 // Looks up offsets at the partitions' leaders and waits. Errors are in the queries.
 void driver_list_offsets(struct driver *d, struct offset_query *queries, int count,
                          bool read_committed);
