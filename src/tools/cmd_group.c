@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `chitin group`: list, describe, members, delete, offset-delete.
+#include "tools/cmd_group.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "tools/cmd_group.h"
 #include "tools/commands.h"
 #include "tools/common.h"
 #include "tools/group_lag.h"
@@ -17,19 +18,20 @@ int group_fail(struct tool *t, struct str id, const struct admin_result *r)
     char what[300];
     snprintf(what, sizeof what, "group \"%.*s\"", STR_ARG(id));
     if (r->code == KAFKA_GROUP_ID_NOT_FOUND)
-        return tool_fail(t, EXIT_NOT_FOUND, "there is no %s: `chitin group list` shows those that there are",
-                         what);
+        return tool_fail(t, EXIT_NOT_FOUND,
+                         "there is no %s: `chitin group list` shows those that there are", what);
     if (r->code == KAFKA_NON_EMPTY_GROUP)
         return tool_fail(t, EXIT_FAILED, "%s has members: stop its consumers first", what);
     if (r->code == KAFKA_GROUP_SUBSCRIBED_TO_TOPIC)
-        return tool_fail(t, EXIT_FAILED, "%s reads that topic just now: stop its consumers first", what);
+        return tool_fail(t, EXIT_FAILED, "%s reads that topic just now: stop its consumers first",
+                         what);
     return tool_fail_code(t, what, r->code, str_from(r->message));
 }
 
 int group_find(struct tool *t, struct str id, struct group_info *out)
 {
     struct admin_result r = {0};
-    int err = group_describe(t->driver, id, out, &r);
+    int err = admin_group_describe(t->driver, id, out, &r);
     if (err < 0)
         return tool_fail_call(t, err);
     if (r.code == 0 && str_is(out->state, "Dead"))
@@ -60,10 +62,15 @@ enum { LIST_BOOTSTRAP, LIST_OUTPUT, LIST_STATE, LIST_TYPE };
 static const struct flag_def list_flags[] = {
     [LIST_BOOTSTRAP] = COMMON_BOOTSTRAP,
     [LIST_OUTPUT] = COMMON_OUTPUT,
-    [LIST_STATE] = {.names = "-s, --state", .argument = "STATE", .kind = FLAG_LIST,
+    [LIST_STATE] = {.names = "-s, --state",
+                    .argument = "STATE",
+                    .kind = FLAG_LIST,
                     .help = "Only groups in this state (Stable, Empty, ...); repeatable."},
-    [LIST_TYPE] = {.names = "-t, --type", .argument = "TYPE", .kind = FLAG_LIST,
-                   .help = "Only groups of this type (classic, consumer, streams, share); repeatable."},
+    [LIST_TYPE] = {.names = "-t, --type",
+                   .argument = "TYPE",
+                   .kind = FLAG_LIST,
+                   .help =
+                       "Only groups of this type (classic, consumer, streams, share); repeatable."},
 };
 
 static const struct column list_columns[] = {
@@ -78,7 +85,8 @@ static const struct column list_columns[] = {
 static struct wire_string_array texts_of(const struct tool *t, int flag)
 {
     const struct flag_value *given = &t->flags.values[flag];
-    struct wire_string_array out = {mem_alloc_array((size_t)given->count + 1, sizeof(struct str)), given->count};
+    struct wire_string_array out = {mem_alloc_array((size_t)given->count + 1, sizeof(struct str)),
+                                    given->count};
     for (int i = 0; i < given->count; i++)
         out.items[i] = str_from(given->list[i]);
     return out;
@@ -105,14 +113,14 @@ static int list_run(struct tool *t)
     struct admin_result r = {0};
     struct wire_string_array states = texts_of(t, LIST_STATE), types = texts_of(t, LIST_TYPE);
     int status = tool_connect(t, flags_text(&t->flags, LIST_BOOTSTRAP));
-    int err = status == EXIT_OK ? groups_list(t->driver, states, types, &list, &r) : 0;
+    int err = status == EXIT_OK ? admin_groups_list(t->driver, states, types, &list, &r) : 0;
     if (err < 0)
         status = tool_fail_call(t, err);
     else if (r.code != 0)
         status = tool_fail_code(t, "listing groups", r.code, str_from(r.message));
     if (status == EXIT_OK)
         show_list(t, &list);
-    group_list_release(&list);
+    admin_group_list_release(&list);
     mem_free(states.items);
     mem_free(types.items);
     return status;
@@ -139,10 +147,14 @@ static const struct flag_def describe_flags[] = {
 };
 
 static const struct column lag_columns[] = {
-    {"TOPIC", "topic", CELL_TEXT},        {"PARTITION", "partition", CELL_NUMBER},
-    {"COMMITTED", "committed", CELL_NUMBER}, {"START", "start", CELL_NUMBER},
-    {"END", "end", CELL_NUMBER},          {"LAG", "lag", CELL_NUMBER},
-    {"MEMBER", "member", CELL_TEXT},      {"CLIENT", "client", CELL_TEXT},
+    {"TOPIC", "topic", CELL_TEXT},
+    {"PARTITION", "partition", CELL_NUMBER},
+    {"COMMITTED", "committed", CELL_NUMBER},
+    {"START", "start", CELL_NUMBER},
+    {"END", "end", CELL_NUMBER},
+    {"LAG", "lag", CELL_NUMBER},
+    {"MEMBER", "member", CELL_TEXT},
+    {"CLIENT", "client", CELL_TEXT},
     {"HOST", "host", CELL_TEXT},
 };
 
@@ -182,8 +194,8 @@ static int64_t total_lag(const struct group_lag *lag)
 static void write_table(struct buf *out, const struct group_info *g, const struct group_lag *lag,
                         const struct rows *rows)
 {
-    buf_printf(out, "Group %.*s, %s protocol, %.*s", STR_ARG(g->id), g->is_consumer ? "consumer" : "classic",
-               STR_ARG(g->state));
+    buf_printf(out, "Group %.*s, %s protocol, %.*s", STR_ARG(g->id),
+               g->is_consumer ? "consumer" : "classic", STR_ARG(g->state));
     if (g->assignor.size > 0)
         buf_printf(out, ", assignor %.*s", STR_ARG(g->assignor));
     if (g->is_consumer)
@@ -220,10 +232,10 @@ static void write_json(struct buf *out, const struct group_info *g, const struct
 static int describe_one(struct tool *t, struct str id)
 {
     struct group_info info = {0};
-    struct group_offsets offsets = {0};
+    struct admin_offsets offsets = {0};
     struct admin_result r = {0};
     int status = group_find(t, id, &info);
-    int err = status == EXIT_OK ? group_offsets_fetch(t->driver, id, &offsets, &r) : 0;
+    int err = status == EXIT_OK ? admin_offsets_fetch(t->driver, id, &offsets, &r) : 0;
     if (err < 0)
         status = tool_fail_call(t, err);
     else if (status == EXIT_OK && r.code != 0)
@@ -235,12 +247,13 @@ static int describe_one(struct tool *t, struct str id)
         fill_lag(&rows, &lag);
         if (t->out.buf.size > 0 && !wants_json(t, DESCRIBE_OUTPUT))
             buf_append_u8(&t->out.buf, '\n');
-        (wants_json(t, DESCRIBE_OUTPUT) ? write_json : write_table)(&t->out.buf, &info, &lag, &rows);
+        (wants_json(t, DESCRIBE_OUTPUT) ? write_json : write_table)(&t->out.buf, &info, &lag,
+                                                                    &rows);
         rows_release(&rows);
         group_lag_release(&lag);
     }
-    group_offsets_release(&offsets);
-    group_info_release(&info);
+    admin_offsets_release(&offsets);
+    admin_group_release(&info);
     return status;
 }
 
@@ -253,11 +266,12 @@ const struct command command_group_describe = {
     .name = "group describe",
     .arguments = "GROUP...",
     .summary = "Show what groups have committed, how far behind they are, and who reads what.",
-    .text = "COMMITTED is where the group goes on, LAG the records that it has not read, up to END.\n"
-            "\n"
-            "Examples:\n"
-            "  chitin group describe billing\n"
-            "  chitin group describe billing -o json",
+    .text =
+        "COMMITTED is where the group goes on, LAG the records that it has not read, up to END.\n"
+        "\n"
+        "Examples:\n"
+        "  chitin group describe billing\n"
+        "  chitin group describe billing -o json",
     COMMAND_FLAGS(describe_flags),
     .arg_min = 1,
     .arg_max = -1,
@@ -274,10 +288,14 @@ static const struct flag_def members_flags[] = {
 };
 
 static const struct column members_columns[] = {
-    {"GROUP", "group", CELL_TEXT},       {"MEMBER", "member", CELL_TEXT},
-    {"INSTANCE", "instance", CELL_TEXT}, {"CLIENT", "client", CELL_TEXT},
-    {"HOST", "host", CELL_TEXT},         {"EPOCH", "epoch", CELL_NUMBER},
-    {"PARTITIONS", "partitions", CELL_NUMBER}, {"OWNS", "owns", CELL_TEXT},
+    {"GROUP", "group", CELL_TEXT},
+    {"MEMBER", "member", CELL_TEXT},
+    {"INSTANCE", "instance", CELL_TEXT},
+    {"CLIENT", "client", CELL_TEXT},
+    {"HOST", "host", CELL_TEXT},
+    {"EPOCH", "epoch", CELL_NUMBER},
+    {"PARTITIONS", "partitions", CELL_NUMBER},
+    {"OWNS", "owns", CELL_TEXT},
     {"IS TO OWN", "target", CELL_TEXT},
 };
 
@@ -295,7 +313,8 @@ static void rows_shares(struct rows *rows, const struct group_share *shares, int
     buf_release(&text);
 }
 
-static void members_row(struct rows *rows, const struct group_info *g, const struct group_member_info *m)
+static void members_row(struct rows *rows, const struct group_info *g,
+                        const struct group_member_info *m)
 {
     int64_t partitions = 0;
     for (int i = 0; i < m->share_count; i++)
@@ -322,7 +341,7 @@ static int members_one(struct tool *t, struct str id)
     if (status == EXIT_OK)
         rows_write(&rows, &t->out.buf, wants_json(t, MEMBERS_OUTPUT));
     rows_release(&rows);
-    group_info_release(&info);
+    admin_group_release(&info);
     return status;
 }
 
@@ -349,14 +368,15 @@ enum { DELETE_BOOTSTRAP, DELETE_IF_EXISTS };
 
 static const struct flag_def delete_flags[] = {
     [DELETE_BOOTSTRAP] = COMMON_BOOTSTRAP,
-    [DELETE_IF_EXISTS] = {.names = "--if-exists", .kind = FLAG_BOOL,
+    [DELETE_IF_EXISTS] = {.names = "--if-exists",
+                          .kind = FLAG_BOOL,
                           .help = "A group that is not there is not an error."},
 };
 
 static int delete_one(struct tool *t, struct str id)
 {
     struct admin_result r = {0};
-    int err = group_delete(t->driver, id, &r);
+    int err = admin_group_delete(t->driver, id, &r);
     if (err < 0)
         return tool_fail_call(t, err);
     if (r.code == KAFKA_GROUP_ID_NOT_FOUND && flags_given(&t->flags, DELETE_IF_EXISTS))
@@ -387,23 +407,25 @@ enum { OFFSET_BOOTSTRAP, OFFSET_TOPIC };
 
 static const struct flag_def offset_flags[] = {
     [OFFSET_BOOTSTRAP] = COMMON_BOOTSTRAP,
-    [OFFSET_TOPIC] = {.names = "-t, --topic", .argument = "TOPIC[:0,1,...]", .kind = FLAG_LIST,
+    [OFFSET_TOPIC] = {.names = "-t, --topic",
+                      .argument = "TOPIC[:0,1,...]",
+                      .kind = FLAG_LIST,
                       .help = "All partitions of a topic, or some; repeatable. Needed."},
 };
 
 static int offset_delete_run(struct tool *t)
 {
-    struct group_offsets chosen = {0}, committed = {0};
+    struct admin_offsets chosen = {0}, committed = {0};
     struct admin_result r = {0};
     struct str id = str_from(t->flags.args[0]);
     if (!flags_given(&t->flags, OFFSET_TOPIC))
         return tool_usage(t, "say with --topic what to forget");
     int status = tool_connect(t, flags_text(&t->flags, OFFSET_BOOTSTRAP));
-    int err = status == EXIT_OK ? group_offsets_fetch(t->driver, id, &committed, &r) : 0;
+    int err = status == EXIT_OK ? admin_offsets_fetch(t->driver, id, &committed, &r) : 0;
     if (status == EXIT_OK && err == 0 && r.code == 0)
         status = group_choose(t, OFFSET_TOPIC, &committed, &chosen);
     if (status == EXIT_OK && err == 0 && r.code == 0)
-        err = group_offsets_delete(t->driver, id, chosen.items, chosen.count, &r);
+        err = admin_offsets_delete(t->driver, id, chosen.items, chosen.count, &r);
     if (err < 0)
         status = tool_fail_call(t, err);
     else if (status == EXIT_OK && r.code != 0)
@@ -413,8 +435,8 @@ static int offset_delete_run(struct tool *t)
         if (r.code != 0)
             status = group_fail(t, id, &r);
     }
-    group_offsets_release(&chosen);
-    group_offsets_release(&committed);
+    admin_offsets_release(&chosen);
+    admin_offsets_release(&committed);
     return status;
 }
 

@@ -18,15 +18,24 @@ enum { FILE_BYTES_MAX = 64 << 20 };
 static const struct flag_def seek_flags[] = {
     [BOOTSTRAP] = COMMON_BOOTSTRAP,
     [OUTPUT] = COMMON_OUTPUT,
-    [TO] = {.names = "--to", .argument = "WHERE", .kind = FLAG_TEXT,
-            .help = "start, end, current, N, @-1h, @2026-11-21T16:05Z, +N, -N (from where the group is), "
-                    "group:OTHER, file:PATH. Needed."},
-    [TOPIC] = {.names = "-t, --topic", .argument = "TOPIC[:0,1,...]", .kind = FLAG_LIST,
-               .help = "Only this topic, or these partitions of it; repeatable. [default: everything that "
-                       "the group has committed]"},
-    [ALL] = {.names = "--all-topics", .kind = FLAG_BOOL,
-             .help = "The default, said aloud."},
-    [DRY_RUN] = {.names = "--dry-run", .kind = FLAG_BOOL, .help = "Show what would change, and change nothing."},
+    [TO] =
+        {.names = "--to",
+         .argument = "WHERE",
+         .kind = FLAG_TEXT,
+         .help =
+             "start, end, current, N, @-1h, @2026-11-21T16:05Z, +N, -N (from where the group is), "
+             "group:OTHER, file:PATH. Needed."},
+    [TOPIC] =
+        {.names = "-t, --topic",
+         .argument = "TOPIC[:0,1,...]",
+         .kind = FLAG_LIST,
+         .help =
+             "Only this topic, or these partitions of it; repeatable. [default: everything that "
+             "the group has committed]"},
+    [ALL] = {.names = "--all-topics", .kind = FLAG_BOOL, .help = "The default, said aloud."},
+    [DRY_RUN] = {.names = "--dry-run",
+                 .kind = FLAG_BOOL,
+                 .help = "Show what would change, and change nothing."},
 };
 
 static const struct column seek_columns[] = {
@@ -41,9 +50,9 @@ struct seek {
     struct tool *tool;
     struct str id;
     struct seek_target target;
-    struct group_offsets committed;
-    struct group_offsets given; // of another group or a file
-    struct group_offsets items;
+    struct admin_offsets committed;
+    struct admin_offsets given; // of another group or a file
+    struct admin_offsets items;
     struct buf file;
 };
 
@@ -57,11 +66,11 @@ static int read_line(struct seek *s, struct str line)
     int64_t offset;
     if (topic.size == 0)
         return EXIT_OK;
-    if (!str_parse_i32(partition_text, &partition) || !str_parse_i64(rest, &offset) || partition < 0 ||
-        offset < 0)
+    if (!str_parse_i32(partition_text, &partition) || !str_parse_i64(rest, &offset) ||
+        partition < 0 || offset < 0)
         return tool_fail(s->tool, EXIT_FAILED, "\"%.*s\" in the file is not TOPIC,PARTITION,OFFSET",
                          STR_ARG(line));
-    group_offsets_add(&s->given, topic, partition)->offset = offset;
+    admin_offsets_add(&s->given, topic, partition)->offset = offset;
     return EXIT_OK;
 }
 
@@ -74,14 +83,14 @@ static int read_file(struct seek *s)
     struct str rest = buf_str(&s->file);
     while (status == EXIT_OK && rest.size > 0)
         status = read_line(s, str_cut(&rest, '\n'));
-    group_offsets_sort(&s->given);
+    admin_offsets_sort(&s->given);
     return status;
 }
 
-static int fetch(struct seek *s, struct str id, struct group_offsets *out)
+static int fetch(struct seek *s, struct str id, struct admin_offsets *out)
 {
     struct admin_result r = {0};
-    int err = group_offsets_fetch(s->tool->driver, id, out, &r);
+    int err = admin_offsets_fetch(s->tool->driver, id, out, &r);
     if (err < 0)
         return tool_fail_call(s->tool, err);
     return r.code != 0 ? group_fail(s->tool, id, &r) : EXIT_OK;
@@ -92,25 +101,26 @@ static int check_inactive(struct seek *s)
 {
     struct group_info info = {0};
     struct admin_result r = {0};
-    int err = group_describe(s->tool->driver, s->id, &info, &r);
+    int err = admin_group_describe(s->tool->driver, s->id, &info, &r);
     int status = err < 0 ? tool_fail_call(s->tool, err) : EXIT_OK;
     if (status == EXIT_OK && r.code == 0 && info.member_count > 0)
-        status = tool_fail(s->tool, EXIT_FAILED,
-                           "group \"%.*s\" is %.*s with %d member%s: stop its consumers first, or what they "
-                           "commit next undoes this",
-                           STR_ARG(s->id), STR_ARG(info.state), info.member_count,
-                           info.member_count == 1 ? "" : "s");
-    group_info_release(&info);
+        status = tool_fail(
+            s->tool, EXIT_FAILED,
+            "group \"%.*s\" is %.*s with %d member%s: stop its consumers first, or what they "
+            "commit next undoes this",
+            STR_ARG(s->id), STR_ARG(info.state), info.member_count,
+            info.member_count == 1 ? "" : "s");
+    admin_group_release(&info);
     return status;
 }
 
 static int choose_items(struct seek *s)
 {
-    const struct group_offsets *all = s->given.count > 0 ? &s->given : &s->committed;
+    const struct admin_offsets *all = s->given.count > 0 ? &s->given : &s->committed;
     if (flags_given(&s->tool->flags, TOPIC))
         return group_choose(s->tool, TOPIC, NULL, &s->items);
     for (int i = 0; i < all->count; i++)
-        group_offsets_add(&s->items, all->items[i].topic, all->items[i].partition);
+        admin_offsets_add(&s->items, all->items[i].topic, all->items[i].partition);
     if (s->items.count == 0)
         return tool_fail(s->tool, EXIT_NOT_FOUND,
                          "group \"%.*s\" has committed nothing yet: name the topics with --topic",
@@ -118,7 +128,7 @@ static int choose_items(struct seek *s)
     return EXIT_OK;
 }
 
-static int64_t committed_of(const struct seek *s, const struct group_offset *item)
+static int64_t committed_of(const struct seek *s, const struct admin_offset *item)
 {
     for (int i = 0; i < s->committed.count; i++)
         if (s->committed.items[i].partition == item->partition &&
@@ -132,15 +142,15 @@ static int check_items(struct seek *s)
 {
     int kept = 0;
     for (int i = 0; i < s->items.count; i++) {
-        const struct group_offset *item = &s->items.items[i];
+        const struct admin_offset *item = &s->items.items[i];
         if (item->code == KAFKA_UNKNOWN_TOPIC_OR_PARTITION)
             return tool_fail(s->tool, EXIT_NOT_FOUND, "there is no partition %d of topic \"%.*s\"",
                              item->partition, STR_ARG(item->topic));
         if (item->code != KAFKA_NONE)
             return tool_fail_code(s->tool, "looking up offsets", item->code, (struct str){0});
         if (item->offset < 0)
-            tool_warn(s->tool, "%.*s:%d has nothing to go by and stays as it is", STR_ARG(item->topic),
-                      item->partition);
+            tool_warn(s->tool, "%.*s:%d has nothing to go by and stays as it is",
+                      STR_ARG(item->topic), item->partition);
         else
             s->items.items[kept++] = *item;
     }
@@ -153,7 +163,7 @@ static int commit(struct seek *s)
     struct admin_result r = {0};
     if (s->items.count == 0 || flags_given(&s->tool->flags, DRY_RUN))
         return EXIT_OK;
-    int err = group_offsets_commit(s->tool->driver, s->id, s->items.items, s->items.count, &r);
+    int err = admin_offsets_commit(s->tool->driver, s->id, s->items.items, s->items.count, &r);
     if (err < 0)
         return tool_fail_call(s->tool, err);
     for (int i = 0; i < s->items.count && r.code == 0; i++)
@@ -168,7 +178,7 @@ static void show(struct seek *s)
     struct rows rows;
     rows_init(&rows, seek_columns, sizeof seek_columns / sizeof *seek_columns);
     for (int i = 0; i < s->items.count; i++) {
-        const struct group_offset *item = &s->items.items[i];
+        const struct admin_offset *item = &s->items.items[i];
         int64_t from = committed_of(s, item);
         rows_str(&rows, item->topic);
         rows_i64(&rows, item->partition);
@@ -187,9 +197,9 @@ static int seek(struct seek *s)
     int status = check_inactive(s);
     if (status == EXIT_OK)
         status = fetch(s, s->id, &s->committed);
-    if (status == EXIT_OK && s->target.kind == SEEK_OTHER)
+    if (status == EXIT_OK && s->target.kind == SEEK_TO_OTHER)
         status = fetch(s, s->target.text, &s->given);
-    if (status == EXIT_OK && s->target.kind == SEEK_FILE)
+    if (status == EXIT_OK && s->target.kind == SEEK_TO_FILE)
         status = read_file(s);
     if (status == EXIT_OK)
         status = choose_items(s);
@@ -216,13 +226,14 @@ static int seek_run(struct tool *t)
     int status = tool_connect(t, flags_text(f, BOOTSTRAP));
     if (status != EXIT_OK)
         return status;
-    if (seek_target_parse(str_from(flags_text(f, TO)), driver_wall_ms(t->driver), &s.target, &diag) < 0)
+    if (seek_target_parse(str_from(flags_text(f, TO)), driver_wall_ms(t->driver), &s.target,
+                          &diag) < 0)
         return tool_usage(t, "--to: %s", diag.text);
     buf_init(&s.file, FILE_BYTES_MAX);
     status = seek(&s);
-    group_offsets_release(&s.items);
-    group_offsets_release(&s.given);
-    group_offsets_release(&s.committed);
+    admin_offsets_release(&s.items);
+    admin_offsets_release(&s.given);
+    admin_offsets_release(&s.committed);
     buf_release(&s.file);
     return status;
 }

@@ -9,14 +9,15 @@
 #include "tools/groups_call.h"
 #include "wire/errors.h"
 
-static void add_committed(struct group_offsets *out, const struct group_offsets *committed, struct str topic)
+static void add_committed(struct admin_offsets *out, const struct admin_offsets *committed,
+                          struct str topic)
 {
     for (int i = 0; i < committed->count; i++)
         if (str_equal(committed->items[i].topic, topic))
-            *group_offsets_add(out, topic, committed->items[i].partition) = committed->items[i];
+            *admin_offsets_add(out, topic, committed->items[i].partition) = committed->items[i];
 }
 
-static int add_existing(struct tool *t, struct group_offsets *out, struct str topic)
+static int add_existing(struct tool *t, struct admin_offsets *out, struct str topic)
 {
     int err = driver_wait_topic(t->driver, topic, false);
     if (err < 0)
@@ -25,12 +26,12 @@ static int add_existing(struct tool *t, struct group_offsets *out, struct str to
     if (known == NULL || known->error != KAFKA_NONE)
         return tool_no_such_topic(t, topic);
     for (int i = 0; i < known->partition_count; i++)
-        group_offsets_add(out, topic, i);
+        admin_offsets_add(out, topic, i);
     return EXIT_OK;
 }
 
-static int choose_one(struct tool *t, const char *text, const struct group_offsets *committed,
-                      struct group_offsets *out)
+static int choose_one(struct tool *t, const char *text, const struct admin_offsets *committed,
+                      struct admin_offsets *out)
 {
     const char *colon = strrchr(text, ':');
     struct str topic = str_of(text, colon != NULL ? (size_t)(colon - text) : strlen(text));
@@ -43,13 +44,13 @@ static int choose_one(struct tool *t, const char *text, const struct group_offse
     else if (colon == NULL)
         status = add_existing(t, out, topic);
     for (int32_t i = 0; i < ids.count; i++)
-        group_offsets_add(out, topic, ids.items[i]);
+        admin_offsets_add(out, topic, ids.items[i]);
     mem_free(ids.items);
     return status;
 }
 
 // The same partition named twice is meant once.
-static void drop_doubles(struct group_offsets *o)
+static void drop_doubles(struct admin_offsets *o)
 {
     int kept = 0;
     for (int i = 0; i < o->count; i++)
@@ -59,14 +60,14 @@ static void drop_doubles(struct group_offsets *o)
     o->count = kept;
 }
 
-int group_choose(struct tool *t, int flag, const struct group_offsets *committed,
-                 struct group_offsets *out)
+int group_choose(struct tool *t, int flag, const struct admin_offsets *committed,
+                 struct admin_offsets *out)
 {
     const struct flag_value *given = &t->flags.values[flag];
     int status = EXIT_OK;
     for (int i = 0; i < given->count && status == EXIT_OK; i++)
         status = choose_one(t, given->list[i], committed, out);
-    group_offsets_sort(out);
+    admin_offsets_sort(out);
     drop_doubles(out);
     return status;
 }

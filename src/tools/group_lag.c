@@ -34,7 +34,7 @@ static int order(const void *a, const void *b)
     return c != 0 ? c : (x->partition > y->partition) - (x->partition < y->partition);
 }
 
-static void add_committed(struct group_lag *lag, const struct group_offsets *offsets)
+static void add_committed(struct group_lag *lag, const struct admin_offsets *offsets)
 {
     for (int i = 0; i < offsets->count; i++) {
         add(lag, offsets->items[i].topic, offsets->items[i].partition);
@@ -73,8 +73,8 @@ static void ask_ends(struct driver *d, struct group_lag *lag, int64_t which)
     mem_free(queries);
 }
 
-void group_lag_find(struct driver *d, const struct group_info *info, const struct group_offsets *offsets,
-                    struct group_lag *out)
+void group_lag_find(struct driver *d, const struct group_info *info,
+                    const struct admin_offsets *offsets, struct group_lag *out)
 {
     *out = (struct group_lag){0};
     add_committed(out, offsets);

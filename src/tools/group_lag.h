@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a group has committed and owns, partition by partition, beside what the partitions hold: the rows
-// of `group describe` and kafka-consumer-groups.
+// What a group has committed and owns, partition by partition, beside what the partitions hold: the
+// rows of `group describe` and kafka-consumer-groups.
 #pragma once
 
 #include <stdint.h>
@@ -13,11 +13,11 @@ struct driver;
 struct group_lag_row {
     struct str topic;
     int32_t partition;
-    int64_t offset;       // committed; -1: none
+    int64_t offset; // committed; -1: none
     int32_t leader_epoch;
-    int64_t start_offset; // of the log; -1: unknown
-    int64_t end_offset;   // -1: unknown
-    int64_t lag;          // -1: unknown
+    int64_t start_offset;                  // of the log; -1: unknown
+    int64_t end_offset;                    // -1: unknown
+    int64_t lag;                           // -1: unknown
     const struct group_member_info *owner; // NULL: nobody
 };
 
@@ -28,6 +28,6 @@ struct group_lag {
 };
 
 // Rows for everything that is committed or owned. `info` and `offsets` outlive the rows.
-void group_lag_find(struct driver *d, const struct group_info *info, const struct group_offsets *offsets,
-                    struct group_lag *out);
+void group_lag_find(struct driver *d, const struct group_info *info,
+                    const struct admin_offsets *offsets, struct group_lag *out);
 void group_lag_release(struct group_lag *lag);

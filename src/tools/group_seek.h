@@ -11,14 +11,14 @@
 struct driver;
 
 enum seek_kind {
-    SEEK_START,
-    SEEK_END,
-    SEEK_OFFSET,  // `value`
-    SEEK_TIME,    // the first record at or after `value`, else the end
-    SEEK_BY,      // `value` further than what is committed
-    SEEK_CURRENT, // what is committed, else the end
-    SEEK_OTHER,   // where the group `text` is
-    SEEK_FILE,    // as the lines of the file `text` say: TOPIC,PARTITION,OFFSET
+    SEEK_TO_START,
+    SEEK_TO_END,
+    SEEK_TO_OFFSET,  // `value`
+    SEEK_TO_TIME,    // the first record at or after `value`, else the end
+    SEEK_TO_BY,      // `value` further than what is committed
+    SEEK_TO_CURRENT, // what is committed, else the end
+    SEEK_TO_OTHER,   // where the group `text` is
+    SEEK_TO_FILE,    // as the lines of the file `text` say: TOPIC,PARTITION,OFFSET
 };
 
 struct seek_target {
@@ -31,10 +31,10 @@ struct seek_target {
 // ERR_INVALID with the cause in `diag`.
 int seek_target_parse(struct str text, int64_t now_ms, struct seek_target *out, struct diag *diag);
 
-// Sets `offset` of each item to where it is to go on, within what its log holds; `committed` is what the
-// group has now. An item without a target keeps offset -1: nothing is changed for it. SEEK_OTHER and
-// SEEK_FILE are the caller's: it gives their offsets as `given`. Partitions that do not answer have
-// `code` set.
+// Sets `offset` of each item to where it is to go on, within what its log holds; `committed` is
+// what the group has now. An item without a target keeps offset -1: nothing is changed for it.
+// SEEK_TO_OTHER and SEEK_TO_FILE are the caller's: it gives their offsets as `given`. Partitions
+// that do not answer have `code` set.
 void group_seek_plan(struct driver *d, const struct seek_target *target,
-                     const struct group_offsets *committed, const struct group_offsets *given,
-                     struct group_offsets *items);
+                     const struct admin_offsets *committed, const struct admin_offsets *given,
+                     struct admin_offsets *items);

@@ -37,12 +37,12 @@ static bool is_passing(int16_t code)
 }
 
 // One try: 0 with *node, or -1 in it and the result says why.
-static int find_coordinator(struct driver *d, struct str id, int32_t *node, struct admin_result *result)
+static int find_coordinator(struct driver *d, struct str id, int32_t *node,
+                            struct admin_result *result)
 {
     struct find_coordinator_request body;
     struct client_answer answer = {0};
     find_coordinator_request_init(&body);
-    body.key = id; // up to version 3
     body.coordinator_keys = (struct wire_string_array){&id, 1};
     int err = driver_call_versions(d, API_FIND_COORDINATOR, 4, 6, CLIENT_NODE_ANY, &body, &answer);
     *node = -1;
@@ -51,7 +51,8 @@ static int find_coordinator(struct driver *d, struct str id, int32_t *node, stru
     const struct find_coordinator_response *r = answer.response;
     groups_result(result, KAFKA_UNKNOWN_SERVER_ERROR, (struct str){0});
     if (r->coordinators.count == 1) {
-        groups_result(result, r->coordinators.items[0].error_code, r->coordinators.items[0].error_message);
+        groups_result(result, r->coordinators.items[0].error_code,
+                      r->coordinators.items[0].error_message);
         if (result->code == KAFKA_NONE)
             *node = r->coordinators.items[0].node_id;
     }
@@ -71,8 +72,8 @@ int groups_call(struct driver *d, const struct groups_request *request, int32_t 
         if (err < 0)
             return err;
         if (*node >= 0) {
-            err = driver_call_versions(d, request->api_key, request->version_min, request->version_max,
-                                       *node, request->body, answer);
+            err = driver_call_versions(d, request->api_key, request->version_min,
+                                       request->version_max, *node, request->body, answer);
             if (err < 0)
                 return err;
             request->read(answer, result);
@@ -96,7 +97,8 @@ static int order_entries(const void *a, const void *b)
 
 static void take_list(struct group_list *list, int32_t node, const struct list_groups_response *r)
 {
-    list->items = mem_resize(list->items, (size_t)(list->count + r->groups.count + 1) * sizeof *list->items);
+    list->items =
+        mem_resize(list->items, (size_t)(list->count + r->groups.count + 1) * sizeof *list->items);
     for (int32_t i = 0; i < r->groups.count; i++) {
         const struct list_groups_response_listed_group *g = &r->groups.items[i];
         list->items[list->count++] = (struct group_entry){
@@ -121,7 +123,8 @@ static int list_node(struct driver *d, int32_t node, const struct list_groups_re
         const struct list_groups_response *r = answer.response;
         groups_result(result, r->error_code, (struct str){0});
         if (result->code == KAFKA_NONE) {
-            out->answers = mem_resize(out->answers, (size_t)(out->answer_count + 1) * sizeof *out->answers);
+            out->answers =
+                mem_resize(out->answers, (size_t)(out->answer_count + 1) * sizeof *out->answers);
             client_answer_move(&out->answers[out->answer_count++], &answer);
             take_list(out, node, out->answers[out->answer_count - 1].response);
             return 0;
@@ -133,8 +136,9 @@ static int list_node(struct driver *d, int32_t node, const struct list_groups_re
     }
 }
 
-int groups_list(struct driver *d, struct wire_string_array states, struct wire_string_array types,
-                struct group_list *out, struct admin_result *result)
+int admin_groups_list(struct driver *d, struct wire_string_array states,
+                      struct wire_string_array types, struct group_list *out,
+                      struct admin_result *result)
 {
     struct list_groups_request body;
     *out = (struct group_list){0};
@@ -155,7 +159,7 @@ int groups_list(struct driver *d, struct wire_string_array states, struct wire_s
     return err;
 }
 
-void group_list_release(struct group_list *list)
+void admin_group_list_release(struct group_list *list)
 {
     for (int i = 0; i < list->answer_count; i++)
         client_answer_release(&list->answers[i]);
@@ -175,9 +179,9 @@ static void read_consumer_code(const struct client_answer *answer, struct admin_
         groups_result(result, KAFKA_UNKNOWN_SERVER_ERROR, (struct str){0});
 }
 
-static struct group_share *take_shares(struct arena *arena,
-                                       const struct consumer_group_describe_response_assignment *from,
-                                       int *count)
+static struct group_share *
+take_shares(struct arena *arena, const struct consumer_group_describe_response_assignment *from,
+            int *count)
 {
     *count = from->topic_partitions.count;
     struct group_share *shares = arena_new_array(arena, (size_t)*count + 1, struct group_share);
@@ -189,7 +193,8 @@ static struct group_share *take_shares(struct arena *arena,
     return shares;
 }
 
-static void take_consumer(struct group_info *g, const struct consumer_group_describe_response_described_group *from)
+static void take_consumer(struct group_info *g,
+                          const struct consumer_group_describe_response_described_group *from)
 {
     g->is_consumer = true;
     g->state = from->group_state;
@@ -197,7 +202,8 @@ static void take_consumer(struct group_info *g, const struct consumer_group_desc
     g->assignor = from->assignor_name;
     g->epoch = from->group_epoch;
     g->target_epoch = from->assignment_epoch;
-    g->members = arena_new_array(&g->arena, (size_t)from->members.count + 1, struct group_member_info);
+    g->members =
+        arena_new_array(&g->arena, (size_t)from->members.count + 1, struct group_member_info);
     for (int32_t i = 0; g->members != NULL && i < from->members.count; i++) {
         const struct consumer_group_describe_response_member *m = &from->members.items[i];
         struct group_member_info *to = &g->members[g->member_count++];
@@ -219,7 +225,8 @@ static int describe_consumer(struct driver *d, struct group_info *g, struct admi
     struct consumer_group_describe_request body;
     consumer_group_describe_request_init(&body);
     body.group_ids = (struct wire_string_array){&g->id, 1};
-    struct groups_request request = {API_CONSUMER_GROUP_DESCRIBE, 0, 1, g->id, &body, read_consumer_code};
+    struct groups_request request = {API_CONSUMER_GROUP_DESCRIBE, 0, 1, g->id, &body,
+                                     read_consumer_code};
     int err = groups_call(d, &request, &g->node, &g->answer, result);
     if (err < 0 || result->code != KAFKA_NONE)
         return err;
@@ -252,22 +259,25 @@ static void take_assignment(struct arena *arena, struct bytes in, struct group_m
         return;
     if (version > known_max)
         version = known_max; // newer ones only add to it
-    if (wire_decode(&consumer_protocol_assignment_schema, version, bytes_of(in.data + 2, in.size - 2), arena,
-                    &a, NULL) != 0)
+    if (wire_decode(&consumer_protocol_assignment_schema, version,
+                    bytes_of(in.data + 2, in.size - 2), arena, &a, NULL) != 0)
         return;
-    to->shares = arena_new_array(arena, (size_t)a.assigned_partitions.count + 1, struct group_share);
+    to->shares =
+        arena_new_array(arena, (size_t)a.assigned_partitions.count + 1, struct group_share);
     for (int32_t i = 0; to->shares != NULL && i < a.assigned_partitions.count; i++)
-        to->shares[to->share_count++] = (struct group_share){a.assigned_partitions.items[i].topic,
-                                                             a.assigned_partitions.items[i].partitions};
+        to->shares[to->share_count++] = (struct group_share){
+            a.assigned_partitions.items[i].topic, a.assigned_partitions.items[i].partitions};
 }
 
-static void take_classic(struct group_info *g, const struct describe_groups_response_described_group *from)
+static void take_classic(struct group_info *g,
+                         const struct describe_groups_response_described_group *from)
 {
     g->state = from->group_state;
     g->protocol_type = from->protocol_type;
     g->assignor = from->protocol_data;
     g->epoch = g->target_epoch = -1;
-    g->members = arena_new_array(&g->arena, (size_t)from->members.count + 1, struct group_member_info);
+    g->members =
+        arena_new_array(&g->arena, (size_t)from->members.count + 1, struct group_member_info);
     for (int32_t i = 0; g->members != NULL && i < from->members.count; i++) {
         const struct describe_groups_response_described_group_member *m = &from->members.items[i];
         struct group_member_info *to = &g->members[g->member_count++];
@@ -297,7 +307,8 @@ static int describe_classic(struct driver *d, struct group_info *g, struct admin
     return 0;
 }
 
-int group_describe(struct driver *d, struct str id, struct group_info *out, struct admin_result *result)
+int admin_group_describe(struct driver *d, struct str id, struct group_info *out,
+                         struct admin_result *result)
 {
     *out = (struct group_info){.id = id, .node = -1, .epoch = -1, .target_epoch = -1};
     arena_init(&out->arena, INFO_MEMORY_MAX);
@@ -310,14 +321,15 @@ int group_describe(struct driver *d, struct str id, struct group_info *out, stru
     return describe_classic(d, out, result);
 }
 
-void group_info_release(struct group_info *g)
+void admin_group_release(struct group_info *g)
 {
     client_answer_release(&g->answer);
     arena_release(&g->arena);
     *g = (struct group_info){0};
 }
 
-const struct group_member_info *group_owner(const struct group_info *g, struct str topic, int32_t partition)
+const struct group_member_info *group_owner(const struct group_info *g, struct str topic,
+                                            int32_t partition)
 {
     for (int i = 0; i < g->member_count; i++)
         for (int k = 0; k < g->members[i].share_count; k++) {

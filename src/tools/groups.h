@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What several commands ask about groups: which there are, who is in them, what they have committed, and
-// the changes of that. Blocking calls over a driver; each goes to the group's coordinator, and is tried
-// again for a while when that moves or loads. Results keep the answers they point into.
+// What several commands ask about groups: which there are, who is in them, what they have
+// committed, and the changes of that. Blocking calls over a driver; each goes to the group's
+// coordinator, and is tried again for a while when that moves or loads. Results keep the answers
+// they point into.
 //
-// All return 0 with `result->code` what the cluster said, or a negative error of the call (tool_fail_call).
+// All return 0 with `result->code` what the cluster said, or a negative error of the call
+// (tool_fail_call).
 #pragma once
 
 #include <stdbool.h>
@@ -22,8 +24,8 @@ enum { GROUP_WAIT_MS = 30000 }; // for a coordinator
 
 struct group_entry {
     struct str id;
-    struct str type;          // "Classic", "Consumer", "Streams", "Share"; "" when the broker does not say
-    struct str state;         // "Stable" ...; ""
+    struct str type;  // "Classic", "Consumer", "Streams", "Share"; "" when the broker does not say
+    struct str state; // "Stable" ...; ""
     struct str protocol_type; // "consumer" ...; "" for a group that only has offsets
     int32_t node;             // its coordinator
 };
@@ -36,9 +38,10 @@ struct group_list {
 };
 
 // Asks every broker. Filters may be empty; the brokers apply them.
-int groups_list(struct driver *d, struct wire_string_array states, struct wire_string_array types,
-                struct group_list *out, struct admin_result *result);
-void group_list_release(struct group_list *list);
+int admin_groups_list(struct driver *d, struct wire_string_array states,
+                      struct wire_string_array types, struct group_list *out,
+                      struct admin_result *result);
+void admin_group_list_release(struct group_list *list);
 
 // ---- One group ----
 
@@ -52,8 +55,8 @@ struct group_member_info {
     struct str instance_id; // null: a dynamic member
     struct str client_id;
     struct str host;
-    int32_t epoch;          // -1: a classic member, which has the group's
-    bool is_classic;        // in a group of the consumer protocol: has not been upgraded
+    int32_t epoch;              // -1: a classic member, which has the group's
+    bool is_classic;            // in a group of the consumer protocol: has not been upgraded
     struct group_share *shares; // what it owns
     int share_count;
     struct group_share *target; // what it is to own
@@ -62,11 +65,11 @@ struct group_member_info {
 
 struct group_info {
     struct str id;
-    bool is_consumer;      // of the consumer protocol (KIP-848)
-    struct str state;      // "Dead" when there is no such group
+    bool is_consumer; // of the consumer protocol (KIP-848)
+    struct str state; // "Dead" when there is no such group
     struct str protocol_type;
-    struct str assignor;   // protocol of a classic group
-    int32_t epoch;         // -1: a classic group does not say
+    struct str assignor; // protocol of a classic group
+    int32_t epoch;       // -1: a classic group does not say
     int32_t target_epoch;
     int32_t node;
     struct group_member_info *members;
@@ -75,8 +78,9 @@ struct group_info {
     struct client_answer answer;
 };
 
-int group_describe(struct driver *d, struct str id, struct group_info *out, struct admin_result *result);
-void group_info_release(struct group_info *g);
+int admin_group_describe(struct driver *d, struct str id, struct group_info *out,
+                         struct admin_result *result);
+void admin_group_release(struct group_info *g);
 
 // The member that owns the partition, or NULL.
 const struct group_member_info *group_owner(const struct group_info *g, struct str topic,
@@ -84,36 +88,37 @@ const struct group_member_info *group_owner(const struct group_info *g, struct s
 
 // ---- Offsets ----
 
-struct group_offset {
+struct admin_offset {
     struct str topic;
     int32_t partition;
     int64_t offset;       // -1: none
     int32_t leader_epoch; // -1: unknown
     struct str metadata;
-    int16_t code;         // of a commit or deletion
+    int16_t code; // of a commit or deletion
 };
 
-struct group_offsets {
-    struct group_offset *items; // in order of topic and partition
+struct admin_offsets {
+    struct admin_offset *items; // in order of topic and partition
     int count;
     int capacity;
     struct client_answer answer;
 };
 
 // Everything that the group has committed.
-int group_offsets_fetch(struct driver *d, struct str id, struct group_offsets *out,
+int admin_offsets_fetch(struct driver *d, struct str id, struct admin_offsets *out,
                         struct admin_result *result);
 
 // Commits these, as somebody who is no member; each item's `code` says what became of it.
-int group_offsets_commit(struct driver *d, struct str id, struct group_offset *items, int count,
+int admin_offsets_commit(struct driver *d, struct str id, struct admin_offset *items, int count,
                          struct admin_result *result);
 
 // Removes what is committed for these; `offset` does not matter.
-int group_offsets_delete(struct driver *d, struct str id, struct group_offset *items, int count,
+int admin_offsets_delete(struct driver *d, struct str id, struct admin_offset *items, int count,
                          struct admin_result *result);
 
-struct group_offset *group_offsets_add(struct group_offsets *o, struct str topic, int32_t partition);
-void group_offsets_sort(struct group_offsets *o);
-void group_offsets_release(struct group_offsets *o);
+struct admin_offset *admin_offsets_add(struct admin_offsets *o, struct str topic,
+                                       int32_t partition);
+void admin_offsets_sort(struct admin_offsets *o);
+void admin_offsets_release(struct admin_offsets *o);
 
-int group_delete(struct driver *d, struct str id, struct admin_result *result);
+int admin_group_delete(struct driver *d, struct str id, struct admin_result *result);

@@ -19,8 +19,8 @@ struct groups_request {
     void (*read)(const struct client_answer *answer, struct admin_result *result);
 };
 
-// Finds the coordinator (*node) and asks it. 0 with the result; *answer is there unless the result is an
-// error of the search; or a negative error.
+// Finds the coordinator (*node) and asks it. 0 with the result; *answer is there unless the result
+// is an error of the search; or a negative error.
 int groups_call(struct driver *d, const struct groups_request *request, int32_t *node,
                 struct client_answer *answer, struct admin_result *result);
 

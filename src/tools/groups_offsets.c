@@ -15,33 +15,36 @@
 #include "wire/api_keys.h"
 #include "wire/errors.h"
 
-struct group_offset *group_offsets_add(struct group_offsets *o, struct str topic, int32_t partition)
+struct admin_offset *admin_offsets_add(struct admin_offsets *o, struct str topic, int32_t partition)
 {
     mem_grow(o->items, o->count, o->capacity);
-    struct group_offset *item = &o->items[o->count++];
-    *item = (struct group_offset){
-        .topic = topic, .partition = partition, .offset = -1, .leader_epoch = -1, .metadata = str_from("")};
+    struct admin_offset *item = &o->items[o->count++];
+    *item = (struct admin_offset){.topic = topic,
+                                  .partition = partition,
+                                  .offset = -1,
+                                  .leader_epoch = -1,
+                                  .metadata = str_from("")};
     return item;
 }
 
 static int order(const void *a, const void *b)
 {
-    const struct group_offset *x = a, *y = b;
+    const struct admin_offset *x = a, *y = b;
     int c = str_compare(x->topic, y->topic);
     return c != 0 ? c : (x->partition > y->partition) - (x->partition < y->partition);
 }
 
-void group_offsets_sort(struct group_offsets *o)
+void admin_offsets_sort(struct admin_offsets *o)
 {
     if (o->count > 0)
         qsort(o->items, (size_t)o->count, sizeof *o->items, order);
 }
 
-void group_offsets_release(struct group_offsets *o)
+void admin_offsets_release(struct admin_offsets *o)
 {
     mem_free(o->items);
     client_answer_release(&o->answer);
-    *o = (struct group_offsets){0};
+    *o = (struct admin_offsets){0};
 }
 
 // ---- Fetching ----
@@ -49,11 +52,13 @@ void group_offsets_release(struct group_offsets *o)
 static void read_fetch_code(const struct client_answer *answer, struct admin_result *result)
 {
     const struct offset_fetch_response *r = answer->response;
-    int16_t code = answer->version >= 8 && r->groups.count == 1 ? r->groups.items[0].error_code : r->error_code;
+    bool is_new = answer->version >= 8 && r->groups.count == 1;
+    int16_t code = is_new ? r->groups.items[0].error_code : r->error_code;
     groups_result(result, code, (struct str){0});
 }
 
-static void take_new(struct group_offsets *out, const struct offset_fetch_response_offset_fetch_response_group *g)
+static void take_new(struct admin_offsets *out,
+                     const struct offset_fetch_response_offset_fetch_response_group *g)
 {
     for (int32_t t = 0; t < g->topics.count; t++)
         for (int32_t p = 0; p < g->topics.items[t].partitions.count; p++) {
@@ -61,14 +66,15 @@ static void take_new(struct group_offsets *out, const struct offset_fetch_respon
                 &g->topics.items[t].partitions.items[p];
             if (from->error_code != KAFKA_NONE || from->committed_offset < 0)
                 continue;
-            struct group_offset *to = group_offsets_add(out, g->topics.items[t].name, from->partition_index);
+            struct admin_offset *to =
+                admin_offsets_add(out, g->topics.items[t].name, from->partition_index);
             to->offset = from->committed_offset;
             to->leader_epoch = from->committed_leader_epoch;
             to->metadata = from->metadata;
         }
 }
 
-static void take_old(struct group_offsets *out, const struct offset_fetch_response *r)
+static void take_old(struct admin_offsets *out, const struct offset_fetch_response *r)
 {
     for (int32_t t = 0; t < r->topics.count; t++)
         for (int32_t p = 0; p < r->topics.items[t].partitions.count; p++) {
@@ -76,30 +82,34 @@ static void take_old(struct group_offsets *out, const struct offset_fetch_respon
                 &r->topics.items[t].partitions.items[p];
             if (from->error_code != KAFKA_NONE || from->committed_offset < 0)
                 continue;
-            struct group_offset *to = group_offsets_add(out, r->topics.items[t].name, from->partition_index);
+            struct admin_offset *to =
+                admin_offsets_add(out, r->topics.items[t].name, from->partition_index);
             to->offset = from->committed_offset;
             to->leader_epoch = from->committed_leader_epoch;
             to->metadata = from->metadata;
         }
 }
 
-int group_offsets_fetch(struct driver *d, struct str id, struct group_offsets *out,
+int admin_offsets_fetch(struct driver *d, struct str id, struct admin_offsets *out,
                         struct admin_result *result)
 {
     struct offset_fetch_request body;
     struct offset_fetch_request_offset_fetch_request_group group;
     int32_t node;
-    *out = (struct group_offsets){0};
+    *out = (struct admin_offsets){0};
     offset_fetch_request_init(&body);
     offset_fetch_request_offset_fetch_request_group_init(&group);
-    group.group_id = body.group_id = id;
-    group.topics.count = body.topics.count = -1; // all
+    group.group_id = id;
+    group.topics.count = -1; // all
     body.groups.items = &group;
     body.groups.count = 1;
     // Version 10 names topics by id alone.
     struct groups_request request = {API_OFFSET_FETCH, 8, 9, id, &body, read_fetch_code};
     int err = groups_call(d, &request, &node, &out->answer, result);
     if (err == ERR_UNSUPPORTED) {
+        offset_fetch_request_init(&body);
+        body.group_id = id;
+        body.topics.count = -1;
         request.version_min = 2;
         request.version_max = 7;
         err = groups_call(d, &request, &node, &out->answer, result);
@@ -111,13 +121,13 @@ int group_offsets_fetch(struct driver *d, struct str id, struct group_offsets *o
         take_new(out, &r->groups.items[0]);
     else
         take_old(out, r);
-    group_offsets_sort(out);
+    admin_offsets_sort(out);
     return 0;
 }
 
 // ---- Committing and deleting: topics of a request from items in order ----
 
-static int topic_run(const struct group_offset *items, int count, int from)
+static int topic_run(const struct admin_offset *items, int count, int from)
 {
     int to = from + 1;
     while (to < count && str_equal(items[to].topic, items[from].topic))
@@ -125,7 +135,7 @@ static int topic_run(const struct group_offset *items, int count, int from)
     return to;
 }
 
-static int topic_count(const struct group_offset *items, int count)
+static int topic_count(const struct admin_offset *items, int count)
 {
     int n = 0;
     for (int i = 0; i < count; i = topic_run(items, count, i))
@@ -133,7 +143,8 @@ static int topic_count(const struct group_offset *items, int count)
     return n;
 }
 
-static void note_code(struct group_offset *items, int count, struct str topic, int32_t partition, int16_t code)
+static void note_code(struct admin_offset *items, int count, struct str topic, int32_t partition,
+                      int16_t code)
 {
     for (int i = 0; i < count; i++)
         if (items[i].partition == partition && str_equal(items[i].topic, topic))
@@ -149,7 +160,7 @@ static void read_commit_code(const struct client_answer *answer, struct admin_re
         groups_result(result, r->topics.items[0].partitions.items[0].error_code, (struct str){0});
 }
 
-int group_offsets_commit(struct driver *d, struct str id, struct group_offset *items, int count,
+int admin_offsets_commit(struct driver *d, struct str id, struct admin_offset *items, int count,
                          struct admin_result *result)
 {
     struct offset_commit_request body;
@@ -181,7 +192,8 @@ int group_offsets_commit(struct driver *d, struct str id, struct group_offset *i
     const struct offset_commit_response *r = answer.response;
     for (int32_t i = 0; err == 0 && r != NULL && i < r->topics.count; i++)
         for (int32_t k = 0; k < r->topics.items[i].partitions.count; k++)
-            note_code(items, count, r->topics.items[i].name, r->topics.items[i].partitions.items[k].partition_index,
+            note_code(items, count, r->topics.items[i].name,
+                      r->topics.items[i].partitions.items[k].partition_index,
                       r->topics.items[i].partitions.items[k].error_code);
     client_answer_release(&answer);
     mem_free(parts);
@@ -195,7 +207,7 @@ static void read_delete_code(const struct client_answer *answer, struct admin_re
                   (struct str){0});
 }
 
-int group_offsets_delete(struct driver *d, struct str id, struct group_offset *items, int count,
+int admin_offsets_delete(struct driver *d, struct str id, struct admin_offset *items, int count,
                          struct admin_result *result)
 {
     struct offset_delete_request body;
@@ -221,7 +233,8 @@ int group_offsets_delete(struct driver *d, struct str id, struct group_offset *i
     const struct offset_delete_response *r = answer.response;
     for (int32_t i = 0; err == 0 && r != NULL && i < r->topics.count; i++)
         for (int32_t k = 0; k < r->topics.items[i].partitions.count; k++)
-            note_code(items, count, r->topics.items[i].name, r->topics.items[i].partitions.items[k].partition_index,
+            note_code(items, count, r->topics.items[i].name,
+                      r->topics.items[i].partitions.items[k].partition_index,
                       r->topics.items[i].partitions.items[k].error_code);
     client_answer_release(&answer);
     mem_free(parts);
@@ -240,7 +253,7 @@ static void read_group_code(const struct client_answer *answer, struct admin_res
         groups_result(result, KAFKA_UNKNOWN_SERVER_ERROR, (struct str){0});
 }
 
-int group_delete(struct driver *d, struct str id, struct admin_result *result)
+int admin_group_delete(struct driver *d, struct str id, struct admin_result *result)
 {
     struct delete_groups_request body;
     struct client_answer answer = {0};
