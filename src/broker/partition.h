@@ -25,7 +25,8 @@ struct partitions;
 enum partition_state {
     PARTITION_ONLINE,
     PARTITION_OFFLINE, // damaged or on a failed directory: requests get KAFKA_STORAGE_ERROR
-    PARTITION_WAITING, // has no log yet (create_later.h): requests get NOT_LEADER_OR_FOLLOWER
+    // Has no log yet (create_later.h, open_later.h): requests get NOT_LEADER_OR_FOLLOWER.
+    PARTITION_WAITING,
 };
 
 struct partition {

@@ -496,6 +496,8 @@ void partitions_apply(struct partitions *ps, const struct metadata_image *from,
 
 // --- Start and stop ---
 
+static bool open_again(void *owner, struct open_item *item);
+
 void partitions_init(struct partitions *ps, const struct partitions_args *args)
 {
     *ps = (struct partitions){
@@ -526,6 +528,7 @@ void partitions_init(struct partitions *ps, const struct partitions_args *args)
     ps->cleaner = cleaner_new(args->env, args->trace, &cleaner_config);
     map_init(&ps->map);
     make_later_init(&ps->planned, ps->env, ps, make_planned);
+    open_later_init(&ps->unopened, ps->env, ps, open_again);
     replica_dirs_report_init(&ps->placed, ps->env, args->owner, args->on_placed);
     ps->later = create_later_new(&(struct create_later_args){
         .dirs = args->dirs,
@@ -544,6 +547,7 @@ static void stop_timers(struct partitions *ps)
     env_timer_cancel(ps->env->timers, &ps->checkpoint_timer);
     env_timer_cancel(ps->env->timers, &ps->high_watermark_timer);
     env_timer_cancel(ps->env->timers, &ps->retention_timer);
+    open_later_release(&ps->unopened);
 }
 
 void partitions_release(struct partitions *ps)
@@ -585,6 +589,13 @@ struct loading {
     struct topic_config config;         // and its
 };
 
+static void attach_found(struct partition *p, struct log_dir *dir, struct log *log)
+{
+    partition_attach(p, dir, log);
+    if (p->state == PARTITION_ONLINE)
+        begin_leader_epoch(p, p->leader_epoch);
+}
+
 static int open_found(struct loading *l, const struct log_dir_partition *found)
 {
     struct partitions *ps = l->ps;
@@ -595,14 +606,43 @@ static int open_found(struct loading *l, const struct log_dir_partition *found)
     log_dir_partition_args(l->dir, l->scan, found, &log_config, &args);
     int err = log_open(&args, &log, &diag);
     struct partition *p = partition_new(ps, l->topic, found->partition, &l->config);
+    if (err == ERR_NOSPC) {
+        trace_warn(ps->trace, area, "%s-%d waits for room to be opened: %s", p->topic, p->index,
+                   diag.text);
+        p->state = PARTITION_WAITING;
+        p->dir = l->dir;
+        open_later_add(&ps->unopened, l->dir, l->scan, found);
+    } else if (err != ERR_OK) {
+        trace_error(ps->trace, area, "%s-%d is offline: %s", p->topic, p->index, diag.text);
+    } else {
+        attach_found(p, l->dir, log);
+    }
+    return ERR_OK;
+}
+
+// There may be room now. True when it is over with this one.
+static bool open_again(void *owner, struct open_item *item)
+{
+    struct partitions *ps = owner;
+    struct partition *p = partitions_find(ps, item->found.topic_id, item->found.partition);
+    if (p == NULL || p->state != PARTITION_WAITING || p->log != NULL)
+        return true;
+    struct log_config log_config = log_config_of(ps, &p->config);
+    struct log_args args;
+    struct log *log;
+    struct diag diag = {{0}};
+    log_dir_partition_args(item->dir, &item->scan, &item->found, &log_config, &args);
+    int err = log_open(&args, &log, &diag);
+    if (err == ERR_NOSPC)
+        return false;
+    p->state = PARTITION_OFFLINE;
     if (err != ERR_OK) {
         trace_error(ps->trace, area, "%s-%d is offline: %s", p->topic, p->index, diag.text);
-        return ERR_OK;
+        return true;
     }
-    partition_attach(p, l->dir, log);
-    if (p->state == PARTITION_ONLINE)
-        begin_leader_epoch(p, p->leader_epoch);
-    return ERR_OK;
+    attach_found(p, item->dir, log);
+    trace_info(ps->trace, area, "%s-%d is open now", p->topic, p->index);
+    return true;
 }
 
 // True if another directory has this partition with the right topic id.

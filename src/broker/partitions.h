@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/uuid.h"
 #include "broker/make_later.h"
+#include "broker/open_later.h"
 #include "broker/replica_dirs.h"
 #include "env/timer.h"
 
@@ -61,6 +62,7 @@ struct partitions {
     struct map map; // struct partition by topic id and index
     struct create_later *later;
     struct make_later planned;
+    struct open_later unopened;
     struct replica_dirs_report placed;
     bool is_loading;
     // Settings that are read with every append, looked up once; they do not change while we run.

@@ -116,3 +116,31 @@ class Disk:
 
     def empty(self):
         (self.path / "ballast").unlink()
+
+
+class MemoryDisk(Disk):
+    """In memory: full means full, for new files too. ext4 keeps some of both back."""
+    FILES_MAX = 200
+
+    def __enter__(self):
+        self.path.mkdir()
+        run("mount", "-t", "tmpfs", "-o", f"size={self.size_bytes},nr_inodes={self.FILES_MAX}",
+            "chitin-test", str(self.path))
+        self.mounted = True
+        return self
+
+    def __exit__(self, *_):
+        self.unmount()
+        self.path.rmdir()
+
+    def fill(self, leave_bytes=0):
+        super().fill(leave_bytes)
+        try:
+            for i in range(self.FILES_MAX):
+                (self.path / f"ballast-{i}").touch()
+        except OSError:
+            return
+
+    def empty(self):
+        for ballast in self.path.glob("ballast*"):
+            ballast.unlink()

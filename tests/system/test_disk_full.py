@@ -230,3 +230,44 @@ def test_others_take_everything(full_disk):
         w.join(60)
     check_all(broker, writer, python)
     broker.stop()
+
+
+def test_a_start_on_a_full_disk_opens_what_it_could_not_later(tmp_path, topic):
+    """After a crash the logs of the full disk need some bytes to be opened: they wait for them, and the
+    directory with room is served meanwhile."""
+    if os.environ.get("SYSTEM_BOOTSTRAP"):
+        pytest.skip("needs a broker process of its own")
+    why = disk.missing(tmp_path)
+    if why is not None:
+        pytest.skip(f"NOT TESTED, a full disk: {why}")
+    with disk.MemoryDisk(tmp_path, 16 << 20) as d:
+        full = d.path / "data"
+        broker = Broker(tmp_path / "a", log_folder=tmp_path,
+                        overrides=[f"log.dirs={tmp_path}/a,{full}"])
+        try:
+            broker.start()
+            clients.create_topic(broker.bootstrap, topic, 4)
+            for partition in range(4):
+                clients.Confluent.produce(broker.bootstrap, topic, [(None, b"x" * 1000, [])] * 20,
+                                  partition=partition, **{"batch.num.messages": 5})
+            broker.kill()
+            waiting = sorted(int(p.name.rsplit("-", 1)[1]) for p in full.glob(f"{topic}-*"))
+            others = [p for p in range(4) if p not in waiting]
+            for file in full.glob(f"{topic}-*/*"):
+                if file.suffix.endswith("index") or file.name == "leader-epoch-checkpoint":
+                    file.unlink()  # they are made again, which takes room
+            d.fill()
+            broker.start()
+            assert waiting and others
+            for partition in waiting:
+                assert f"{topic}-{partition} waits for room to be opened" in broker.log()
+            assert len(clients.Confluent.consume(broker.bootstrap, topic, 20, others[0])) == 20
+            d.empty()
+            for partition in waiting:
+                assert len(clients.Confluent.consume(broker.bootstrap, topic, 20, partition)) == 20
+                clients.Confluent.produce(broker.bootstrap, topic, [(None, b"after", [])], partition=partition)
+                assert f"{topic}-{partition} is open now" in broker.log()
+            broker.stop()
+        finally:
+            if broker.is_running():
+                broker.kill()
