@@ -16,6 +16,7 @@ from pathlib import Path
 API_VERSIONS = struct.pack(">ihhih", 11, 18, 0, 1, 1) + b"x"
 TOPICS = 10
 SECONDS_MAX = 60
+CHECKPOINT_SECONDS = 65 # log.flush.offset.checkpoint.interval.ms, and the time that one takes
 
 
 def rss_kib(pid):
@@ -37,8 +38,9 @@ def ask(address):
     return s
 
 
-def partitions(start, folder, program, count):
-    result = {"partitions": count}
+def partitions(start, folder, program, count, gigabytes=0, load=None):
+    """`load` is bench/load; it fills `gigabytes` before the kill."""
+    result = {"partitions": count, "gigabytes": gigabytes}
 
     def timed(key, action):
         started = time.monotonic()
@@ -63,6 +65,15 @@ def partitions(start, folder, program, count):
                 raise RuntimeError("the partitions do not get their folders")
             time.sleep(0.01)
 
+    def fill():
+        each = count // TOPICS
+        for i in range(TOPICS):
+            subprocess.run([load, "produce", server.address, f"topic-{i}", f"partitions={each}",
+                            "batch=250000", "connections=2", "in-flight=4", "seconds=300",
+                            f"bytes={gigabytes * 10**9 // TOPICS}"], check=True,
+                           stdout=subprocess.DEVNULL)
+        time.sleep(CHECKPOINT_SECONDS)
+
     def measure(key):
         result[f"{key}_mib"] = rss_kib(server.pid) / 1024
         result[f"{key}_files"] = len(os.listdir(f"/proc/{server.pid}/fd"))
@@ -77,6 +88,8 @@ def partitions(start, folder, program, count):
     measure("restart")
     timed("restop_ms", server.stop)
     server = serving()
+    if gigabytes:
+        fill()
     server.kill()
     server = timed("recovery_ms", serving)
     measure("recovery")
@@ -101,8 +114,8 @@ def show(result):
     if "partitions" in result:
         print("{partitions} partitions: created in {create_ms:.0f} ms ({folders_ms:.0f} more until "
               "the last has its folder), stop {stop_ms:.0f} ms;\n  clean restart {restart_ms:.0f} ms "
-              "({restart_cpu_ms:.0f} of CPU), stop {restop_ms:.0f} ms; after kill -9 {recovery_ms:.0f} "
-              "ms ({recovery_cpu_ms:.0f} of CPU);\n  {restart_mib:.1f} MiB resident, {restart_files} open "
-              "files".format(**result))
+              "({restart_cpu_ms:.0f} of CPU), stop {restop_ms:.0f} ms; after kill -9 with {gigabytes} GB "
+              "{recovery_ms:.0f} ms ({recovery_cpu_ms:.0f} of CPU);\n  {restart_mib:.1f} MiB resident, "
+              "{restart_files} open files".format(**result))
     else:
         print("{connections} idle connections: {kib_each:.2f} KiB resident each".format(**result))
