@@ -88,8 +88,8 @@ struct consumer_member {
     struct assignment pending_revocation;
     struct assignment target;      // epochs mean nothing
     struct coordinator_timer session_timer;
-    struct coordinator_timer rebalance_timer; // while it has to give up partitions; of a classic member,
-                                              // while it has to rejoin or sync, too
+    struct coordinator_timer rebalance_timer; // while it has to give up partitions
+    struct coordinator_timer rejoin_timer;    // of a classic member: while it has to join or sync
     int32_t rebalance_epoch;       // the member epoch when that timer was set
 };
 
@@ -263,6 +263,9 @@ struct consumer_owned {
 int consumer_reconcile(struct consumer_member *m, const struct consumer_owned *owned,
                        bool has_subscription_changed, bool *changed);
 
+// Whether something in its target is still somebody else's.
+bool consumer_waits(const struct consumer_member *m);
+
 // Whether everything in `owned` is assigned to the member; false when it is not known.
 bool consumer_owns_no_more(const struct consumer_member *m, const struct consumer_owned *owned);
 
@@ -270,15 +273,46 @@ bool consumer_owns_no_more(const struct consumer_member *m, const struct consume
 void consumer_note_progress(struct consumer_member *m);
 void consumer_note_stable(struct consumer_group *cg);
 
+// ---- Carrying a group on (consumer_change.c) ----
+
+// What one request of a member changes.
+struct consumer_change {
+    struct groups *g;
+    struct arena *arena;             // of the answer
+    struct str group_id;
+    struct str member_id;
+    struct group *group;             // NULL: a member's first record makes it
+    struct group *former;            // an empty group of another kind that has to go, or NULL
+    struct consumer_member *member;  // NULL: a new one
+    struct consumer_member *replaced; // the static member whose place it takes, or NULL
+    struct consumer_subscription before; // a view of what the member's records say, or empty
+    struct consumer_subscription after;  // a view of what they shall say
+    struct consumer_owned owned;
+    bool pattern_is_new;             // nobody had after.regex, these are its topics:
+    struct str *pattern_topics;
+    int32_t pattern_topic_count;
+};
+
+// Member, group epoch, target, the member's part: each a command. `group` and `member` are there
+// afterwards. Errors as consumer_reconcile().
+int consumer_change_apply(struct consumer_change *c, bool *changed);
+
 // ---- Coming and going (consumer_heartbeat.c, consumer_leave.c) ----
 
 void consumer_start_session(struct consumer_member *m);
 
+// Of a classic member that has to join or to sync within its rebalance timeout.
+void consumer_start_rejoin_timer(struct consumer_member *m);
+
 // Of a member that has to give up partitions; cancels it for others.
 void consumer_start_rebalance_timer(struct consumer_member *m);
 
-// Removes a member: its records, then the new group epoch. The member is freed.
+// Removes a member: its records, then the new group epoch. The member is freed, and so is the group when
+// it becomes a classic one.
 int consumer_remove_member(struct consumer_member *m, const struct consumer_cause *cause);
+
+// The same, with the member itself for the journal. `reason` may be null.
+int consumer_fence_member(struct consumer_member *m, enum rebalance_cause cause, struct str reason);
 
 // The request with epoch -1 or -2.
 void consumer_leave(struct groups *g, struct group_call *call,
@@ -291,7 +325,24 @@ __attribute__((format(printf, 3, 4))) void consumer_fail(struct group_call *call
 // Ends it with the member's id and epoch; `group` is looked up for what the reply rests on.
 void consumer_reply(struct groups *g, struct group_call *call, struct str group_id);
 
-// ---- Classic members of a consumer group ----
+// ---- Moving between the protocols (consumer_migrate.c) ----
+
+// Makes a classic group with members a consumer group. NULL: it may not become one, the call was ended with
+// an error.
+struct group *consumer_upgrade(struct groups *g, struct group *group, struct group_call *call);
+
+// Whether only classic members are left when `leaving` (may be NULL) has gone.
+bool consumer_wants_downgrade(const struct consumer_group *cg, const struct consumer_member *leaving);
+
+// Makes the group a classic one without `leaving` (may be NULL). `cause`: the members have to rejoin; NULL:
+// nothing changes for them. The group is freed.
+int consumer_downgrade(struct consumer_group *cg, const struct consumer_member *leaving,
+                       const struct consumer_cause *cause);
+
+// What a classic member is told that it has; false: no memory.
+bool consumer_classic_assignment(const struct consumer_member *m, struct arena *arena, struct bytes *out);
+
+// ---- Classic members of a consumer group (consumer_classic.c) ----
 
 // Serve the requests of the classic protocol for a consumer group (an upgrade that goes on). The call has
 // begun: group_call_fail() and group_reply() end it. Of the request these are checked: group id, session

@@ -202,6 +202,7 @@ static void member_free(struct consumer_member *m)
     struct coordinator *c = m->group->groups->coordinator;
     coordinator_cancel_timer(c, &m->session_timer);
     coordinator_cancel_timer(c, &m->rebalance_timer);
+    coordinator_cancel_timer(c, &m->rejoin_timer);
     disown(m, &m->assigned);
     disown(m, &m->pending_revocation);
     consumer_unset_subscription(m);

@@ -131,20 +131,9 @@ bool groups_check_consumer_heartbeat(const struct config *config, int16_t versio
 // ---- One heartbeat ----
 
 struct heartbeat {
-    struct groups *g;
     struct group_call *call;
     const struct consumer_group_heartbeat_request *request;
-    struct str member_id;
-    struct consumer_owned owned;
-    struct group *group;             // NULL: a member's first record makes it
-    struct group *former;            // an empty group of another kind that has to go, or NULL
-    struct consumer_member *member;  // NULL: a new one
-    struct consumer_member *replaced; // the static member whose place it takes, or NULL
-    struct consumer_subscription before; // a view of what the member's records say, or empty
-    struct consumer_subscription after;  // a view of what they shall say
-    bool pattern_is_new;             // it has to be looked for topics
-    struct str *pattern_topics;
-    int32_t pattern_topic_count;
+    struct consumer_change c;
 };
 
 static bool joins(const struct heartbeat *h)
@@ -156,18 +145,22 @@ static bool joins(const struct heartbeat *h)
 static bool check_group(struct heartbeat *h)
 {
     struct str id = h->request->group_id;
-    h->group = groups_find(h->g, id);
-    if (h->group == NULL) {
+    h->c.group = groups_find(h->c.g, id);
+    if (h->c.group == NULL) {
         if (!joins(h))
             consumer_fail(h->call, KAFKA_GROUP_ID_NOT_FOUND, "Consumer group %.*s not found.", STR_ARG(id));
         return joins(h);
     }
-    if (h->group->kind == GROUP_CONSUMER)
+    if (h->c.group->kind == GROUP_CONSUMER)
         return true;
-    if (joins(h) && h->group->kind == GROUP_CLASSIC && group_is_empty(h->group)) {
-        h->former = h->group;
-        h->group = NULL;
+    if (joins(h) && h->c.group->kind == GROUP_CLASSIC && group_is_empty(h->c.group)) {
+        h->c.former = h->c.group;
+        h->c.group = NULL;
         return true;
+    }
+    if (joins(h) && h->c.group->kind == GROUP_CLASSIC) {
+        h->c.group = consumer_upgrade(h->c.g, h->c.group, h->call);
+        return h->c.group != NULL;
     }
     consumer_fail(h->call, KAFKA_GROUP_ID_NOT_FOUND, "Group %.*s is not a consumer group.", STR_ARG(id));
     return false;
@@ -175,9 +168,9 @@ static bool check_group(struct heartbeat *h)
 
 static bool check_size(struct heartbeat *h)
 {
-    int32_t max = config_i32(h->g->options.config, "group.consumer.max.size");
-    if (!joins(h) || h->group == NULL || h->group->consumer->member_count < max ||
-        consumer_find_member(h->group->consumer, h->member_id) != NULL)
+    int32_t max = config_i32(h->c.g->options.config, "group.consumer.max.size");
+    if (!joins(h) || h->c.group == NULL || h->c.group->consumer->member_count < max ||
+        consumer_find_member(h->c.group->consumer, h->c.member_id) != NULL)
         return true;
     consumer_fail(h->call, KAFKA_GROUP_MAX_SIZE_REACHED,
                   "The consumer group has reached its maximum capacity of %d members.", max);
@@ -187,11 +180,11 @@ static bool check_size(struct heartbeat *h)
 static bool check_epoch(struct heartbeat *h)
 {
     int32_t epoch = h->request->member_epoch;
-    const struct consumer_member *m = h->member;
+    const struct consumer_member *m = h->c.member;
     if (epoch == m->epoch)
         return true;
     // The answer that told of the newer epoch may have been lost.
-    if (epoch < m->epoch && epoch == m->previous_epoch && consumer_owns_no_more(m, &h->owned))
+    if (epoch < m->epoch && epoch == m->previous_epoch && consumer_owns_no_more(m, &h->c.owned))
         return true;
     consumer_fail(h->call, KAFKA_FENCED_MEMBER_EPOCH,
                   "The consumer group member has a %s member epoch (%d) than the one known by the group "
@@ -202,30 +195,30 @@ static bool check_epoch(struct heartbeat *h)
 
 static bool find_dynamic(struct heartbeat *h)
 {
-    h->member = h->group == NULL ? NULL : consumer_find_member(h->group->consumer, h->member_id);
+    h->c.member = h->c.group == NULL ? NULL : consumer_find_member(h->c.group->consumer, h->c.member_id);
     if (joins(h))
         return true;
-    if (h->member != NULL)
+    if (h->c.member != NULL)
         return check_epoch(h);
     consumer_fail(h->call, KAFKA_UNKNOWN_MEMBER_ID, "Member %.*s is not a member of group %.*s.",
-                  STR_ARG(h->member_id), STR_ARG(h->request->group_id));
+                  STR_ARG(h->c.member_id), STR_ARG(h->request->group_id));
     return false;
 }
 
 static bool join_static(struct heartbeat *h, struct consumer_member *holder)
 {
-    if (holder == NULL || str_is(h->member_id, holder->id)) {
-        h->member = consumer_find_member(h->group->consumer, h->member_id);
+    if (holder == NULL || str_is(h->c.member_id, holder->id)) {
+        h->c.member = consumer_find_member(h->c.group->consumer, h->c.member_id);
         return true;
     }
     if (holder->epoch != LEAVE_GROUP_STATIC_MEMBER_EPOCH && !holder->subscription.is_classic) {
         consumer_fail(h->call, KAFKA_UNRELEASED_INSTANCE_ID,
                       "Static member %.*s with instance id %.*s cannot join the group because the instance "
                       "id is owned by %s member.",
-                      STR_ARG(h->member_id), STR_ARG(h->request->instance_id), holder->id);
+                      STR_ARG(h->c.member_id), STR_ARG(h->request->instance_id), holder->id);
         return false;
     }
-    h->replaced = holder;
+    h->c.replaced = holder;
     return true;
 }
 
@@ -233,20 +226,20 @@ static bool find_static(struct heartbeat *h)
 {
     struct str instance = h->request->instance_id;
     struct consumer_member *holder =
-        h->group == NULL ? NULL : consumer_find_instance(h->group->consumer, instance);
+        h->c.group == NULL ? NULL : consumer_find_instance(h->c.group->consumer, instance);
     if (joins(h))
-        return h->group == NULL || join_static(h, holder);
+        return h->c.group == NULL || join_static(h, holder);
     if (holder == NULL) {
         consumer_fail(h->call, KAFKA_UNKNOWN_MEMBER_ID, "Instance id %.*s is unknown.", STR_ARG(instance));
         return false;
     }
-    if (!str_is(h->member_id, holder->id)) {
+    if (!str_is(h->c.member_id, holder->id)) {
         consumer_fail(h->call, KAFKA_FENCED_INSTANCE_ID,
                       "Static member %.*s with instance id %.*s was fenced by member %s.",
-                      STR_ARG(h->member_id), STR_ARG(instance), holder->id);
+                      STR_ARG(h->c.member_id), STR_ARG(instance), holder->id);
         return false;
     }
-    h->member = holder;
+    h->c.member = holder;
     return check_epoch(h);
 }
 
@@ -257,163 +250,60 @@ static bool merge_topics(struct heartbeat *h)
     const struct wire_string_array *names = &h->request->subscribed_topic_names;
     if (names->count < 0)
         return true;
-    h->after.topics = arena_new_array(h->call->arena, (size_t)names->count + 1, struct str);
-    if (h->after.topics == NULL)
+    h->c.after.topics = arena_new_array(h->call->arena, (size_t)names->count + 1, struct str);
+    if (h->c.after.topics == NULL)
         return false;
     for (int32_t i = 0; i < names->count; i++)
-        h->after.topics[i] = names->items[i];
-    h->after.topic_count = consumer_sort_names(h->after.topics, names->count);
+        h->c.after.topics[i] = names->items[i];
+    h->c.after.topic_count = consumer_sort_names(h->c.after.topics, names->count);
     return true;
 }
 
 static bool merge_subscription(struct heartbeat *h)
 {
     const struct consumer_group_heartbeat_request *r = h->request;
-    const struct consumer_member *from = h->replaced != NULL ? h->replaced : h->member;
-    h->before = from == NULL ? (struct consumer_subscription){.rebalance_timeout_ms = -1,
+    const struct consumer_member *from = h->c.replaced != NULL ? h->c.replaced : h->c.member;
+    h->c.before = from == NULL ? (struct consumer_subscription){.rebalance_timeout_ms = -1,
                                                              .regex = str_from("")}
                              : from->subscription;
-    h->after = h->before;
-    h->after.is_classic = false;
-    h->after.protocol_count = 0;
-    h->after.session_timeout_ms = 0;
-    h->after.client_id = h->call->client_id.data == NULL ? str_from("") : h->call->client_id;
-    h->after.client_host = h->call->client_host;
+    h->c.after = h->c.before;
+    h->c.after.is_classic = false;
+    h->c.after.protocol_count = 0;
+    h->c.after.session_timeout_ms = 0;
+    h->c.after.client_id = h->call->client_id.data == NULL ? str_from("") : h->call->client_id;
+    h->c.after.client_host = h->call->client_host;
     if (r->instance_id.data != NULL)
-        h->after.instance_id = r->instance_id;
+        h->c.after.instance_id = r->instance_id;
     if (r->rack_id.data != NULL)
-        h->after.rack_id = r->rack_id;
+        h->c.after.rack_id = r->rack_id;
     if (r->rebalance_timeout_ms != -1)
-        h->after.rebalance_timeout_ms = r->rebalance_timeout_ms;
+        h->c.after.rebalance_timeout_ms = r->rebalance_timeout_ms;
     if (r->server_assignor.data != NULL)
-        h->after.assignor = r->server_assignor;
+        h->c.after.assignor = r->server_assignor;
     if (r->subscribed_topic_regex.data != NULL)
-        h->after.regex = r->subscribed_topic_regex;
+        h->c.after.regex = r->subscribed_topic_regex;
     return merge_topics(h);
 }
 
 // A pattern that nobody has yet is resolved before anything is written: it may be wrong.
 static bool resolve_pattern(struct heartbeat *h)
 {
-    struct str pattern = h->after.regex;
+    struct str pattern = h->c.after.regex;
     struct diag diag;
-    if (pattern.size == 0 || str_equal(pattern, h->before.regex))
+    if (pattern.size == 0 || str_equal(pattern, h->c.before.regex))
         return true;
-    if (h->group != NULL && consumer_find_regex(h->group->consumer, pattern) != NULL)
+    if (h->c.group != NULL && consumer_find_regex(h->c.group->consumer, pattern) != NULL)
         return true;
     diag_clear(&diag);
-    h->pattern_is_new = true;
-    int err = consumer_resolve(h->g, pattern, h->call->arena, &h->pattern_topics, &h->pattern_topic_count,
-                               &diag);
+    h->c.pattern_is_new = true;
+    int err = consumer_resolve(h->c.g, pattern, h->call->arena, &h->c.pattern_topics,
+                               &h->c.pattern_topic_count, &diag);
     if (err == 0)
         return true;
     consumer_fail(h->call, err == ERR_NOMEM ? KAFKA_UNKNOWN_SERVER_ERROR : KAFKA_INVALID_REGULAR_EXPRESSION,
                   "SubscribedTopicRegex `%.*s` is not a valid regular expression: %s.", STR_ARG(pattern),
                   diag.text);
     return false;
-}
-
-// ---- The commands ----
-
-// The member takes the place of the one that had its instance id, with its part and its target.
-static void write_replacement(struct heartbeat *h, const struct consumer_group *cg)
-{
-    struct consumer_member *old = h->replaced;
-    struct consumer_subscription copy = old->subscription;
-    struct assignment none = {0};
-    consumer_write_member_tombstones(cg, str_from(old->id));
-    consumer_write_subscription(cg, h->member_id, &copy);
-    consumer_write_target(cg, h->member_id, &old->target);
-    consumer_write_current(cg, h->member_id, JOIN_GROUP_MEMBER_EPOCH, JOIN_GROUP_MEMBER_EPOCH, old->state,
-                           &old->assigned, &none);
-}
-
-static int write_member(struct heartbeat *h)
-{
-    // A group that is not there yet is known by its id alone.
-    struct group unborn = {.id = NULL};
-    struct consumer_group stand_in = {.groups = h->g, .group = &unborn};
-    struct consumer_group *cg = h->group == NULL ? &stand_in : h->group->consumer;
-    struct str id = arena_copy_str(h->call->arena, h->request->group_id);
-    if (id.data == NULL)
-        return ERR_NOMEM;
-    if (h->group == NULL)
-        unborn.id = (char *)(uintptr_t)id.data;
-    consumer_begin(cg);
-    if (h->former != NULL)
-        group_kind_type(h->former->kind)->write_tombstones(h->g, h->former);
-    if (h->replaced != NULL)
-        write_replacement(h, cg);
-    if ((h->member == NULL && h->replaced == NULL) || !consumer_subscription_equal(&h->before, &h->after))
-        consumer_write_subscription(cg, h->member_id, &h->after);
-    if (h->pattern_is_new)
-        consumer_write_regex(cg, h->after.regex, h->pattern_topics, h->pattern_topic_count,
-                             metadata_image_offset(h->g->image),
-                             coordinator_now(h->g->coordinator)->wall_ms);
-    int err = consumer_end(cg);
-    if (err != 0)
-        return err;
-    h->group = groups_find(h->g, id);
-    h->member = consumer_find_member(h->group->consumer, h->member_id);
-    return 0;
-}
-
-// What the topics of a member are, in the image that holds.
-static int64_t topics_seen(const struct heartbeat *h, const struct consumer_subscription *s)
-{
-    const struct consumer_regex *r =
-        s->regex.size == 0 || h->group == NULL ? NULL : consumer_find_regex(h->group->consumer, s->regex);
-    return s->topic_count + (r == NULL ? 0 : r->topic_count);
-}
-
-static bool wants_bump(const struct heartbeat *h, int64_t seen_before)
-{
-    bool assignor_changed = !str_equal(h->before.assignor, h->after.assignor);
-    bool pattern_changed = !str_equal(h->before.regex, h->after.regex);
-    return assignor_changed || !consumer_same_topics(&h->before, &h->after) ||
-           (pattern_changed && (seen_before > 0 || topics_seen(h, &h->after) > 0));
-}
-
-static int bump(struct heartbeat *h, bool is_new)
-{
-    struct consumer_cause cause = {
-        .cause = h->replaced != NULL ? REBALANCE_STATIC_REPLACED
-                 : is_new            ? REBALANCE_JOINED
-                                     : REBALANCE_SUBSCRIPTION,
-        .member = h->member_id,
-        .client_id = h->call->client_id,
-        .client_host = h->call->client_host,
-    };
-    return consumer_bump(h->group->consumer, &cause);
-}
-
-static int carry_on(struct heartbeat *h, bool *changed)
-{
-    // Views of what the first command replaces.
-    struct consumer_subscription before;
-    consumer_subscription_copy(&before, &h->before);
-    h->before = before;
-    bool is_new = h->member == NULL && h->replaced == NULL;
-    bool other_topics = !consumer_same_topics(&h->before, &h->after) ||
-                        !str_equal(h->before.regex, h->after.regex);
-    int64_t seen_before = topics_seen(h, &h->before);
-    int err = write_member(h);
-    struct consumer_group *cg = err == 0 ? h->group->consumer : NULL;
-    if (err == 0 && !str_equal(h->before.regex, h->after.regex)) {
-        consumer_begin(cg);
-        consumer_write_unused_regexes(cg);
-        err = consumer_end(cg);
-    }
-    if (err == 0)
-        err = consumer_refresh_regexes(cg);
-    if (err == 0)
-        err = wants_bump(h, seen_before) ? bump(h, is_new) : consumer_follow_metadata(cg);
-    if (err == 0)
-        err = consumer_update_target(cg);
-    if (err == 0)
-        err = consumer_reconcile(h->member, &h->owned, other_topics, changed);
-    consumer_subscription_release(&before);
-    return err;
 }
 
 // ---- The answer ----
@@ -449,18 +339,18 @@ static struct consumer_group_heartbeat_response_assignment *assignment_new(struc
 static void answer(struct heartbeat *h, bool changed)
 {
     struct consumer_group_heartbeat_response *reply = h->call->response;
-    reply->member_id = arena_copy_str(h->call->arena, h->member_id);
-    reply->member_epoch = h->member->epoch;
+    reply->member_id = arena_copy_str(h->call->arena, h->c.member_id);
+    reply->member_epoch = h->c.member->epoch;
     reply->heartbeat_interval_ms =
-        group_config_i32(h->g, h->request->group_id, "consumer.heartbeat.interval.ms");
+        group_config_i32(h->c.g, h->request->group_id, "consumer.heartbeat.interval.ms");
     if (changed || is_full_request(h->request)) {
-        reply->assignment = assignment_new(h->call->arena, &h->member->assigned);
+        reply->assignment = assignment_new(h->call->arena, &h->c.member->assigned);
         if (reply->assignment == NULL) {
             group_call_end_no_memory(h->call);
             return;
         }
     }
-    consumer_reply(h->g, h->call, h->request->group_id);
+    consumer_reply(h->c.g, h->call, h->request->group_id);
 }
 
 static void serve(struct heartbeat *h)
@@ -475,7 +365,7 @@ static void serve(struct heartbeat *h)
     }
     if (!resolve_pattern(h))
         return;
-    int err = carry_on(h, &changed);
+    int err = consumer_change_apply(&h->c, &changed);
     if (err == ERR_REFUSED) {
         consumer_fail(h->call, KAFKA_FENCED_MEMBER_EPOCH,
                       "The consumer group member is in a unknown state. The member must abandon all its "
@@ -486,7 +376,7 @@ static void serve(struct heartbeat *h)
         consumer_fail(h->call, coordinator_error(err), "%s", err_text(err));
         return;
     }
-    consumer_start_session(h->member);
+    consumer_start_session(h->c.member);
     answer(h, changed);
 }
 
@@ -505,9 +395,16 @@ void groups_consumer_heartbeat(struct groups *g, struct group_call *call,
         consumer_leave(g, call, request);
         return;
     }
-    struct heartbeat h = {.g = g, .call = call, .request = request, .member_id = request->member_id};
-    h.owned = (struct consumer_owned){request->topic_partitions.count >= 0, &request->topic_partitions};
-    if (h.member_id.size == 0)
-        h.member_id = group_new_uuid(g, call->arena);
+    struct heartbeat h = {
+        .call = call,
+        .request = request,
+        .c = {
+            .g = g,
+            .arena = call->arena,
+            .group_id = request->group_id,
+            .member_id = request->member_id.size > 0 ? request->member_id : group_new_uuid(g, call->arena),
+            .owned = {request->topic_partitions.count >= 0, &request->topic_partitions},
+        },
+    };
     serve(&h);
 }

@@ -10,6 +10,8 @@
 int consumer_remove_member(struct consumer_member *m, const struct consumer_cause *cause)
 {
     struct consumer_group *cg = m->group;
+    if (!m->subscription.is_classic && consumer_wants_downgrade(cg, m))
+        return consumer_downgrade(cg, m, cause);
     consumer_begin(cg);
     consumer_write_member_tombstones(cg, str_from(m->id));
     int err = consumer_end(cg); // the member is gone
@@ -37,16 +39,20 @@ static struct consumer_cause cause_of(enum rebalance_cause cause, const struct c
     };
 }
 
-static int fence(struct consumer_member *m, enum rebalance_cause cause)
+int consumer_fence_member(struct consumer_member *m, enum rebalance_cause cause, struct str reason)
 {
-    struct groups *g = m->group->groups;
     struct arena arena;
     arena_init(&arena, 1 << 20);
     struct consumer_cause why = cause_of(cause, m, &arena);
+    why.reason = reason;
     int err = consumer_remove_member(m, &why);
     arena_release(&arena);
-    (void)g;
     return err;
+}
+
+static int fence(struct consumer_member *m, enum rebalance_cause cause)
+{
+    return consumer_fence_member(m, cause, (struct str){NULL, 0});
 }
 
 // ---- Timers ----
@@ -87,6 +93,19 @@ void consumer_start_rebalance_timer(struct consumer_member *m)
     coordinator_set_timer(c, &m->rebalance_timer,
                           coordinator_now(c)->mono_ms + (timeout_ms > 0 ? timeout_ms : 0),
                           rebalance_expired);
+}
+
+static void rejoin_expired(struct coordinator_timer *t)
+{
+    (void)fence(container_of(t, struct consumer_member, rejoin_timer), REBALANCE_LATE);
+}
+
+void consumer_start_rejoin_timer(struct consumer_member *m)
+{
+    struct coordinator *c = m->group->groups->coordinator;
+    coordinator_set_timer(c, &m->rejoin_timer,
+                          coordinator_now(c)->mono_ms + m->subscription.rebalance_timeout_ms,
+                          rejoin_expired);
 }
 
 // ---- Epochs -1 and -2 ----

@@ -60,6 +60,18 @@ bool consumer_owns_no_more(const struct consumer_member *m, const struct consume
     return true;
 }
 
+bool consumer_waits(const struct consumer_member *m)
+{
+    for (int32_t i = 0; i < m->target.count; i++) {
+        const struct assigned_topic *t = &m->target.topics[i];
+        for (int32_t p = 0; p < t->count; p++)
+            if (!assignment_has(&m->assigned, t->id, t->partitions[p]) &&
+                !consumer_is_free(m->group, t->id, t->partitions[p]))
+                return true;
+    }
+    return false;
+}
+
 // ---- Steps ----
 
 // Partitions of topics that the member does not subscribe to any more, or that are gone, are not for it,
