@@ -29,7 +29,7 @@ enum {
 };
 
 enum step {
-    STEP_JOIN,      // classic: JoinGroup. Consumer protocol: a heartbeat of epoch 0
+    STEP_JOIN, // classic: JoinGroup. Consumer protocol: a heartbeat of epoch 0
     STEP_SYNC,
     STEP_HEARTBEAT,
     STEP_LEAVE,
@@ -46,19 +46,21 @@ struct member {
     int group;
     bool is_classic;
     enum step step;
-    int64_t turn;        // answers and pauses of a former turn do nothing
+    int64_t turn; // answers and pauses of a former turn do nothing
     char id[128];
-    int32_t generation;  // or member epoch
-    char protocol[32];   // that the group chose
+    int32_t generation; // or member epoch
+    char protocol[32];  // that the group chose
     bool is_leader;
     struct partition_set owned;
-    struct partition_set target;  // consumer protocol
+    struct partition_set target;                    // consumer protocol
     struct partition_set shares[WORLD_MEMBERS_MAX]; // that the leader dealt out
     char share_ids[WORLD_MEMBERS_MAX][128];
     int share_count;
-    int32_t dealt[WORLD_TOPICS];  // partitions that there were then
-    bool tells_all;      // the next heartbeat is a full one
-    int64_t release_at;  // consumer protocol: when what is not in the target is given up; -1: nothing is
+    int32_t dealt[WORLD_TOPICS]; // partitions that there were then
+    bool tells_all;              // the next heartbeat is a full one
+    bool awaits_answer;
+    int64_t
+        release_at; // consumer protocol: when what is not in the target is given up; -1: nothing is
 };
 
 // A request under way.
@@ -70,7 +72,7 @@ struct travel {
     int64_t turn;
     enum travel_kind { JOIN, SYNC, BEAT, LEAVE, CONSUMER_BEAT, COMMIT, FETCH } kind;
     void *request;
-    int64_t served;      // COMMIT: its number. FETCH: the promises when it was served
+    int64_t served; // COMMIT: its number. FETCH: the promises when it was served
     int32_t topic, partition;
     int64_t promised;
     bool was_served;
@@ -176,11 +178,21 @@ static void serve(struct travel *t)
     w->requests++;
     t->was_served = true;
     switch (t->kind) {
-    case JOIN: groups_join(g, call, &w->now, t->request); break;
-    case SYNC: groups_sync(g, call, &w->now, t->request); break;
-    case BEAT: groups_heartbeat(g, call, &w->now, t->request); break;
-    case LEAVE: groups_leave(g, call, &w->now, t->request); break;
-    case CONSUMER_BEAT: groups_consumer_heartbeat(g, call, &w->now, t->request); break;
+    case JOIN:
+        groups_join(g, call, &w->now, t->request);
+        break;
+    case SYNC:
+        groups_sync(g, call, &w->now, t->request);
+        break;
+    case BEAT:
+        groups_heartbeat(g, call, &w->now, t->request);
+        break;
+    case LEAVE:
+        groups_leave(g, call, &w->now, t->request);
+        break;
+    case CONSUMER_BEAT:
+        groups_consumer_heartbeat(g, call, &w->now, t->request);
+        break;
     case COMMIT: {
         struct offset_commit_request *r = t->request;
         t->served = ++w->commit_served;
@@ -231,6 +243,7 @@ static void send_and_wait(struct member *m, struct travel *t)
 {
     pause(m, REQUEST_TIMEOUT_MS);
     t->turn = m->turn;
+    m->awaits_answer = true;
     world_at(m->world, &t->event, 1 + (int64_t)world_below(m->world, TRAVEL_MS_MAX));
 }
 
@@ -260,15 +273,18 @@ static struct bytes blob(struct travel *t, const struct wire_schema *schema, con
 
 static struct wire_string_array all_topics(struct arena *arena)
 {
-    struct wire_string_array names = {arena_alloc_array(arena, WORLD_TOPICS, sizeof(struct str)), WORLD_TOPICS};
+    struct wire_string_array names = {arena_alloc_array(arena, WORLD_TOPICS, sizeof(struct str)),
+                                      WORLD_TOPICS};
     for (int i = 0; i < WORLD_TOPICS; i++)
         names.items[i] = str_from(world_topic_name(i));
     return names;
 }
 
-static struct wire_int32_array partitions_of(struct arena *arena, const struct partition_set *s, int topic)
+static struct wire_int32_array partitions_of(struct arena *arena, const struct partition_set *s,
+                                             int topic)
 {
-    struct wire_int32_array out = {arena_alloc_array(arena, WORLD_PARTITIONS_MAX, sizeof(int32_t)), 0};
+    struct wire_int32_array out = {arena_alloc_array(arena, WORLD_PARTITIONS_MAX, sizeof(int32_t)),
+                                   0};
     for (int p = 0; p < WORLD_PARTITIONS_MAX; p++)
         if (set_has(s, topic, p))
             out.items[out.count++] = p;
@@ -288,7 +304,8 @@ static struct bytes assignment_blob(struct travel *t, const struct partition_set
     return blob(t, &consumer_protocol_assignment_schema, &a);
 }
 
-static bool assignment_read(struct world *w, struct arena *arena, struct bytes in, struct partition_set *out)
+static bool assignment_read(struct world *w, struct arena *arena, struct bytes in,
+                            struct partition_set *out)
 {
     struct consumer_protocol_assignment a;
     *out = (struct partition_set){0};
@@ -311,7 +328,8 @@ static bool assignment_read(struct world *w, struct arena *arena, struct bytes i
 
 static void send_join(struct member *m)
 {
-    struct travel *t = travel_new(m, JOIN, sizeof(struct join_group_request), &join_group_response_schema, 7);
+    struct travel *t =
+        travel_new(m, JOIN, sizeof(struct join_group_request), &join_group_response_schema, 7);
     struct join_group_request *r = t->request;
     struct consumer_protocol_subscription s;
     consumer_protocol_subscription_init(&s);
@@ -331,7 +349,8 @@ static void send_join(struct member *m)
 
 static void send_sync(struct member *m)
 {
-    struct travel *t = travel_new(m, SYNC, sizeof(struct sync_group_request), &sync_group_response_schema, 5);
+    struct travel *t =
+        travel_new(m, SYNC, sizeof(struct sync_group_request), &sync_group_response_schema, 5);
     struct sync_group_request *r = t->request;
     sync_group_request_init(r);
     r->group_id = str_from(world_group_id(m->group));
@@ -339,16 +358,19 @@ static void send_sync(struct member *m)
     r->member_id = travel_text(t, m->id);
     r->protocol_type = str_from("consumer");
     r->protocol_name = travel_text(t, m->protocol);
-    r->assignments.items = arena_alloc_array(&t->arena, WORLD_MEMBERS_MAX, sizeof *r->assignments.items);
+    r->assignments.items =
+        arena_alloc_array(&t->arena, WORLD_MEMBERS_MAX, sizeof *r->assignments.items);
     for (int i = 0; m->is_leader && i < m->share_count; i++)
-        r->assignments.items[r->assignments.count++] = (struct sync_group_request_sync_group_request_assignment){
-            travel_text(t, m->share_ids[i]), assignment_blob(t, &m->shares[i])};
+        r->assignments.items[r->assignments.count++] =
+            (struct sync_group_request_sync_group_request_assignment){
+                travel_text(t, m->share_ids[i]), assignment_blob(t, &m->shares[i])};
     send_and_wait(m, t);
 }
 
 static void send_beat(struct member *m)
 {
-    struct travel *t = travel_new(m, BEAT, sizeof(struct heartbeat_request), &heartbeat_response_schema, 4);
+    struct travel *t =
+        travel_new(m, BEAT, sizeof(struct heartbeat_request), &heartbeat_response_schema, 4);
     struct heartbeat_request *r = t->request;
     heartbeat_request_init(r);
     r->group_id = str_from(world_group_id(m->group));
@@ -359,7 +381,8 @@ static void send_beat(struct member *m)
 
 static void send_leave(struct member *m)
 {
-    struct travel *t = travel_new(m, LEAVE, sizeof(struct leave_group_request), &leave_group_response_schema, 5);
+    struct travel *t =
+        travel_new(m, LEAVE, sizeof(struct leave_group_request), &leave_group_response_schema, 5);
     struct leave_group_request *r = t->request;
     leave_group_request_init(r);
     r->group_id = str_from(world_group_id(m->group));
@@ -384,7 +407,8 @@ static void send_consumer_beat(struct member *m, int32_t epoch)
     if (epoch == 0 || m->tells_all) {
         r->rebalance_timeout_ms = REBALANCE_MS;
         r->subscribed_topic_names = all_topics(&t->arena);
-        r->topic_partitions.items = arena_alloc_array(&t->arena, WORLD_TOPICS, sizeof *r->topic_partitions.items);
+        r->topic_partitions.items =
+            arena_alloc_array(&t->arena, WORLD_TOPICS, sizeof *r->topic_partitions.items);
         r->topic_partitions.count = 0;
         for (int i = 0; i < WORLD_TOPICS; i++)
             if (m->owned.bits[i] != 0)
@@ -428,7 +452,8 @@ void member_commit(struct member *m)
     r->topics.count = 1;
     offset_commit_request_offset_commit_request_topic_init(&r->topics.items[0]);
     r->topics.items[0].name = str_from(world_topic_name(topic));
-    r->topics.items[0].partitions.items = arena_alloc(&t->arena, sizeof *r->topics.items[0].partitions.items);
+    r->topics.items[0].partitions.items =
+        arena_alloc(&t->arena, sizeof *r->topics.items[0].partitions.items);
     r->topics.items[0].partitions.count = 1;
     offset_commit_request_offset_commit_request_partition_init(r->topics.items[0].partitions.items);
     r->topics.items[0].partitions.items[0].partition_index = partition;
@@ -440,13 +465,15 @@ void member_commit(struct member *m)
 
 void member_fetch(struct member *m)
 {
-    struct travel *t = travel_new(m, FETCH, sizeof(struct offset_fetch_request_offset_fetch_request_group),
-                                  &offset_fetch_response_schema, 9);
+    struct travel *t =
+        travel_new(m, FETCH, sizeof(struct offset_fetch_request_offset_fetch_request_group),
+                   &offset_fetch_response_schema, 9);
     struct offset_fetch_request_offset_fetch_request_group *r = t->request;
     offset_fetch_request_offset_fetch_request_group_init(r);
     t->topic = (int32_t)world_below(m->world, WORLD_TOPICS);
     t->partition = (int32_t)world_below(m->world, (uint64_t)m->world->partition_counts[t->topic]);
-    t->call.response = arena_alloc(&t->arena, sizeof(struct offset_fetch_response_offset_fetch_response_group));
+    t->call.response =
+        arena_alloc(&t->arena, sizeof(struct offset_fetch_response_offset_fetch_response_group));
     offset_fetch_response_offset_fetch_response_group_init(t->call.response);
     r->group_id = str_from(world_group_id(m->group));
     r->topics.items = arena_alloc(&t->arena, sizeof *r->topics.items);
@@ -523,7 +550,8 @@ static void joined(struct member *m, const struct join_group_response *r)
     case KAFKA_REBALANCE_IN_PROGRESS:
         soon(m);
         return;
-    default: world_fail(m->world, "JoinGroup of member %d: error %d", m->number, r->error_code);
+    default:
+        world_fail(m->world, "JoinGroup of member %d: error %d", m->number, r->error_code);
     }
 }
 
@@ -545,45 +573,68 @@ static void synced(struct member *m, struct travel *t, const struct sync_group_r
         m->step = STEP_HEARTBEAT;
         pause(m, HEARTBEAT_MS);
         return;
-    case KAFKA_REBALANCE_IN_PROGRESS: rejoin(m); return;
+    case KAFKA_REBALANCE_IN_PROGRESS:
+        rejoin(m);
+        return;
     case KAFKA_ILLEGAL_GENERATION:
     case KAFKA_UNKNOWN_MEMBER_ID:
-    case KAFKA_FENCED_INSTANCE_ID: begin_anew(m); return;
+    case KAFKA_FENCED_INSTANCE_ID:
+        begin_anew(m);
+        return;
     case KAFKA_NOT_COORDINATOR:
     case KAFKA_COORDINATOR_NOT_AVAILABLE:
     case KAFKA_COORDINATOR_LOAD_IN_PROGRESS:
-    case KAFKA_UNKNOWN_SERVER_ERROR: rejoin(m); return;
-    default: world_fail(m->world, "SyncGroup of member %d: error %d", m->number, r->error_code);
+    case KAFKA_UNKNOWN_SERVER_ERROR:
+        rejoin(m);
+        return;
+    default:
+        world_fail(m->world, "SyncGroup of member %d: error %d", m->number, r->error_code);
     }
 }
 
 static void beaten(struct member *m, const struct heartbeat_response *r)
 {
     switch (r->error_code) {
-    case KAFKA_NONE: pause(m, HEARTBEAT_MS); return;
-    case KAFKA_REBALANCE_IN_PROGRESS: rejoin(m); return;
+    case KAFKA_NONE:
+        pause(m, HEARTBEAT_MS);
+        return;
+    case KAFKA_REBALANCE_IN_PROGRESS:
+        rejoin(m);
+        return;
     case KAFKA_ILLEGAL_GENERATION:
     case KAFKA_UNKNOWN_MEMBER_ID:
-    case KAFKA_FENCED_INSTANCE_ID: begin_anew(m); return;
+    case KAFKA_FENCED_INSTANCE_ID:
+        begin_anew(m);
+        return;
     case KAFKA_NOT_COORDINATOR:
     case KAFKA_COORDINATOR_NOT_AVAILABLE:
-    case KAFKA_COORDINATOR_LOAD_IN_PROGRESS: soon(m); return;
-    default: world_fail(m->world, "Heartbeat of member %d: error %d", m->number, r->error_code);
+    case KAFKA_COORDINATOR_LOAD_IN_PROGRESS:
+        soon(m);
+        return;
+    default:
+        world_fail(m->world, "Heartbeat of member %d: error %d", m->number, r->error_code);
     }
 }
 
-static void take_target(struct member *m, const struct consumer_group_heartbeat_response_assignment *a)
+static void take_target(struct member *m,
+                        const struct consumer_group_heartbeat_response_assignment *a)
 {
     m->target = (struct partition_set){0};
     for (int32_t i = 0; i < a->topic_partitions.count; i++) {
-        int topic = world_topic_of(m->world, (struct str){0}, a->topic_partitions.items[i].topic_id);
+        int topic =
+            world_topic_of(m->world, (struct str){0}, a->topic_partitions.items[i].topic_id);
         for (int32_t k = 0; topic >= 0 && k < a->topic_partitions.items[i].partitions.count; k++)
             m->target.bits[topic] |= 1u << a->topic_partitions.items[i].partitions.items[k];
     }
-    bool gives_up = false;
-    for (int t = 0; t < WORLD_TOPICS; t++)
+    bool gives_up = false, changes = false;
+    for (int t = 0; t < WORLD_TOPICS; t++) {
         gives_up |= (m->owned.bits[t] & ~m->target.bits[t]) != 0;
-    m->release_at = m->world->now.mono_ms + (gives_up ? (int64_t)world_below(m->world, 1500) : 0);
+        changes |= m->owned.bits[t] != m->target.bits[t];
+    }
+    m->release_at = -1;
+    if (changes)
+        m->release_at =
+            m->world->now.mono_ms + (gives_up ? (int64_t)world_below(m->world, 1500) : 0);
 }
 
 static void consumer_beaten(struct member *m, const struct consumer_group_heartbeat_response *r)
@@ -595,7 +646,8 @@ static void consumer_beaten(struct member *m, const struct consumer_group_heartb
         if (r->assignment != NULL)
             take_target(m, r->assignment);
         if (m->release_at >= 0)
-            pause(m, m->release_at > m->world->now.mono_ms ? m->release_at - m->world->now.mono_ms : 1);
+            pause(m, m->release_at > m->world->now.mono_ms ? m->release_at - m->world->now.mono_ms
+                                                           : 1);
         else
             pause(m, HEARTBEAT_MS);
         return;
@@ -614,7 +666,8 @@ static void consumer_beaten(struct member *m, const struct consumer_group_heartb
         soon(m);
         return;
     default:
-        world_fail(m->world, "ConsumerGroupHeartbeat of member %d: error %d", m->number, r->error_code);
+        world_fail(m->world, "ConsumerGroupHeartbeat of member %d: error %d", m->number,
+                   r->error_code);
     }
 }
 
@@ -629,18 +682,20 @@ static void committed(struct travel *t, const struct offset_commit_response *r)
         *promised = t->served;
 }
 
-static void fetched(struct travel *t, const struct offset_fetch_response_offset_fetch_response_group *r)
+static void fetched(struct travel *t,
+                    const struct offset_fetch_response_offset_fetch_response_group *r)
 {
     struct world *w = t->event.world;
-    if (r->error_code != KAFKA_NONE || r->topics.count != 1 || r->topics.items[0].partitions.count != 1)
+    if (r->error_code != KAFKA_NONE || r->topics.count != 1 ||
+        r->topics.items[0].partitions.count != 1)
         return;
     int64_t offset = r->topics.items[0].partitions.items[0].committed_offset;
     if (r->topics.items[0].partitions.items[0].error_code != KAFKA_NONE)
         return;
     if (t->promised > 0 && offset < t->promised)
         world_fail(w, "group %s, %s-%d: %" PRId64 " is committed, but %" PRId64 " was promised",
-                   world_group_id(t->member->group), world_topic_name(t->topic), t->partition, offset,
-                   t->promised);
+                   world_group_id(t->member->group), world_topic_name(t->topic), t->partition,
+                   offset, t->promised);
     if (offset > w->commit_served)
         world_fail(w, "an offset that nobody committed: %" PRId64, offset);
 }
@@ -658,14 +713,24 @@ static void answer(struct travel *t)
     }
     if (t->turn != m->turn || m->step == STEP_GONE)
         return;
+    m->awaits_answer = false;
     switch (t->kind) {
-    case JOIN: joined(m, t->call.response); break;
-    case SYNC: synced(m, t, t->call.response); break;
-    case BEAT: beaten(m, t->call.response); break;
-    case CONSUMER_BEAT: consumer_beaten(m, t->call.response); break;
+    case JOIN:
+        joined(m, t->call.response);
+        break;
+    case SYNC:
+        synced(m, t, t->call.response);
+        break;
+    case BEAT:
+        beaten(m, t->call.response);
+        break;
+    case CONSUMER_BEAT:
+        consumer_beaten(m, t->call.response);
+        break;
     case LEAVE:
     case COMMIT:
-    case FETCH: break;
+    case FETCH:
+        break;
     }
 }
 
@@ -677,12 +742,15 @@ static void follow_target(struct member *m)
     m->owned = m->target;
     m->release_at = -1;
     m->tells_all = true;
-    world_note(m->world, "member %d of %s: epoch %d, owns %x %x", m->number, world_group_id(m->group),
-               m->generation, m->owned.bits[0], m->owned.bits[1]);
+    world_note(m->world, "member %d of %s: epoch %d, owns %x %x", m->number,
+               world_group_id(m->group), m->generation, m->owned.bits[0], m->owned.bits[1]);
 }
 
 static void act(struct member *m)
 {
+    if (m->awaits_answer)
+        m->tells_all = true; // what it did not hear it has to be told again
+    m->awaits_answer = false;
     switch (m->step) {
     case STEP_JOIN:
         if (m->is_classic)
@@ -690,7 +758,9 @@ static void act(struct member *m)
         else
             send_consumer_beat(m, 0);
         return;
-    case STEP_SYNC: send_sync(m); return;
+    case STEP_SYNC:
+        send_sync(m);
+        return;
     case STEP_HEARTBEAT:
         if (m->is_classic && m->is_leader &&
             memcmp(m->dealt, m->world->partition_counts, sizeof m->dealt) != 0) {
@@ -706,7 +776,8 @@ static void act(struct member *m)
         send_consumer_beat(m, m->generation);
         return;
     case STEP_LEAVE:
-    case STEP_GONE: return;
+    case STEP_GONE:
+        return;
     }
 }
 

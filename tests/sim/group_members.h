@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Members of groups as clients play them: a classic consumer that gives everything up before it joins
-// (eager), and one of the consumer protocol (KIP-848). They commit and fetch offsets, leave, and vanish
-// without a word; what they are told is checked as it comes.
+// Members of groups as clients play them: a classic consumer that gives everything up before it
+// joins (eager), and one of the consumer protocol (KIP-848). They commit and fetch offsets, leave,
+// and vanish without a word; what they are told is checked as it comes.
 #pragma once
 
 #include "group_world.h"

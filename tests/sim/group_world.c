@@ -127,7 +127,8 @@ struct life_event {
     int64_t value;
 };
 
-static void schedule(struct world *w, void (*run)(struct world_event *event), int64_t delay_ms, int64_t value)
+static void schedule(struct world *w, void (*run)(struct world_event *event), int64_t delay_ms,
+                     int64_t value)
 {
     struct life_event *e = mem_new(struct life_event);
     e->event.run = run;
@@ -299,7 +300,8 @@ void world_touched(struct world *w)
 {
     if (!w->is_up)
         return;
-    bool has_work = coordinator_has_batch(w->coordinator) || coordinator_failure(w->coordinator) != 0 ||
+    bool has_work = coordinator_has_batch(w->coordinator) ||
+                    coordinator_failure(w->coordinator) != 0 ||
                     (coordinator_awaited_offset(w->coordinator) >= 0 && !w->commit_is_due);
     if (has_work && !w->turn_is_due) {
         w->turn_is_due = true;
@@ -310,6 +312,17 @@ void world_touched(struct world *w)
         return;
     w->timer_at = at;
     schedule(w, deadline, at > w->now.mono_ms ? at - w->now.mono_ms : 0, 0);
+}
+
+void world_show(struct world *w)
+{
+    struct buf text;
+    if (!w->is_up)
+        return;
+    buf_init(&text, LOG_MAX);
+    fixture_dump(w->groups, &text);
+    printf("%s", buf_text(&text));
+    buf_release(&text);
 }
 
 // While a classic group rebalances it is ahead of the log, and meant to be.
@@ -326,8 +339,8 @@ static bool is_ahead(const struct world *w)
 void world_check_replay(struct world *w)
 {
     struct buf here, there;
-    if (!w->is_up || coordinator_has_batch(w->coordinator) || coordinator_failure(w->coordinator) != 0 ||
-        w->has_refused || is_ahead(w))
+    if (!w->is_up || coordinator_has_batch(w->coordinator) ||
+        coordinator_failure(w->coordinator) != 0 || w->has_refused || is_ahead(w))
         return;
     buf_init(&here, LOG_MAX);
     buf_init(&there, LOG_MAX);
@@ -336,8 +349,8 @@ void world_check_replay(struct world *w)
     struct coordinator *c = coordinator_make(w, g);
     fixture_dump(g, &there);
     if (strcmp(buf_text(&here), buf_text(&there)) != 0)
-        world_fail(w, "replaying the log gives another state:\n%s\ninstead of\n%s", buf_text(&there),
-                   buf_text(&here));
+        world_fail(w, "replaying the log gives another state:\n%s\ninstead of\n%s",
+                   buf_text(&there), buf_text(&here));
     groups_free(g);
     coordinator_free(c);
     buf_release(&here);
@@ -366,7 +379,8 @@ int world_topic_of(const struct world *w, struct str name, struct uuid id)
     return -1;
 }
 
-static void replay_metadata(struct metadata_image *image, enum metadata_record_type type, const void *message)
+static void replay_metadata(struct metadata_image *image, enum metadata_record_type type,
+                            const void *message)
 {
     struct buf value;
     struct diag diag;
@@ -407,7 +421,8 @@ void world_grow(struct world *w, int topic)
         return;
     struct metadata_image *image = metadata_image_fork(w->image);
     add_partition(w, image, topic);
-    world_note(w, "topic %s has %d partitions", world_topic_name(topic), w->partition_counts[topic]);
+    world_note(w, "topic %s has %d partitions", world_topic_name(topic),
+               w->partition_counts[topic]);
     publish(w, image);
 }
 

