@@ -27,10 +27,10 @@ struct env_workers {
 };
 
 // For a bulk work on its thread, before each piece that it asks of the device: syncs that are under way
-// go first, since whatever a device was asked for before makes them wait. Returns how many pieces of
-// 128 KiB it may ask for at once before its next turn: one beside syncs, many when there were none for
-// a while. It is never kept for long.
-enum { ENV_WORK_TURN_MAX = 8 };
+// go first, since whatever a device was asked for before makes them wait. Returns how many bytes it may
+// ask for at once before its next turn: few beside syncs, ENV_WORK_TURN_MAX when there were none for a
+// while. It is never kept for long.
+enum { ENV_WORK_TURN_MIN = 64 * 1024, ENV_WORK_TURN_MAX = 1024 * 1024 };
 
 static inline int env_work_turn(struct env_workers *workers)
 {

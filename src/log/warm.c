@@ -17,10 +17,16 @@
 #include "log/names.h"
 
 enum {
-    PIECE_BYTES = 128 * 1024, // env_work_turn() counts these
+    PIECE_BYTES = 128 * 1024, // fs_file_prefetch() takes no more
     WAIT_STEP_BYTES = 32 * 1024,
     AHEAD_BYTES = 4 << 20,
 };
+
+static void ask_for(struct fs_file *file, int64_t from, int64_t end)
+{
+    for (; from < end; from += PIECE_BYTES)
+        fs_file_prefetch(file, from, (size_t)(end - from < PIECE_BYTES ? end - from : PIECE_BYTES));
+}
 
 static bool wait_for(struct fs_file *file, int64_t position)
 {
@@ -28,19 +34,15 @@ static bool wait_for(struct fs_file *file, int64_t position)
     return fs_file_read(file, &byte, 1, position) == 1;
 }
 
-// Returns false where the file ends or cannot be read. *calm is what the last turn said.
+// Brings the range; *calm is what the last turn said. False where the file ends or cannot be read.
 static bool bring(struct fs_file *file, int64_t from, int64_t end, struct env_workers *workers,
                   bool *calm)
 {
     while (from < end) {
-        int pieces = env_work_turn(workers);
-        *calm = pieces == ENV_WORK_TURN_MAX;
-        int64_t turn_end = end - from < pieces * (int64_t)PIECE_BYTES
-                               ? end
-                               : from + pieces * (int64_t)PIECE_BYTES;
-        for (int64_t at = from; at < turn_end; at += PIECE_BYTES)
-            fs_file_prefetch(file, at, (size_t)(turn_end - at < PIECE_BYTES ? turn_end - at
-                                                                            : PIECE_BYTES));
+        int turn_bytes = env_work_turn(workers);
+        int64_t turn_end = end - from < turn_bytes ? end : from + turn_bytes;
+        *calm = turn_bytes == ENV_WORK_TURN_MAX;
+        ask_for(file, from, turn_end);
         for (; from < turn_end; from += WAIT_STEP_BYTES)
             if (!wait_for(file, from))
                 return false;
@@ -56,12 +58,8 @@ static void bring_range(struct fs_file *file, int64_t from, int64_t end, int64_t
                         struct env_workers *workers)
 {
     bool calm = false;
-    if (!bring(file, from, end < file_size ? end : file_size, workers, &calm) || !calm)
-        return;
-    int64_t ahead_end = file_size - end < AHEAD_BYTES ? file_size : end + AHEAD_BYTES;
-    for (int64_t at = end; at < ahead_end; at += PIECE_BYTES)
-        fs_file_prefetch(file, at, (size_t)(ahead_end - at < PIECE_BYTES ? ahead_end - at
-                                                                         : PIECE_BYTES));
+    if (bring(file, from, end < file_size ? end : file_size, workers, &calm) && calm)
+        ask_for(file, end, file_size - end < AHEAD_BYTES ? file_size : end + AHEAD_BYTES);
 }
 
 bool log_slice_is_cached(const struct log_slice *slice)

@@ -128,7 +128,7 @@ static int workers_turn(struct env_workers *workers)
     if (w->prompt_count > 0)
         wait_for_prompt(w);
     pthread_mutex_unlock(&w->lock);
-    return calm ? ENV_WORK_TURN_MAX : 1;
+    return calm ? ENV_WORK_TURN_MAX : ENV_WORK_TURN_MIN;
 }
 
 static void *worker_main(void *argument)

@@ -333,7 +333,7 @@ struct turn {
     struct os_loop *loop;
     pthread_barrier_t *barrier;
     int *left; // works not done
-    int pieces;
+    int bytes;
 };
 
 static void turn_run(struct env_work *work)
@@ -342,7 +342,7 @@ static void turn_run(struct env_work *work)
     if (t->barrier != NULL)
         pthread_barrier_wait(t->barrier); // the other one is under way
     if (work->bulk)
-        t->pieces = env_work_turn(os_loop_env(t->loop)->workers);
+        t->bytes = env_work_turn(os_loop_env(t->loop)->workers);
     if (t->barrier != NULL)
         pthread_barrier_wait(t->barrier); // ... and stays so for the whole turn
 }
@@ -363,7 +363,7 @@ static void test_bulk_works_let_others_go_first(void **state)
         .work = {.run = turn_run, .done = turn_done, .bulk = true}, .loop = loop, .left = &left};
     env_work_submit(os_loop_env(loop)->workers, &alone.work);
     os_loop_run(loop);
-    assert_int_equal(alone.pieces, ENV_WORK_TURN_MAX);
+    assert_int_equal(alone.bytes, ENV_WORK_TURN_MAX);
     pthread_barrier_init(&barrier, NULL, 2);
     struct turn bulk = alone, prompt = alone;
     bulk.barrier = prompt.barrier = &barrier;
@@ -372,7 +372,7 @@ static void test_bulk_works_let_others_go_first(void **state)
     env_work_submit(os_loop_env(loop)->workers, &bulk.work);
     env_work_submit(os_loop_env(loop)->workers, &prompt.work);
     os_loop_run(loop);
-    assert_int_equal(bulk.pieces, 1);
+    assert_int_equal(bulk.bytes, ENV_WORK_TURN_MIN);
     pthread_barrier_destroy(&barrier);
     os_loop_free(loop);
 }
