@@ -11,7 +11,7 @@
 
 struct offered_protocol {
     struct map_node node; // in classic_group.protocols
-    char *name;
+    struct str name;      // owned; any bytes
     int32_t count;        // members that offer it
     int32_t votes;        // scratch of a selection
 };
@@ -19,7 +19,7 @@ struct offered_protocol {
 static bool protocol_has_name(const struct map_node *node, const void *key)
 {
     const struct str *name = key;
-    return str_is(*name, container_of(node, struct offered_protocol, node)->name);
+    return str_equal(*name, container_of(node, struct offered_protocol, node)->name);
 }
 
 static struct offered_protocol *find_offered(const struct classic_group *cg, struct str name)
@@ -34,7 +34,7 @@ static void count_offer(struct classic_group *cg, struct str name)
     struct offered_protocol *p = find_offered(cg, name);
     if (p == NULL) {
         p = mem_new(struct offered_protocol);
-        p->name = mem_copy_str(name);
+        p->name = str_of(mem_copy_str(name), name.size);
         map_insert(&cg->protocols, &p->node, hash_str(cg->groups->options.hash_seed, name));
     }
     p->count++;
@@ -47,7 +47,7 @@ static void discount_offer(struct classic_group *cg, struct str name)
     if (--p->count > 0)
         return;
     map_remove(&cg->protocols, &p->node);
-    mem_free(p->name);
+    mem_free((void *)(uintptr_t)p->name.data);
     mem_free(p);
 }
 
@@ -171,7 +171,7 @@ struct str classic_select_protocol(struct classic_group *cg)
         if (p != NULL && (best == NULL || p->votes > best->votes))
             best = p;
     }
-    return best == NULL ? (struct str){NULL, 0} : str_from(best->name);
+    return best == NULL ? (struct str){NULL, 0} : best->name;
 }
 
 // ---- What the group has ----

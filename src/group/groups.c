@@ -4,6 +4,8 @@
 // family a replayed record belongs to.
 #include "group/groups.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "group/internal.h"
 
@@ -63,14 +65,24 @@ static bool group_has_id(const struct map_node *node, const void *key)
     return str_is(*id, container_of(node, struct group, node)->id);
 }
 
+// Ids are C strings here: requests with other ones are refused, and records of such, which nothing should
+// have written, count for the group whose id is what stands before the NUL.
+static struct str plain_id(struct str id)
+{
+    const char *nul = id.size > 0 ? memchr(id.data, '\0', id.size) : NULL;
+    return nul == NULL ? id : str_of(id.data, (size_t)(nul - id.data));
+}
+
 struct group *groups_find(struct groups *g, struct str id)
 {
+    id = plain_id(id);
     struct map_node *n = map_find(&g->by_id, hash_str(g->options.hash_seed, id), group_has_id, &id);
     return n == NULL ? NULL : container_of(n, struct group, node);
 }
 
 struct group *groups_add(struct groups *g, struct str id)
 {
+    id = plain_id(id);
     struct group *group = mem_new(struct group);
     group->id = mem_copy_str(id);
     group->kind = GROUP_CLASSIC;

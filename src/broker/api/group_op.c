@@ -2,6 +2,7 @@
 #include "broker/api/group_op.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "broker/api/api.h"
@@ -28,6 +29,14 @@ static void call_done(struct group_call *call)
     part_done(container_of(call, struct group_part, call));
 }
 
+static bool is_valid_id(const struct group_part *part)
+{
+    struct str id = part->group_id;
+    if (id.size == 0)
+        return !part->op->type->needs_group_id;
+    return memchr(id.data, '\0', id.size) == NULL;
+}
+
 static void serve(struct group_part *part)
 {
     struct shard *s = part->share->shard;
@@ -35,7 +44,7 @@ static void serve(struct group_part *part)
     const struct coordinator_time now = coordinators_now(s);
     enum kafka_error error = coordinators_find(&s->coordinators, part->partition, &g);
     int32_t partition = part->partition;
-    if (part->op->type->needs_group_id && part->group_id.size == 0)
+    if (!is_valid_id(part))
         error = KAFKA_INVALID_GROUP_ID;
     if (error != KAFKA_NONE) {
         part->op->type->set_error(part, error);

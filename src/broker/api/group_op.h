@@ -33,7 +33,8 @@ struct group_part {
 };
 
 struct group_op_type {
-    bool needs_group_id; // an empty one is answered INVALID_GROUP_ID, whoever coordinates it
+    // An empty id is answered INVALID_GROUP_ID, whoever coordinates it; so is, always, one with a NUL.
+    bool needs_group_id;
     // Hands the part to one of the functions of group/groups.h, with part->call.
     void (*serve)(struct group_part *part, struct groups *g, const struct coordinator_time *now);
     // Makes part->call.response say that there is no coordinator here, or it is loading.

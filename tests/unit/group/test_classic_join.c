@@ -127,6 +127,38 @@ static void test_too_many_protocols(void **state)
     fixture_release(&f);
 }
 
+// Names are any bytes; two that differ behind a NUL are two.
+static void test_names_with_nul(void **state)
+{
+    struct fixture f;
+    struct join_group_request_join_group_request_protocol protocols[] = {
+        {str_of("a\0x", 3), bytes_of("m", 1)},
+        {str_of("a\0y", 3), bytes_of("m", 1)},
+    };
+    struct join_group_request r;
+    fixture_init(&f);
+    join_group_request_init(&r);
+    r.group_id = str_from("g");
+    r.protocol_type = str_of("c\0", 2);
+    r.session_timeout_ms = SESSION_MS;
+    r.protocols.items = protocols;
+    r.protocols.count = 2;
+    struct fixture_call *call = fixture_call_new(&f, &join_group_response_schema, 0);
+    groups_join(f.groups, &call->call, &f.now, &r);
+    fixture_settle(&f);
+    assert_int_equal(classic_of(&f, "g")->protocols.count, 2);
+    fixture_advance(&f, INITIAL_DELAY_MS);
+    assert_int_equal(join_error(call), KAFKA_NONE);
+    fixture_advance(&f, SESSION_MS);
+    assert_int_equal(classic_of(&f, "g")->protocols.count, 0);
+    // Of a group id what stands before the NUL counts, here; requests with such are refused before.
+    r.group_id = str_of("h\0z", 3);
+    call = fixture_call_new(&f, &join_group_response_schema, 0);
+    groups_join(f.groups, &call->call, &f.now, &r);
+    assert_state(&f, "h", "PreparingRebalance", 0, 1);
+    fixture_release(&f);
+}
+
 // ---- Versions ----
 
 static void test_old_versions_join_at_once(void **state)
@@ -455,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_becomes_stable),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_too_many_protocols),
+        cmocka_unit_test(test_names_with_nul),
         cmocka_unit_test(test_old_versions_join_at_once),
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_delay_grows_with_members),
