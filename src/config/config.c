@@ -400,6 +400,30 @@ int config_describe_topic(const struct config *c, const struct properties *overr
     return ERR_OK;
 }
 
+int config_describe_group(const struct config *c, const struct properties *overrides, const char *name,
+                          struct arena *arena, struct config_view *out)
+{
+    const struct config_key *key = config_key_find(CONFIG_GROUP, str_from(name));
+    if (key == NULL)
+        return ERR_NOT_FOUND;
+    *out = (struct config_view){.key = key, .name = config_key_name(key)};
+    int err = topic_value(key, overrides, arena, &out->value);
+    if (err != ERR_OK)
+        return err;
+    if (out->value != NULL)
+        view_add(out, out->name, out->value, CONFIG_SOURCE_GROUP);
+    const char *broker_name = config_key_broker_default(key);
+    const char *otherwise = broker_name != NULL ? config_text(c, broker_name) : config_key_default(key);
+    if (broker_name != NULL)
+        view_add_broker(c, out, require(broker_name), broker_name);
+    if (broker_name == NULL || out->synonym_count == (out->value != NULL))
+        view_add(out, broker_name != NULL ? broker_name : out->name, otherwise, CONFIG_SOURCE_DEFAULT);
+    out->source = view_source(out);
+    if (out->value == NULL)
+        out->value = otherwise;
+    return ERR_OK;
+}
+
 int config_listener_names(const struct config *c, struct arena *arena, const char ***out)
 {
     int room = 0, count = 0;

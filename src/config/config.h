@@ -21,6 +21,7 @@ enum config_source {
     CONFIG_SOURCE_BROKER_DEFAULT = 3,  // DYNAMIC_DEFAULT_BROKER_CONFIG
     CONFIG_SOURCE_STATIC = 4,          // STATIC_BROKER_CONFIG
     CONFIG_SOURCE_DEFAULT = 5,         // DEFAULT_CONFIG
+    CONFIG_SOURCE_GROUP = 8,           // GROUP_CONFIG
 };
 
 struct config;
@@ -135,3 +136,7 @@ int config_describe(const struct config *c, const char *name, struct config_view
 // that is full.
 int config_describe_topic(const struct config *c, const struct properties *overrides,
                           const char *name, struct arena *arena, struct config_view *out);
+
+// The same for a group. The name of the resource is not needed: a group need not be there.
+int config_describe_group(const struct config *c, const struct properties *overrides, const char *name,
+                          struct arena *arena, struct config_view *out);

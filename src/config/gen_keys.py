@@ -14,9 +14,11 @@ from pathlib import Path
 
 BROKER_FILES = ["server", "log", "cluster", "coordinator", "remote", "security"]
 TOPIC_FILES = ["topic"]
+GROUP_FILES = ["group"]
 TYPES = ["boolean", "string", "int", "short", "long", "double", "list", "class", "password"]
 MODES = {"static": "CONFIG_READ_ONLY", "broker": "CONFIG_PER_BROKER",
-         "cluster": "CONFIG_CLUSTER_WIDE", "topic": "CONFIG_CLUSTER_WIDE"}
+         "cluster": "CONFIG_CLUSTER_WIDE", "topic": "CONFIG_CLUSTER_WIDE",
+         "group": "CONFIG_CLUSTER_WIDE"}
 TREATMENTS = {"acts": "CONFIG_ACTS", "accepted": "CONFIG_ACCEPTED", "planned": "CONFIG_PLANNED",
               "refuse": "CONFIG_REFUSED"}
 IMPORTANCES = ["high", "medium", "low"]
@@ -117,11 +119,11 @@ class Strings:
         return self.offsets[text]
 
 
-def write_c(out, broker, topic, removed):
+def write_c(out, broker, topic, group, removed):
     strings = Strings()
     strings.add("")
     rows, position = [], {}
-    for keys in (broker, topic):
+    for keys in (broker, topic, group):
         for key in sorted(keys, key=lambda k: k.name):
             flags = [name for on, name in ((key.internal, "FLAG_INTERNAL"), (key.own, "FLAG_OWN"),
                                            (key.listener, "FLAG_LISTENER"),
@@ -144,7 +146,8 @@ def write_c(out, broker, topic, removed):
         "#include <math.h>", "",
         "const char config_strings[] =", *strings.lines, "    ;", "",
         f"const int config_broker_key_count = {len(broker)};",
-        f"const int config_topic_key_count = {len(topic)};", "",
+        f"const int config_topic_key_count = {len(topic)};",
+        f"const int config_group_key_count = {len(group)};", "",
         "const struct config_key config_keys[] = {", *rows, "};", "",
         f"const int config_removed_count = {len(removed)};", "",
         "const struct config_removed config_removed_keys[] = {", *gone, "};", ""])
@@ -163,7 +166,7 @@ def fact_words(key):
 
 
 def change_words(key):
-    if key.scope == "CONFIG_TOPIC":
+    if key.scope != "CONFIG_BROKER":
         return f"`{key.broker_key}`" if key.broker_key else ""
     if key.restart:
         return "at start (Kafka: broker)"
@@ -190,17 +193,18 @@ to it). The guide is [configuration.md](configuration.md).
 - **refused**: it promises protection that is not there, so a start with it is refused.
 
 "Changes" says when a new value takes effect: at the start, or at run time for one *broker*, or for
-the *cluster* and each broker. For a topic key it names the broker key that gives its default; topic
-keys change at run time.
+the *cluster* and each broker. For a key of a topic or a group it names the broker key that gives its
+default; these keys change at run time.
 
 Names in `listener.name.NAME.key` set a key for one listener, where a key says so.
 """
 
 
-def write_md(out, broker, topic, removed):
-    acting = sum(k.treatment == "acts" for k in broker + topic)
-    lines = [MD_HEAD, f"{acting} of {len(broker + topic)} keys act.", ""]
-    for title, keys, third in (("Broker", broker, "changes"), ("Topic", topic, "broker default")):
+def write_md(out, broker, topic, group, removed):
+    acting = sum(k.treatment == "acts" for k in broker + topic + group)
+    lines = [MD_HEAD, f"{acting} of {len(broker + topic + group)} keys act.", ""]
+    for title, keys, third in (("Broker", broker, "changes"), ("Topic", topic, "broker default"),
+                               ("Group", group, "broker default")):
         lines += [f"## {title} keys", ""]
         section = None
         for key in keys:
@@ -221,22 +225,23 @@ def write_md(out, broker, topic, removed):
               "They tune its inside and are not in its documentation. They are known and checked.", "",
               "| key | type, default; valid | here | what it is |", "| --- | --- | --- | --- |"]
     lines += [f"| `{key.name}` | {cell(fact_words(key))} | {cell(treatment_words(key))} | "
-              f"{cell(key.doc)} |" for key in broker + topic if key.internal]
+              f"{cell(key.doc)} |" for key in broker + topic + group if key.internal]
     lines += ["", "## Removed from Apache Kafka", "", "They are named in the log and ignored.", ""]
     lines += [f"- `{name}` ({release})" for name, release in removed]
     out.write_text("\n".join(lines) + "\n")
 
 
 def load(folder):
-    """The keys of brokers, the keys of topics, and (name, release) of removed keys."""
+    """The keys of brokers, of topics and of groups, and (name, release) of removed keys."""
     reasons = {}
     for place, line in content_lines(folder / "reasons.tbl"):
         word, words = line.split(None, 1)
         reasons[word] = words
     broker = read_keys(folder, BROKER_FILES, "CONFIG_BROKER", reasons)
     topic = read_keys(folder, TOPIC_FILES, "CONFIG_TOPIC", reasons)
+    group = read_keys(folder, GROUP_FILES, "CONFIG_GROUP", reasons)
     removed = sorted(tuple(line.split()) for _, line in content_lines(folder / "removed.tbl"))
-    return broker, topic, removed
+    return broker, topic, group, removed
 
 
 def main():

@@ -58,13 +58,20 @@ const struct config_key *config_key_find(enum config_scope scope, struct str nam
 
 int config_key_count(enum config_scope scope)
 {
-    return scope == CONFIG_BROKER ? config_broker_key_count : config_topic_key_count;
+    switch (scope) {
+    case CONFIG_BROKER: return config_broker_key_count;
+    case CONFIG_TOPIC: return config_topic_key_count;
+    case CONFIG_GROUP: break;
+    }
+    return config_group_key_count;
 }
 
 const struct config_key *config_key_at(enum config_scope scope, int index)
 {
     check(index >= 0 && index < config_key_count(scope));
-    return &config_keys[scope == CONFIG_BROKER ? index : config_broker_key_count + index];
+    for (enum config_scope before = CONFIG_BROKER; before < scope; before++)
+        index += config_key_count(before);
+    return &config_keys[index];
 }
 
 const char *config_key_name(const struct config_key *key)

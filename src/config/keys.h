@@ -18,7 +18,7 @@
 #include "base/diag.h"
 
 // What a key belongs to; the same name may exist for several (min.insync.replicas).
-enum config_scope { CONFIG_BROKER, CONFIG_TOPIC };
+enum config_scope { CONFIG_BROKER, CONFIG_TOPIC, CONFIG_GROUP };
 
 // Values are those of DescribeConfigs (KIP-569).
 enum config_type {
@@ -90,7 +90,7 @@ bool config_key_needs_restart(const struct config_key *key);
 // Passwords: DescribeConfigs answers null and nothing may print the value.
 bool config_key_is_sensitive(const struct config_key *key);
 
-// Topic keys: the broker key whose value is the default ("log.retention.ms"), or NULL.
+// Keys of topics and groups: the broker key whose value is the default ("log.retention.ms"), or NULL.
 const char *config_key_broker_default(const struct config_key *key);
 
 // Names in order of precedence for broker keys that say the same in different units: for

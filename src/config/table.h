@@ -46,8 +46,9 @@ struct config_removed {
 };
 
 extern const char config_strings[];
-extern const struct config_key config_keys[]; // broker keys by name, then topic keys by name
+extern const struct config_key config_keys[]; // by name: broker keys, topic keys, group keys
 extern const int config_broker_key_count;
 extern const int config_topic_key_count;
+extern const int config_group_key_count;
 extern const struct config_removed config_removed_keys[]; // by name
 extern const int config_removed_count;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// IncrementalAlterConfigs (44) and AlterConfigs (33): settings of topics and brokers. Both come down
-// to what a resource shall have set afterwards; that is validated as a whole, and what differs is
+// IncrementalAlterConfigs (44) and AlterConfigs (33): settings of topics, groups and brokers. Both come
+// down to what a resource shall have set afterwards; that is validated as a whole, and what differs is
 // written. A resource changes completely or not at all.
 #include "base/check.h"
 #include "base/err.h"
 #include "config/config.h"
+#include "config/group_config.h"
 #include "config/topic_config.h"
 #include "controller/internal.h"
 #include "wire/api/alter_configs.h"
@@ -37,7 +38,9 @@ static const char *value_before(const struct alteration *x, const char *name)
 
 static enum config_scope scope_of(int8_t type)
 {
-    return type == CONFIG_RESOURCE_TOPIC ? CONFIG_TOPIC : CONFIG_BROKER;
+    return type == CONFIG_RESOURCE_TOPIC   ? CONFIG_TOPIC
+           : type == CONFIG_RESOURCE_GROUP ? CONFIG_GROUP
+                                           : CONFIG_BROKER;
 }
 
 // --- What the resource may be ---
@@ -74,8 +77,10 @@ static bool resource_check(const struct alteration *x, struct api_error *e)
         return broker_name_check(x, e);
     case CONFIG_RESOURCE_BROKER_LOGGER:
         return api_fail(e, KAFKA_INVALID_REQUEST, "Unknown resource type BROKER_LOGGER");
-    case CONFIG_RESOURCE_CLIENT_METRICS:
-    case CONFIG_RESOURCE_GROUP: // as a broker that does not have this type
+    case CONFIG_RESOURCE_GROUP: // it need not be there
+        return x->resource.size > 0 ||
+               api_fail(e, KAFKA_INVALID_REQUEST, "Default group resources are not allowed.");
+    case CONFIG_RESOURCE_CLIENT_METRICS: // as a broker that does not have this type
         return api_fail(e, KAFKA_UNSUPPORTED_VERSION, "Unknown resource type %d.", x->type);
     default:
         return api_fail(e, KAFKA_INVALID_REQUEST, "Unknown resource type %d", x->type);
@@ -103,6 +108,15 @@ static bool topic_values_check(const struct alteration *x, struct api_error *e)
     struct diag reason;
     diag_clear(&reason);
     if (topic_config_validate(x->c->config, &x->after, &reason) != 0)
+        return api_fail(e, KAFKA_INVALID_CONFIG, "%s", reason.text);
+    return true;
+}
+
+static bool group_values_check(const struct alteration *x, struct api_error *e)
+{
+    struct diag reason;
+    diag_clear(&reason);
+    if (group_config_validate(x->c->config, &x->after, &reason) != 0)
         return api_fail(e, KAFKA_INVALID_CONFIG, "%s", reason.text);
     return true;
 }
@@ -192,8 +206,9 @@ static bool records_emit(const struct alteration *x, struct api_error *e)
 
 static bool alteration_finish(struct alteration *x, struct api_error *e)
 {
-    bool good = x->type == CONFIG_RESOURCE_TOPIC ? topic_values_check(x, e)
-                                                 : broker_values_check(x, e);
+    bool good = x->type == CONFIG_RESOURCE_TOPIC   ? topic_values_check(x, e)
+                : x->type == CONFIG_RESOURCE_GROUP ? group_values_check(x, e)
+                                                   : broker_values_check(x, e);
     if (!good || !resource_exists(x, e) || !min_isr_check(x, e))
         return false;
     // `before` belongs to a state that the records below leave behind.

@@ -160,6 +160,9 @@ bool consumer_is_free(const struct consumer_group *cg, struct uuid topic_id, int
 
 bool consumer_is_stable(const struct consumer_group *cg); // every member has reached the target
 
+// A setting of this group or else of the broker: "consumer.session.timeout.ms".
+int32_t consumer_setting(const struct consumer_group *cg, const char *name);
+
 // The server assignor that most members name, or the first configured one.
 const char *consumer_assignor_name(const struct consumer_group *cg);
 

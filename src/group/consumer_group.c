@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "config/group_config.h"
 #include "group/assign.h"
 #include "metadata/image.h"
 
@@ -229,6 +230,14 @@ bool consumer_is_stable(const struct consumer_group *cg)
         if (m->is_member && (m->state != CONSUMER_MEMBER_STABLE || m->epoch != cg->assignment_epoch))
             return false;
     return true;
+}
+
+int32_t consumer_setting(const struct consumer_group *cg, const char *name)
+{
+    const struct groups *g = cg->groups;
+    return group_config_i32(
+        g->options.config,
+        metadata_image_configs(g->image, CONFIG_RESOURCE_GROUP, str_from(cg->group->id)), name);
 }
 
 const char *consumer_assignor_name(const struct consumer_group *cg)

@@ -7,7 +7,6 @@
 #include "config/config.h"
 #include "group/assign.h"
 #include "group/consumer.h"
-#include "group/group_config.h"
 #include "metadata/image.h"
 #include "wire/api/consumer_group_heartbeat.h"
 
@@ -342,7 +341,7 @@ static void answer(struct heartbeat *h, bool changed)
     reply->member_id = arena_copy_str(h->call->arena, h->c.member_id);
     reply->member_epoch = h->c.member->epoch;
     reply->heartbeat_interval_ms =
-        group_config_i32(h->c.g, h->request->group_id, "consumer.heartbeat.interval.ms");
+        consumer_setting(h->c.group->consumer, "consumer.heartbeat.interval.ms");
     if (changed || is_full_request(h->request)) {
         reply->assignment = assignment_new(h->call->arena, &h->c.member->assigned);
         if (reply->assignment == NULL) {

@@ -4,7 +4,6 @@
 // what they have to.
 #include "base/err.h"
 #include "group/consumer.h"
-#include "group/group_config.h"
 #include "wire/api/consumer_group_heartbeat.h"
 
 int consumer_remove_member(struct consumer_member *m, const struct consumer_cause *cause)
@@ -68,8 +67,7 @@ void consumer_start_session(struct consumer_member *m)
     struct consumer_group *cg = m->group;
     int32_t timeout_ms = m->subscription.is_classic
                              ? m->subscription.session_timeout_ms
-                             : group_config_i32(cg->groups, str_from(cg->group->id),
-                                                "consumer.session.timeout.ms");
+                             : consumer_setting(cg, "consumer.session.timeout.ms");
     coordinator_set_timer(cg->groups->coordinator, &m->session_timer,
                           coordinator_now(cg->groups->coordinator)->mono_ms + timeout_ms, session_expired);
 }

@@ -11,7 +11,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "group/consumer.h"
-#include "group/group_config.h"
 #include "metadata/image.h"
 #include "wire/api/consumer_group_heartbeat.h"
 

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "group/assign.h"
 #include "group/consumer.h"
-#include "group/group_config.h"
 #include "group/topic_hash.h"
 #include "metadata/image.h"
 
@@ -237,7 +236,7 @@ static bool is_due(const struct consumer_group *cg)
 {
     int64_t age = coordinator_now(cg->groups->coordinator)->wall_ms - cg->assignment_timestamp_ms;
     int32_t interval =
-        group_config_i32(cg->groups, str_from(cg->group->id), "consumer.assignment.interval.ms");
+        consumer_setting(cg, "consumer.assignment.interval.ms");
     return age < 0 || age >= interval; // a clock that was set back does not stop it
 }
 

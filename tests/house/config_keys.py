@@ -29,7 +29,7 @@ READS = re.compile(r'config_(?:text|i32|i64|bool|double|list|duration_ms)\(\s*[^
 
 
 def check_acts(root):
-    broker, topic, _ = load(root)
+    broker, topic, group, _ = load(root)
     names, read = set(), {}
     for path in (root / "src").rglob("*.c"):
         if path.parent.name in ("tools", "client"):
@@ -41,8 +41,8 @@ def check_acts(root):
     for key in broker:
         if key.name in read and key.treatment != "acts":
             yield f"{key.place}: {key.name} claims no effect, but {read[key.name]} reads it"
-    for key in broker + topic:
-        inherited = any(t.broker_key == key.name and t.name in names for t in topic)
+    for key in broker + topic + group:
+        inherited = any(t.broker_key == key.name and t.name in names for t in topic + group)
         if key.treatment == "acts" and key.name not in names and not inherited:
             yield f"{key.place}: {key.name} claims to act, but no code names it"
 
@@ -87,7 +87,7 @@ def check_reference(root):
     if not folder:
         print("KAFKA_FACTS is not set")
         sys.exit(SKIPPED)
-    broker, topic, _ = load(root)
+    broker, topic, _, _ = load(root)
     for file, keys in (("broker-configs.tsv", broker), ("topic-configs.tsv", topic)):
         ours = {key.name: key for key in keys}
         for row in facts(folder, file):

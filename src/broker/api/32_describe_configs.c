@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// DescribeConfigs (key 32, versions 1-4; KIP-133, KIP-226, KIP-569): the settings of topics and of
-// this broker, with where each value comes from.
+// DescribeConfigs (key 32, versions 1-4; KIP-133, KIP-226, KIP-569): the settings of topics, groups
+// and this broker, with where each value comes from.
 //   v1: source and synonyms. v3: type and documentation.
 #include "base/err.h"
 #include "broker/api/api.h"
@@ -18,7 +18,7 @@ struct describing {
     const struct describe_configs_request *body;
     const struct describe_configs_request_describe_configs_resource *asked;
     struct describe_configs_response_describe_configs_result *result;
-    const struct properties *overrides; // of the topic
+    const struct properties *overrides; // of the topic or group
     bool only_dynamic;                  // cluster defaults: what was set there alone
 };
 
@@ -108,6 +108,8 @@ static int view_of(const struct describing *d, enum config_scope scope, const ch
 {
     if (scope == CONFIG_TOPIC)
         return config_describe_topic(d->node->config, d->overrides, name, &d->request->arena, view);
+    if (scope == CONFIG_GROUP)
+        return config_describe_group(d->node->config, d->overrides, name, &d->request->arena, view);
     int err = config_describe(d->node->config, name, view);
     if (err == ERR_OK && d->only_dynamic)
         keep_cluster_default(view);
@@ -185,6 +187,15 @@ static bool describe_broker(struct describing *d)
     return add_keys(d, CONFIG_BROKER);
 }
 
+static bool describe_group(struct describing *d)
+{
+    if (d->asked->resource_name.size == 0)
+        return fail(d, KAFKA_INVALID_REQUEST, "Group name must not be empty");
+    d->overrides =
+        metadata_image_configs(node_image(d->node), CONFIG_RESOURCE_GROUP, d->asked->resource_name);
+    return add_keys(d, CONFIG_GROUP);
+}
+
 static bool describe(struct describing *d)
 {
     d->result->resource_type = d->asked->resource_type;
@@ -193,6 +204,7 @@ static bool describe(struct describing *d)
     switch (d->asked->resource_type) {
     case CONFIG_RESOURCE_TOPIC: return describe_topic(d);
     case CONFIG_RESOURCE_BROKER: return describe_broker(d);
+    case CONFIG_RESOURCE_GROUP: return describe_group(d);
     default: return fail(d, KAFKA_INVALID_REQUEST, "Unsupported resource type");
     }
 }

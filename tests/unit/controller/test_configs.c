@@ -122,7 +122,9 @@ static void errors_are_kafkas(void **state)
          "Cluster-level min.insync.replicas cannot be removed while ELR is enabled."},
         {8, "1", "root", SET, "INFO", KAFKA_INVALID_REQUEST, "Unknown resource type BROKER_LOGGER"},
         {16, "m", "interval.ms", SET, "1000", KAFKA_UNSUPPORTED_VERSION, "Unknown resource type 16."},
-        {32, "g", "x", SET, "1", KAFKA_UNSUPPORTED_VERSION, "Unknown resource type 32."},
+        {32, "g", "x", SET, "1", KAFKA_INVALID_CONFIG, "Unknown group config name: x"},
+        {32, "", "consumer.heartbeat.interval.ms", SET, "5000", KAFKA_INVALID_REQUEST,
+         "Default group resources are not allowed."},
         {0, "t", "x", SET, "1", KAFKA_INVALID_REQUEST, "Unknown resource type 0"},
         {64, "t", "x", SET, "1", KAFKA_INVALID_REQUEST, "Unknown resource type 64"},
     };
