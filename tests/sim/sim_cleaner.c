@@ -886,6 +886,8 @@ static void check_bounds(struct harness *h, struct part *p)
         fail(h, "%s: ends at %" PRId64 " inside a batch", p->topic, end);
     p->start = start;
     drop_lost(h, p, p->acknowledged, end);
+    if (is_down(h))
+        return; // it died meanwhile: the next start sees what this one did
     p->acknowledged = end;
     log_set_high_watermark(p->log, end);
     if (p->truncating && !is_down(h) && !h->failed) {
