@@ -121,7 +121,9 @@ static int measure(struct log *log, int64_t now_ms, struct log_cleaning_info *ou
     if (stable < -1)
         return (int)stable;
     hold(out, stable, stable < log->high_watermark ? "an open transaction" : "the high watermark");
-    return count_bytes(log, first, out);
+    err = count_bytes(log, first, out);
+    out->is_held = err == 0 && !is_due(log, out);
+    return err;
 }
 
 int log_cleaning_info(struct log *log, int64_t now_ms, struct log_cleaning_info *out)

@@ -428,7 +428,17 @@ struct choice {
     bool may_ripen;
 };
 
-static void consider(struct log *log, int64_t now_ms, struct choice *best)
+// Once, until it is over.
+static void tell_hold(struct cleaner *c, struct log *log, const struct log_cleaning_info *info)
+{
+    if (info->is_held && !log->hold_said)
+        trace_info(c->trace, LOG_AREA,
+                   "%s-%" PRId32 " is to be compacted from offset %" PRId64 " on, and waits for %s",
+                   log->topic, log->partition, info->first_dirty, info->held_by);
+    log->hold_said = info->is_held;
+}
+
+static void consider(struct cleaner *c, struct log *log, int64_t now_ms, struct choice *best)
 {
     struct log_cleaning_info info;
     if (log->home != NULL && log_dir_is_full(log->home)) {
@@ -440,6 +450,7 @@ static void consider(struct log *log, int64_t now_ms, struct choice *best)
         log__read_failed(log, err, "looking what there is to compact");
         return;
     }
+    tell_hold(c, log, &info);
     if (info.state == LOG_CLEANING_DUE &&
         (best->log == NULL || log_cleaning_ratio(&info) > log_cleaning_ratio(&best->info))) {
         best->log = log;
@@ -469,7 +480,7 @@ static void look(struct env_timer *timer)
                 continue;
             if (waits_for_save(log) && log->home != NULL && !log_dir__is_saving(log->home))
                 log_dir_save(log->home, LOG_SAVE_RECOVERY_POINTS, NULL);
-            consider(log, now_ms, &best);
+            consider(c, log, now_ms, &best);
             again |= best.may_ripen || waits_for_save(log);
         }
         if (best.log == NULL)

@@ -78,6 +78,7 @@ struct log_cleaning_info {
     int64_t clean_bytes;
     int64_t cleanable_bytes;   // dirty, and not held by anything
     bool is_overdue;           // by max.compaction.lag.ms
+    bool is_held;              // it would be due, were it not for `held_by`
     bool may_ripen;            // it may become due without another append
     int64_t last_ms;           // when the last compaction ended, wall time; 0: not since the start
     const char *why;           // uncleanable: until when it is valid: the next event

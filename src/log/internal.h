@@ -57,6 +57,7 @@ struct log {
     int64_t cleaned_ms;            // when a compaction ended here, wall time; 0 not since the start
     char *uncleanable;             // why no compaction is tried any more; NULL
     bool no_room_said;             // that a compaction found no room
+    bool hold_said;                // what a compaction waits for
     bool closed;          // log_args.clean: what does not fit together was damaged since
     bool start_unknown;   // log_args.start_unknown
     int64_t found_high_watermark; // log_args.high_watermark
