@@ -12,8 +12,7 @@
 //   sim_cleaner [--seeds N] [--start N] [--steps N] [--verbose] [--broken BUG]
 //
 // A seed decides everything. --broken expects a bug to be caught: "early-swap" (names are not on disk
-// before the next ones), "early-tombstone" (they go before their time), "late-checkpoint" (a truncation
-// leaves the cleaner's checkpoint as it was).
+// before the next ones), "early-tombstone" (they go before their time).
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,9 +39,9 @@ enum {
     MESSAGE_MAX = 512,
 };
 
-enum bug { BUG_NONE, BUG_EARLY_SWAP, BUG_EARLY_TOMBSTONE, BUG_LATE_CHECKPOINT, BUG_UNKNOWN };
+enum bug { BUG_NONE, BUG_EARLY_SWAP, BUG_EARLY_TOMBSTONE, BUG_UNKNOWN };
 
-static const char *const bug_names[] = {"none", "early-swap", "early-tombstone", "late-checkpoint"};
+static const char *const bug_names[] = {"none", "early-swap", "early-tombstone"};
 
 struct options {
     uint64_t seeds;
@@ -107,7 +106,6 @@ struct harness {
     struct sim_fs *fs;
     struct env_fs planted;     // between the log and its disk
     int planted_syncs;         // that are not done
-    bool truncating;
     struct log_dir *dir;
     struct log_committer *committer;
     struct cleaner *cleaner;
@@ -232,9 +230,6 @@ static int planted_rename(struct env_fs *fs, const char *from, const char *to)
     struct harness *h = owner_of(fs);
     if (h->options->bug == BUG_EARLY_SWAP && strstr(to, ".log.swap") != NULL)
         h->planted_syncs = 4;
-    if (h->options->bug == BUG_LATE_CHECKPOINT && h->truncating &&
-        strstr(to, "cleaner-offset-checkpoint") != NULL)
-        return fs_remove(sim_fs_env(h->fs), from);
     return fs_rename(sim_fs_env(h->fs), from, to);
 }
 
@@ -983,9 +978,8 @@ static void step_truncate(struct harness *h, struct part *p)
         return;
     if (p->acknowledged > offset)
         p->acknowledged = offset;
-    h->truncating = p->truncating = true;
+    p->truncating = true;
     int err = log_truncate_to(p->log, offset);
-    h->truncating = false;
     say(h, "%s: truncate to %" PRId64 ": %d", p->topic, offset, err);
     if (err == ERR_AGAIN) {
         p->acknowledged = log_durable_offset(p->log);
