@@ -84,8 +84,11 @@ static void classic_loaded(struct groups *g, struct group *group)
 void classic_fail_parked(struct classic_group *cg, enum kafka_error error)
 {
     for (struct classic_member *m = NULL; (m = classic_next_member(cg, m)) != NULL;) {
+        if (m->join_call == NULL && m->sync_call == NULL)
+            continue;
         classic_fail_join(m, error);
         classic_fail_sync(m, error);
+        classic_start_session(m); // it may have ended while the member was parked
     }
 }
 

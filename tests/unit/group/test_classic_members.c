@@ -162,6 +162,22 @@ static void test_parked_members_live(void **state)
     fixture_release(&f);
 }
 
+// Whose call ends with an error without a rebalance, has a session again.
+static void test_parked_calls_fail(void **state)
+{
+    struct fixture f;
+    const char *ids[4];
+    begin_three(&f, ids);
+    struct fixture_call *join = JOIN(&f, .member = ids[0]);
+    keep_alive(&f, ids + 1, 2, 3, SESSION_MS + 1000);
+    classic_fail_parked(classic_of(&f, "g"), KAFKA_REBALANCE_IN_PROGRESS);
+    assert_int_equal(join_error(join), KAFKA_REBALANCE_IN_PROGRESS);
+    assert_state(&f, "g", "PreparingRebalance", 3, 3);
+    keep_alive(&f, ids + 1, 2, 3, SESSION_MS);
+    assert_state(&f, "g", "PreparingRebalance", 3, 2);
+    fixture_release(&f);
+}
+
 // The last one that is waited for is dead: the generation begins without it, before the timeout.
 static void test_session_ends_while_members_join(void **state)
 {
@@ -378,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_session_ends),
         cmocka_unit_test(test_all_sessions_end),
         cmocka_unit_test(test_parked_members_live),
+        cmocka_unit_test(test_parked_calls_fail),
         cmocka_unit_test(test_session_ends_while_members_join),
         cmocka_unit_test(test_log_stands_still),
         cmocka_unit_test(test_leave_refusals),
