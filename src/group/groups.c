@@ -27,6 +27,7 @@ struct groups *groups_new(const struct groups_options *options)
     g->options = *options;
     g->image = options->image;
     map_init(&g->by_id);
+    map_init(&g->transactions);
     arena_init(&g->arena, REPLAY_MEMORY_MAX);
     return g;
 }
@@ -39,6 +40,7 @@ void groups_attach(struct groups *g, struct coordinator *c)
 static void group_free(struct groups *g, struct group *group)
 {
     group_kind_type(group->kind)->free(g, group->state);
+    offsets_release_pending(g, group);
     group_offsets_release(&group->offsets);
     group_journal_release(&group->journal);
     mem_free(group->id);
@@ -53,6 +55,7 @@ void groups_free(struct groups *g)
     while ((n = map_take_any(&g->by_id)) != NULL)
         group_free(g, container_of(n, struct group, node));
     map_release(&g->by_id);
+    map_release(&g->transactions);
     arena_release(&g->arena);
     mem_free(g);
 }
@@ -85,6 +88,7 @@ struct group *groups_add(struct groups *g, struct str id)
     id = plain_id(id);
     struct group *group = mem_new(struct group);
     group->id = mem_copy_str(id);
+    list_init(&group->pending);
     group->kind = GROUP_CLASSIC;
     group->state = classic_kind.new(g, group);
     map_insert(&g->by_id, &group->node, hash_str(g->options.hash_seed, id));
@@ -242,7 +246,14 @@ static int replay(void *state, const struct coordinator_record_type *type, struc
     return family(g, type, key, value, origin, diag);
 }
 
+static void replay_end(void *state, int64_t producer_id, int16_t producer_epoch, bool committed)
+{
+    (void)producer_epoch;
+    offsets_end_transaction(state, producer_id, committed);
+}
+
 const struct coordinator_machine groups_machine = {
     .log = COORDINATOR_LOG_GROUP,
     .replay = replay,
+    .replay_end = replay_end,
 };

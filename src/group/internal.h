@@ -27,6 +27,7 @@ struct group {
     // for them, see group_reply().
     coordinator_ticket written;
     struct group_offsets offsets;
+    struct list pending;   // struct pending_offsets, of transactions
     struct group_journal journal;
     union { // by kind; never NULL while the group is in the map
         void *state;
@@ -41,6 +42,7 @@ struct groups {
     struct coordinator *coordinator;
     const struct metadata_image *image; // newest
     struct map by_id;                   // struct group
+    struct map transactions;            // struct open_transaction, those that committed offsets
     struct arena arena;                 // what a replayed record is decoded to; reset for each
     struct coordinator_timer expire_timer; // of offsets
     bool has_ended;
@@ -183,6 +185,16 @@ typedef bool (*offset_goes)(void *context, const struct offsets_topic *topic,
                             const struct committed_offset *offset);
 int offsets_remove(struct groups *g, struct str group, offset_goes goes, void *context,
                    coordinator_ticket *ticket);
+
+// Offsets that hold once their transaction is committed (offsets_pending.c).
+struct offset_commit_value;
+void offsets_set_pending(struct groups *g, struct group *group, int64_t producer_id, struct str topic,
+                         int32_t partition, const struct offset_commit_value *value,
+                         int64_t record_offset);
+void offsets_remove_pending(struct groups *g, struct group *group, struct str topic, int32_t partition);
+bool offsets_are_pending(const struct group *group, struct str topic, int32_t partition);
+void offsets_release_pending(struct groups *g, struct group *group);
+void offsets_end_transaction(struct groups *g, int64_t producer_id, bool committed);
 
 // Writes away a group without offsets, in a command of its own; it is gone afterwards (admin.c). ERR_* of
 // coordinator_end().

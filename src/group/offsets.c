@@ -166,6 +166,18 @@ int64_t committed_offset_expire_ms(const struct committed_offset *c)
     return c->extra == NULL ? -1 : c->extra->expire_timestamp_ms;
 }
 
+struct offset_commit_value committed_offset_value(const struct committed_offset *c, struct uuid topic_id)
+{
+    return (struct offset_commit_value){
+        .offset = c->offset,
+        .leader_epoch = c->leader_epoch,
+        .metadata = committed_offset_metadata(c),
+        .commit_timestamp = c->commit_timestamp_ms,
+        .expire_timestamp = committed_offset_expire_ms(c),
+        .topic_id = topic_id,
+    };
+}
+
 static struct offset_extra *extra_new(struct str metadata, int64_t expire_timestamp_ms)
 {
     if (metadata.size == 0 && expire_timestamp_ms == -1)
@@ -201,7 +213,7 @@ static struct committed_offset *item_add(struct group_offsets *o, struct str top
 }
 
 void group_offsets_set(struct group_offsets *o, struct str topic, int32_t partition,
-                       const struct offset_commit_value *value)
+                       const struct offset_commit_value *value, int64_t record_offset)
 {
     int32_t entry;
     struct committed_offset *c = find(o, topic, partition, &entry);
@@ -215,6 +227,7 @@ void group_offsets_set(struct group_offsets *o, struct str topic, int32_t partit
     c->offset = value->offset;
     c->leader_epoch = value->leader_epoch;
     c->commit_timestamp_ms = value->commit_timestamp;
+    c->record_offset = record_offset;
     c->extra = extra_new(value->metadata, value->expire_timestamp);
 }
 

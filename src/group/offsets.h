@@ -22,6 +22,7 @@ struct offset_commit_value;
 struct committed_offset {
     int64_t offset;
     int64_t commit_timestamp_ms;
+    int64_t record_offset;      // of the record that says it: the newer one wins
     struct offset_extra *extra; // what few have: metadata, a time to expire; owned, NULL without
     int32_t partition;
     int32_t leader_epoch;       // -1 unknown
@@ -56,9 +57,12 @@ struct str committed_offset_metadata(const struct committed_offset *c);
 // -1: the broker's retention says.
 int64_t committed_offset_expire_ms(const struct committed_offset *c);
 
+// As a record says it; a view.
+struct offset_commit_value committed_offset_value(const struct committed_offset *c, struct uuid topic_id);
+
 // Adds or replaces what a record says; texts are copied.
 void group_offsets_set(struct group_offsets *o, struct str topic, int32_t partition,
-                       const struct offset_commit_value *value);
+                       const struct offset_commit_value *value, int64_t record_offset);
 
 // False: there was none.
 bool group_offsets_remove(struct group_offsets *o, struct str topic, int32_t partition);

@@ -180,7 +180,8 @@ static bool is_expired(void *context, const struct offsets_topic *topic,
         e->is_used = group_kind_type(e->group->kind)->is_subscribed(e->groups, e->group,
                                                                     str_from(topic->name));
     }
-    if (e->is_used || e->left == 0 || !is_past(e, offset))
+    if (e->is_used || e->left == 0 || !is_past(e, offset) ||
+        offsets_are_pending(e->group, str_from(topic->name), offset->partition))
         return false;
     e->left--;
     return true;
@@ -200,7 +201,7 @@ static void expire_group(struct groups *g, struct group *group, void *context)
             return;
         e->has_failed = offsets_remove(g, str_from(group->id), is_expired, e, &ticket) != 0;
     }
-    if (group->offsets.total == 0 && !e->has_failed && kind->check_delete(group) == KAFKA_NONE)
+    if (group->offsets.total == 0 && list_empty(&group->pending) && !e->has_failed && kind->check_delete(group) == KAFKA_NONE)
         e->has_failed = group_write_removal(g, group, &ticket) != 0;
 }
 

@@ -4,6 +4,7 @@
 // group: then it is a simple one, which has no members.
 #include "base/err.h"
 #include "group/internal.h"
+#include "wire/batch.h"
 #include "wire/record/offset_commit_key.h"
 #include "wire/record/offset_commit_value.h"
 
@@ -11,7 +12,6 @@ int offsets_replay(struct groups *g, const struct coordinator_record_type *type,
                    struct bytes value, const struct coordinator_origin *origin, struct diag *diag)
 {
     (void)type;
-    (void)origin;
     struct offset_commit_key k;
     struct offset_commit_value v;
     int err = offset_commit_key_read(key, &k);
@@ -19,13 +19,19 @@ int offsets_replay(struct groups *g, const struct coordinator_record_type *type,
         return diag_set(diag, err, "its key cannot be read: %s", err_text(err));
     if (value.data == NULL) {
         struct group *group = groups_find(g, k.group);
-        if (group != NULL)
-            group_offsets_remove(&group->offsets, k.topic, k.partition);
+        if (group == NULL)
+            return 0;
+        group_offsets_remove(&group->offsets, k.topic, k.partition);
+        offsets_remove_pending(g, group, k.topic, k.partition);
         return 0;
     }
     err = offset_commit_value_read(value, &v);
     if (err != 0)
         return diag_set(diag, err, "its value cannot be read: %s", err_text(err));
-    group_offsets_set(&groups_get(g, k.group)->offsets, k.topic, k.partition, &v);
+    struct group *group = groups_get(g, k.group);
+    if (origin->producer_id == PRODUCER_ID_NONE)
+        group_offsets_set(&group->offsets, k.topic, k.partition, &v, origin->offset);
+    else
+        offsets_set_pending(g, group, origin->producer_id, k.topic, k.partition, &v, origin->offset);
     return 0;
 }

@@ -31,6 +31,7 @@ static void check_one(const struct group_offsets *o, int topic, int partition, c
     assert_int_equal(c->offset, e->value.offset);
     assert_int_equal(c->leader_epoch, e->value.leader_epoch);
     assert_int_equal(c->commit_timestamp_ms, e->value.commit_timestamp);
+    assert_int_equal(c->record_offset, e->value.commit_timestamp);
     assert_int_equal(committed_offset_expire_ms(c), e->value.expire_timestamp);
     assert_true(str_equal(committed_offset_metadata(c), e->value.metadata));
     assert_true(uuid_equal(id, e->value.topic_id));
@@ -77,7 +78,7 @@ static void test_against_model(void **state)
                 .expire_timestamp = prng_chance(&prng, 1, 4) ? step + 5 : -1,
                 .topic_id = {{[15] = (uint8_t)prng_below(&prng, IDS)}},
             };
-            group_offsets_set(&o, str_from(names[t]), p, &e->value);
+            group_offsets_set(&o, str_from(names[t]), p, &e->value, step);
         }
         check_one(&o, t, p, e);
         check_order(&o);

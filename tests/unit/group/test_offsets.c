@@ -542,6 +542,75 @@ static void test_fetch_by_id(void **state)
     fixture_release(&f);
 }
 
+// ---- Transactions ----
+
+static void set_pending(struct fixture *f, struct group *group, int64_t producer_id, int64_t offset,
+                        int64_t record_offset)
+{
+    struct offset_commit_value value = {.offset = offset, .leader_epoch = -1, .metadata = str_from(""),
+                                        .expire_timestamp = -1};
+    offsets_set_pending(f->groups, group, producer_id, str_from("t"), 0, &value, record_offset);
+}
+
+// Offsets of transactions hold once these are committed; the newer record wins.
+static void test_pending(void **state)
+{
+    static const struct {
+        struct {
+            int64_t producer_id;
+            int64_t record_offset; // of what it commits; that is the offset, too
+        } records[3];
+        struct {
+            int64_t producer_id; // 0: the end
+            bool committed;
+        } markers[3];
+        int64_t offset;
+    } cases[] = {
+        {{{1, 10}}, {{1, true}}, 10},
+        {{{1, 10}}, {{1, false}}, OFFSET_NONE},
+        {{{1, 10}}, {{2, true}}, OFFSET_NONE},
+        {{{1, 10}, {1, 11}}, {{1, true}}, 11},
+        {{{1, 10}, {2, 11}}, {{1, true}, {2, true}}, 11},
+        {{{1, 10}, {2, 11}}, {{2, true}, {1, true}}, 11},
+        {{{1, 10}, {2, 11}}, {{2, false}, {1, true}}, 10},
+        {{{1, 10}, {2, 11}, {3, 12}}, {{2, true}, {3, false}, {1, true}}, 11},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct fixture f;
+        fixture_init(&f);
+        struct group *group = groups_add(f.groups, str_from("g"));
+        for (int r = 0; r < 3 && cases[i].records[r].producer_id != 0; r++)
+            set_pending(&f, group, cases[i].records[r].producer_id, cases[i].records[r].record_offset,
+                        cases[i].records[r].record_offset);
+        assert_int_equal(fetch_offset(&f, "g", "t", 0), OFFSET_NONE);
+        assert_true(offsets_are_pending(group, str_from("t"), 0));
+        for (int m = 0; m < 3 && cases[i].markers[m].producer_id != 0; m++)
+            offsets_end_transaction(f.groups, cases[i].markers[m].producer_id, cases[i].markers[m].committed);
+        assert_int_equal(fetch_offset(&f, "g", "t", 0), cases[i].offset);
+        fixture_release(&f);
+    }
+}
+
+// A tombstone takes what is pending with it; a group with something pending stays.
+static void test_pending_goes(void **state)
+{
+    struct fixture f;
+    fixture_init(&f);
+    commit_ok(&f, "g", "t", 0, 1);
+    struct group *group = groups_find(f.groups, str_from("g"));
+    set_pending(&f, group, 7, 5, 100);
+    fixture_advance(&f, 8 * (int64_t)DAY_MS);
+    assert_int_equal(fetch_offset(&f, "g", "t", 0), 1);
+    assert_int_equal(delete_offset(&f, "g", "t", 0), 0);
+    assert_false(offsets_are_pending(group, str_from("t"), 0));
+    assert_int_equal(f.groups->transactions.count, 0);
+    offsets_end_transaction(f.groups, 7, true);
+    assert_int_equal(fetch_offset(&f, "g", "t", 0), OFFSET_NONE);
+    fixture_advance(&f, DAY_MS);
+    assert_null(groups_find(f.groups, str_from("g")));
+    fixture_release(&f);
+}
+
 // ---- List ----
 
 static int32_t list_count(struct fixture *f, const char *filter_state, const char *filter_type)
@@ -672,6 +741,8 @@ int main(void)
         cmocka_unit_test(test_topic_deleted),
         cmocka_unit_test(test_topic_made_again_meanwhile),
         cmocka_unit_test(test_fetch_by_id),
+        cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_pending_goes),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_against_model),
     };
