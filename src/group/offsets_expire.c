@@ -201,7 +201,8 @@ static void expire_group(struct groups *g, struct group *group, void *context)
             return;
         e->has_failed = offsets_remove(g, str_from(group->id), is_expired, e, &ticket) != 0;
     }
-    if (group->offsets.total == 0 && list_empty(&group->pending) && !e->has_failed && kind->check_delete(group) == KAFKA_NONE)
+    bool is_unused = group->offsets.total == 0 && list_empty(&group->pending);
+    if (is_unused && !e->has_failed && kind->check_delete(group) == KAFKA_NONE)
         e->has_failed = group_write_removal(g, group, &ticket) != 0;
 }
 

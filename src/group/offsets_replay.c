@@ -17,6 +17,10 @@ int offsets_replay(struct groups *g, const struct coordinator_record_type *type,
     int err = offset_commit_key_read(key, &k);
     if (err != 0)
         return diag_set(diag, err, "its key cannot be read: %s", err_text(err));
+    // Names are C strings here. Topics have no such names; records that say so count for what stands before
+    // the NUL.
+    struct str rest = k.topic;
+    k.topic = str_cut(&rest, '\0');
     if (value.data == NULL) {
         struct group *group = groups_find(g, k.group);
         if (group == NULL)

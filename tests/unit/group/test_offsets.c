@@ -382,6 +382,24 @@ static void test_legacy_record(void **state)
     fixture_release(&f);
 }
 
+// What no broker writes is neither kept twice nor forever.
+static void test_nul_in_a_name(void **state)
+{
+    struct fixture f;
+    fixture_init(&f);
+    struct offset_commit_key key = {str_from("g"), str_of("t\0x", 3), 0};
+    struct offset_commit_value value = {.offset = 7, .leader_epoch = -1, .metadata = str_from("")};
+    fixture_write(&f, GROUP_RECORD_OFFSET_COMMIT, 3, &key, &value);
+    fixture_write(&f, GROUP_RECORD_OFFSET_COMMIT, 3, &key, &value);
+    fixture_reload(&f, true);
+    assert_int_equal(groups_find(f.groups, str_from("g"))->offsets.total, 1);
+    fixture_write(&f, GROUP_RECORD_OFFSET_COMMIT, 3, &key, NULL);
+    fixture_reload(&f, true);
+    assert_int_equal(groups_find(f.groups, str_from("g"))->offsets.total, 0);
+    assert_int_equal(delete_group(&f, "g"), 0);
+    fixture_release(&f);
+}
+
 // ---- Delete ----
 
 static void test_delete_offset(void **state)
@@ -734,6 +752,7 @@ int main(void)
         cmocka_unit_test(test_metadata_too_large),
         cmocka_unit_test(test_commit_that_fits_no_batch),
         cmocka_unit_test(test_legacy_record),
+        cmocka_unit_test(test_nul_in_a_name),
         cmocka_unit_test(test_delete_offset),
         cmocka_unit_test(test_delete_group),
         cmocka_unit_test(test_expiration),
