@@ -14,7 +14,7 @@ struct log_dir;
 bool log_dir__has_entries(const struct log *log);
 
 // Blocks: writes the checkpoints in `what` (enum log_save) as they are now, in that order, up to the
-// first failure. Not while log_dir__is_saving(). ERR_UNSUPPORTED where the directory has other parts,
+// first failure. Not while log_dir__is_saving(), and not where the directory has other parts that are open,
 // whose entries cannot be had at once.
 int log_dir__write_checkpoints(struct log_dir *dir, unsigned what);
 

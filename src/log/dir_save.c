@@ -245,8 +245,8 @@ static void release_entries(struct log_dir *dir)
 int log_dir__write_checkpoints(struct log_dir *dir, unsigned what)
 {
     check(!log_dir__is_saving(dir));
-    if (dir->link != NULL || (dir->link_count > 0 && !dir->closed))
-        return ERR_UNSUPPORTED;
+    // Another part knows its entries alone, and the first those of the others only when they are closed.
+    check(dir->link == NULL && (dir->link_count == 0 || dir->closed));
     int err = dir__note_entries(dir);
     for (int i = 0; i < LOG_SAVE_KINDS && err == 0; i++) {
         char path[FS_PATH_MAX];

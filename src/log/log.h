@@ -333,6 +333,9 @@ int log_each_aborted(struct log *log, int64_t offset, int64_t upper_bound_offset
 
 // Blocks; durable when it returns. Drops everything at and above `offset` (which becomes the log end,
 // at most: offsets inside a batch drop the whole batch).
+// Not for a partition of a directory with several parts (log/dir.h), where lowering its recovery point
+// on disk would take a save that gathers: only the metadata log, which no checkpoint names, is truncated
+// before there are replicas.
 int log_truncate_to(struct log *log, int64_t offset);
 
 // Blocks; durable when it returns. Drops everything and starts again, empty, at `offset`.

@@ -48,6 +48,45 @@ static void test_defaults(void **state)
     config_free(c);
 }
 
+// A copy says in every layer what the original says then, and nothing of what it said itself before.
+static void test_a_copy_stands_alone(void **state)
+{
+    static const struct {
+        const char *key, *copied, *later;
+    } table[] = {
+        {"num.partitions", "3", "5"},                // the file
+        {"message.max.bytes", "100", "100"},         // the command line
+        {"log.dirs", "here", "here"},                // a fallback
+        {"log.retention.ms", "77", "77"},            // dynamic, all brokers
+        {"log.segment.bytes", "2097152", "3145728"}, // dynamic, this broker
+        {"log.roll.hours", "168", "168"},            // the default; the copy had another
+    };
+    struct config *from = loaded("num.partitions=3\n");
+    struct config *copy = loaded("log.roll.hours=1\nunknown.key=x\n");
+    struct diag diag;
+    assert_int_equal(config_override(from, "message.max.bytes=100", &diag), ERR_OK);
+    config_set_fallback(from, "log.dirs", "here");
+    config_set_dynamic(from, CONFIG_SOURCE_BROKER_DEFAULT, "log.retention.ms", "77");
+    config_set_dynamic(from, CONFIG_SOURCE_BROKER, "log.segment.bytes", "2097152");
+    config_set_dynamic(copy, CONFIG_SOURCE_BROKER, "log.roll.hours", "2");
+    for (int again = 0; again < 2; again++) {
+        config_copy(copy, from);
+        for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+            assert_string_equal(config_text(copy, table[i].key), again ? table[i].later : table[i].copied);
+        // What changes afterwards changes on one side only, until the next copy.
+        assert_int_equal(config_override(from, "num.partitions=5", &diag), ERR_OK);
+        config_set_dynamic(from, CONFIG_SOURCE_BROKER, "log.segment.bytes", "3145728");
+        if (again == 0)
+            assert_int_equal(config_i32(copy, "num.partitions"), 3);
+        config_set_dynamic(copy, CONFIG_SOURCE_BROKER, "log.retention.ms", "1");
+        assert_int_equal(config_i64(from, "log.retention.ms"), 77);
+    }
+    config_free(from);
+    assert_int_equal(config_i64(copy, "log.retention.ms"), 1);
+    assert_int_equal(config_i32(copy, "num.partitions"), 5);
+    config_free(copy);
+}
+
 static void test_layers(void **state)
 {
     struct config *c = loaded("num.partitions=3\nmessage.max.bytes = 100 \n");
@@ -449,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_a_copy_stands_alone),
         cmocka_unit_test(test_layers),
         cmocka_unit_test(test_override_needs_an_assignment),
         cmocka_unit_test(test_load_names_file_and_line),

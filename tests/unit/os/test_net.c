@@ -515,6 +515,47 @@ static void test_connections_do_not_take_the_last_descriptors(void **state)
     close(fd);
 }
 
+static void on_accept_detach(struct net_listener *listener, struct net_conn *conn)
+{
+    on_accept(listener, conn);
+    net_detach(conn);
+}
+
+// Accepted by one loop, served by another; what was sent meanwhile is told there.
+static void test_a_connection_moves_to_another_loop(void **state)
+{
+    struct fixture *f = *state;
+    struct os_loop *other;
+    char out[8];
+    assert_int_equal(os_loop_new(NULL, &other, NULL), 0);
+    f->listener->accept = on_accept_detach;
+    for (int early = 0; early < 2; early++) {
+        int fd = dial(f, 0);
+        struct net_conn *conn = accept_one(f);
+        if (early)
+            assert_int_equal(send(fd, "hello", 5, 0), 5);
+        os_loop_step(f->loop, false); // nothing of it concerns this loop any more
+        assert_int_equal(f->call_count, 0);
+        assert_int_equal(net_attach(os_loop_env(other)->net, conn), 0);
+        net_want(conn, NET_READABLE);
+        if (!early)
+            assert_int_equal(send(fd, "hello", 5, 0), 5);
+        while (f->call_count == 0)
+            os_loop_step(other, true);
+        assert_int_equal(f->events, NET_READABLE);
+        assert_int_equal(net_read(conn, out, sizeof out), 5);
+        assert_string_equal(conn->remote.host, "127.0.0.1");
+        struct net_slice slice = {.data = (const uint8_t *)"world", .size = 5};
+        assert_int_equal(net_write(conn, &slice, 1), 5);
+        assert_int_equal(recv(fd, out, sizeof out, 0), 5);
+        net_close(conn);
+        f->accepted[f->accepted_count - 1] = NULL;
+        assert_int_equal(recv(fd, out, sizeof out, 0), 0);
+        close(fd);
+    }
+    os_loop_free(other);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -532,6 +573,7 @@ int main(void)
         TEST(test_foreign_address),
         TEST(test_all_addresses),
         TEST(test_a_paused_listener_accepts_later),
+        TEST(test_a_connection_moves_to_another_loop),
         cmocka_unit_test(test_socket_buffers),
         TEST(test_out_of_descriptors),
         TEST(test_connections_do_not_take_the_last_descriptors),
