@@ -3,6 +3,7 @@
 // What a start finds in a log directory, and what a clean stop leaves so that the next start finds it
 // sooner (dir_cache.h).
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -88,10 +89,10 @@ static int scan_entry(void *context, const char *name, enum fs_kind kind)
 // `cached` may be true of it; NULL: nothing is known.
 static void look_at(struct log_dir *dir, struct log_dir_partition *p, const struct cached_dir *cached)
 {
-    char name[256], path[FS_PATH_MAX];
+    char path[FS_PATH_MAX];
     struct fs_stat stat;
-    log_dir_name_format(name, str_from(p->topic), p->partition, LOG_DIR_LIVE, (struct uuid){{0}});
-    if (dir__path(dir, name, path) < 0)
+    int size = snprintf(path, sizeof path, "%s/%s-%" PRId32, dir->path, p->topic, p->partition);
+    if (size < 0 || size >= FS_PATH_MAX)
         return;
     int err = fs_stat(dir->env->fs, path, &stat);
     if (err < 0 || stat.volume != dir->volume_id)

@@ -92,8 +92,10 @@ static bool parse_partition(struct str name, struct log_dir_name *out)
         dash--;
     if (dash < 2 || dash == name.size || name.data[dash] == '+' || name.data[dash] == '-')
         return false;
+    // "a-07" is none of ours: nobody writes it, and by its number it would not be found again.
     int32_t partition;
-    if (!str_parse_i32(str_of(name.data + dash, name.size - dash), &partition))
+    if ((name.data[dash] == '0' && name.size - dash > 1) ||
+        !str_parse_i32(str_of(name.data + dash, name.size - dash), &partition))
         return false;
     out->topic = str_of(name.data, dash - 1);
     out->partition = partition;

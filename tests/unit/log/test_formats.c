@@ -66,6 +66,8 @@ static void directory_names(void **state)
         {"a", false, 0, 0, 0},
         {"a--1", true, LOG_DIR_LIVE, "a-", 1},
         {"a-99999999999", false, 0, 0, 0},
+        {"a-07", false, 0, 0, 0},
+        {"a-00", false, 0, 0, 0},
         {"lost+found", false, 0, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
