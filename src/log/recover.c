@@ -365,6 +365,12 @@ static bool offsets_fit(const struct recovery *r, const struct segment *s,
            batch_last_offset(h) - s->base_offset <= INT32_MAX;
 }
 
+static void note_epoch(struct log *log, const struct batch_header *h)
+{
+    if (h->partition_leader_epoch >= 0)
+        log->epochs_dirty |= epoch_cache_assign(&log->epochs, h->partition_leader_epoch, h->base_offset);
+}
+
 // Goes over the batches below the recovery point that the index is not trusted to have passed over: their
 // headers are enough, they were on disk. Stops at the first that is not of them, or is none.
 static int skip_trusted(struct recovery *r, struct segment *s, int64_t *position)
@@ -381,6 +387,7 @@ static int skip_trusted(struct recovery *r, struct segment *s, int64_t *position
         err = segment_note_batch(&log->env, s, &h, at);
         if (err < 0)
             return err;
+        note_epoch(log, &h);
         r->next = batch_last_offset(&h) + 1;
         *position = scan.position;
     }
@@ -409,9 +416,7 @@ static int recover_segment(struct recovery *r, int index)
         err = segment_note_batch(&log->env, s, &h, position);
         if (err < 0)
             return err;
-        if (h.partition_leader_epoch >= 0)
-            log->epochs_dirty |= epoch_cache_assign(&log->epochs, h.partition_leader_epoch,
-                                                    h.base_offset);
+        note_epoch(log, &h);
         r->next = batch_last_offset(&h) + 1;
         end = scan.position;
     }

@@ -90,6 +90,17 @@ int small_file_remove(struct env_fs *fs, const char *path)
     return err == ERR_NOT_FOUND ? 0 : err;
 }
 
+int small_file_sync(struct env_fs *fs, const char *path)
+{
+    struct fs_file *file;
+    int err = fs_open(fs, path, FS_READ, &file);
+    if (err < 0)
+        return err;
+    err = fs_file_sync(file);
+    fs_file_close(file);
+    return err;
+}
+
 int small_file_sync_parent(struct env_fs *fs, const char *path)
 {
     char parent[FS_PATH_MAX];

@@ -23,5 +23,8 @@ int small_file_read(struct env_fs *fs, const char *path, struct buf *out);
 // Removes a file or directory; 0 also when there is none.
 int small_file_remove(struct env_fs *fs, const char *path);
 
+// Syncs a file that is not open. ERR_NOT_FOUND.
+int small_file_sync(struct env_fs *fs, const char *path);
+
 // Syncs the directory that holds `path`.
 int small_file_sync_parent(struct env_fs *fs, const char *path);

@@ -47,12 +47,7 @@ static void run_small_file(struct log_sync *s, const char *path, struct bytes co
 // directory was renamed to be deleted.
 static int sync_path(struct env_fs *fs, const char *path)
 {
-    struct fs_file *file;
-    int err = fs_open(fs, path, FS_READ | FS_WRITE, &file);
-    if (err == 0) {
-        err = fs_file_sync(file);
-        fs_file_close(file);
-    }
+    int err = small_file_sync(fs, path);
     return err == ERR_NOT_FOUND ? 0 : err;
 }
 

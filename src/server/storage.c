@@ -177,17 +177,6 @@ static int encode_bootstrap(const struct storage_format *format, struct uuid dir
     return err;
 }
 
-static int sync_file(struct env_fs *fs, const char *path)
-{
-    struct fs_file *file;
-    int err = fs_open(fs, path, FS_READ, &file);
-    if (err < 0)
-        return err;
-    err = fs_file_sync(file);
-    fs_file_close(file);
-    return err;
-}
-
 // The metadata log's first snapshot, as Kafka 4.4 leaves it: the feature levels of the new cluster. Nothing
 // of it counts before meta.properties, so all is written first and then synced: a file system with a
 // journal writes that once.
@@ -209,7 +198,7 @@ static int write_bootstrap(struct env *env, const struct log_dir *dir, struct uu
     if (err == ERR_OK)
         err = fs_set_read_only(env->fs, path);
     if (err == ERR_OK)
-        err = sync_file(env->fs, path);
+        err = small_file_sync(env->fs, path);
     if (err == ERR_OK)
         err = fs_dir_sync(env->fs, folder);
     if (err == ERR_OK)
