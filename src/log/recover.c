@@ -371,8 +371,8 @@ static void note_epoch(struct log *log, const struct batch_header *h)
         log->epochs_dirty |= epoch_cache_assign(&log->epochs, h->partition_leader_epoch, h->base_offset);
 }
 
-// Goes over the batches below the recovery point that the index is not trusted to have passed over: their
-// headers are enough, they were on disk. Stops at the first that is not of them, or is none.
+// Goes over large batches below the recovery point: they were on disk, and their headers are enough.
+// (Small ones are read with their headers, and checked for once.)
 static int skip_trusted(struct recovery *r, struct segment *s, int64_t *position)
 {
     struct log *log = r->log;
@@ -383,7 +383,7 @@ static int skip_trusted(struct recovery *r, struct segment *s, int64_t *position
     int err;
     batch_scan_init(&scan, s->files->log->file, *position, s->size, window, sizeof window);
     while ((err = batch_scan_next(&scan, &h, &at)) == 1 && batch_last_offset(&h) < log->recovery_point &&
-           offsets_fit(r, s, &h)) {
+           batch_size(&h) > sizeof window && offsets_fit(r, s, &h)) {
         err = segment_note_batch(&log->env, s, &h, at);
         if (err < 0)
             return err;
