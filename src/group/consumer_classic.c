@@ -21,8 +21,8 @@ enum { JOIN_VERSION_MEMBER_ID_REQUIRED = 4 };
 
 // ---- Who it is ----
 
-// A classic member by its ids; an error when it is none.
-static enum kafka_error find_member(const struct consumer_group *cg, struct str member_id,
+// A member by its ids.
+static enum kafka_error find_any(const struct consumer_group *cg, struct str member_id,
                                     struct str instance_id, struct consumer_member **out)
 {
     struct consumer_member *m = instance_id.data == NULL ? consumer_find_member(cg, member_id)
@@ -31,10 +31,16 @@ static enum kafka_error find_member(const struct consumer_group *cg, struct str 
         return KAFKA_UNKNOWN_MEMBER_ID;
     if (!str_is(member_id, m->id))
         return KAFKA_FENCED_INSTANCE_ID;
-    if (!m->subscription.is_classic)
-        return KAFKA_UNKNOWN_MEMBER_ID;
     *out = m;
     return KAFKA_NONE;
+}
+
+// A classic member; others do not speak this protocol.
+static enum kafka_error find_member(const struct consumer_group *cg, struct str member_id,
+                                    struct str instance_id, struct consumer_member **out)
+{
+    enum kafka_error error = find_any(cg, member_id, instance_id, out);
+    return error == KAFKA_NONE && !(*out)->subscription.is_classic ? KAFKA_UNKNOWN_MEMBER_ID : error;
 }
 
 // ---- JoinGroup ----
@@ -92,8 +98,7 @@ static enum kafka_error find_joining(struct consumer_change *c, struct group_cal
     struct str instance = request->group_instance_id;
     bool is_new = request->member_id.size == 0;
     if (is_new)
-        c->member_id = group_new_member_id(c->g, call->arena, instance.data != NULL ? instance
-                                                                                    : call->client_id);
+        c->member_id = group_new_uuid(c->g, call->arena);
     c->member = consumer_find_member(cg, c->member_id);
     if (instance.data == NULL)
         return KAFKA_NONE;
@@ -180,19 +185,18 @@ void consumer_classic_join(struct groups *g, struct group *group, struct group_c
         group_call_fail(call, KAFKA_GROUP_MAX_SIZE_REACHED);
         return;
     }
-    if (!is_supported(cg, request, call->arena) ||
-        consumer_protocol_read_subscription(request->protocols.items[0].metadata, call->arena,
-                                            &subscription, NULL) != 0) {
-        group_call_fail(call, KAFKA_INCONSISTENT_GROUP_PROTOCOL);
-        return;
-    }
-    enum kafka_error error = find_joining(&c, call, request);
+    enum kafka_error error = !is_supported(cg, request, call->arena)
+                                 ? KAFKA_INCONSISTENT_GROUP_PROTOCOL
+                                 : find_joining(&c, call, request);
     if (error != KAFKA_NONE) {
         group_call_fail(call, error);
     } else if (request->member_id.size == 0 && request->group_instance_id.data == NULL &&
                call->version >= JOIN_VERSION_MEMBER_ID_REQUIRED) {
         reply->member_id = c.member_id;
         group_call_fail(call, KAFKA_MEMBER_ID_REQUIRED);
+    } else if (consumer_protocol_read_subscription(request->protocols.items[0].metadata, call->arena,
+                                                   &subscription, NULL) != 0) {
+        group_call_fail(call, KAFKA_INCONSISTENT_GROUP_PROTOCOL);
     } else if (!merge_subscription(&c, call, request, &subscription) ||
                consumer_protocol_owned(g->image, &subscription, call->arena, &owned) != 0) {
         group_call_end_no_memory(call);
@@ -276,34 +280,42 @@ void consumer_classic_heartbeat(struct groups *g, struct group *group, struct gr
 
 // ---- LeaveGroup ----
 
-// By instance id alone: an administrator removes a static member of any kind.
-static enum kafka_error leave(struct groups *g, struct str group_id,
-                              const struct leave_group_request_member_identity *who)
+// By instance id alone: an administrator removes a static member.
+static enum kafka_error find_leaving(const struct consumer_group *cg,
+                                     const struct leave_group_request_member_identity *who,
+                                     struct consumer_member **out)
 {
-    struct group *group = groups_find(g, group_id);
-    struct consumer_member *m;
-    if (group == NULL || group->kind != GROUP_CONSUMER)
-        return KAFKA_UNKNOWN_MEMBER_ID; // it went back to the classic protocol with the one before
-    if (who->member_id.size == 0 && who->group_instance_id.data != NULL) {
-        m = consumer_find_instance(group->consumer, who->group_instance_id);
-        if (m == NULL)
-            return KAFKA_UNKNOWN_MEMBER_ID;
-    } else {
-        enum kafka_error error = find_member(group->consumer, who->member_id, who->group_instance_id, &m);
-        if (error != KAFKA_NONE)
-            return error;
+    if (who->member_id.size > 0 || who->group_instance_id.data == NULL)
+        return find_any(cg, who->member_id, who->group_instance_id, out);
+    *out = consumer_find_instance(cg, who->group_instance_id);
+    return *out == NULL ? KAFKA_UNKNOWN_MEMBER_ID : KAFKA_NONE;
+}
+
+// Members of either protocol may leave this way. The classic ones go first: with the last of the others
+// the group becomes a classic one.
+static void leave(struct groups *g, const struct leave_group_request *request,
+                  struct leave_group_response *reply, bool classic)
+{
+    for (int32_t i = 0; i < request->members.count; i++) {
+        struct group *group = groups_find(g, request->group_id);
+        struct consumer_member *m;
+        if (group == NULL || group->kind != GROUP_CONSUMER)
+            return;
+        enum kafka_error error = find_leaving(group->consumer, &request->members.items[i], &m);
+        if (error == KAFKA_NONE && m->subscription.is_classic == classic) {
+            int err = consumer_fence_member(m, REBALANCE_LEFT, request->members.items[i].reason);
+            reply->members.items[i].error_code = (int16_t)(err == 0 ? KAFKA_NONE : coordinator_error(err));
+        } else if (error != KAFKA_NONE && classic) {
+            reply->members.items[i].error_code = (int16_t)error;
+        }
     }
-    int err = consumer_fence_member(m, REBALANCE_LEFT, who->reason);
-    return err == 0 ? KAFKA_NONE : coordinator_error(err);
 }
 
 void consumer_classic_leave(struct groups *g, struct group *group, struct group_call *call,
                             const struct coordinator_time *now, const struct leave_group_request *request)
 {
-    struct leave_group_response *reply = call->response;
     (void)group, (void)now;
-    for (int32_t i = 0; i < request->members.count; i++)
-        reply->members.items[i].error_code =
-            (int16_t)leave(g, request->group_id, &request->members.items[i]);
+    leave(g, request, call->response, true);
+    leave(g, request, call->response, false);
     classic_end_leave(call, groups_find(g, request->group_id));
 }

@@ -343,7 +343,7 @@ static void test_malformed_subscription(void **state)
 
     fixture_init(&f);
     mixed_group(&f);
-    assert_int_equal(joined(JOIN(&f, .member = "", .is_malformed = true))->error_code,
+    assert_int_equal(joined(JOIN(&f, .member = "x", .is_malformed = true))->error_code,
                      KAFKA_INCONSISTENT_GROUP_PROTOCOL);
     fixture_release(&f);
 }
@@ -367,7 +367,6 @@ static void test_classic_member_comes_and_goes(void **state)
     JOIN(&f, .member = id);
     assert_synced(sync_as(&f, id, 3, NULL, 0), "2,3");
     assert_int_equal(leave_as(&f, "unknown", NULL), KAFKA_UNKNOWN_MEMBER_ID);
-    assert_int_equal(leave_as(&f, "m1", NULL), KAFKA_UNKNOWN_MEMBER_ID); // of the other protocol
     assert_int_equal(leave_as(&f, id, NULL), KAFKA_NONE);
     assert_int_equal(consumer_of(&f, "g")->member_count, 1);
     fixture_check_replay(&f);
