@@ -46,11 +46,14 @@ def wait_for(broker, words, seconds=20):
 
 
 def fill(broker, topic, records=3000, keys=10):
-    producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 5})
+    errors = []
+    producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 5,
+                                         "batch.num.messages": 100})
     for i in range(records):
-        producer.produce(topic, b"%d " % i + b"x" * 200, b"key %d" % (i % keys), 0)
+        producer.produce(topic, b"%d " % i + b"x" * 200, b"key %d" % (i % keys), 0,
+                         on_delivery=lambda e, m: e is not None and errors.append(e))
         producer.poll(0)
-    assert producer.flush(20) == 0
+    assert producer.flush(20) == 0 and errors == []
 
 
 @pytest.fixture
