@@ -110,7 +110,12 @@ static int write_producers_if_room(struct log *log)
 static int truncate_to(struct log *log, int64_t offset)
 {
     // The new end may be below `offset` (inside a batch, in a gap), but not below the segment's base.
-    int64_t end = log->segments[log__segment_at(log, offset)]->base_offset;
+    // Where offsets may be missing it may be below that, too, if the segment goes as a whole.
+    int index = log__segment_at(log, offset);
+    bool may_have_gaps = log->config.cleanup_compact || log->compacted;
+    if (may_have_gaps && index > 0 && log->segments[index]->base_offset == offset)
+        index--;
+    int64_t end = log->segments[index]->base_offset;
     int err = lower_checkpoints(log, end, log->start_offset, end);
     if (err < 0)
         return err;
