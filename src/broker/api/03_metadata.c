@@ -10,23 +10,20 @@
 // created, this waits for the creation, which takes about a millisecond, and answers in full.
 #include "base/check.h"
 #include "broker/api/api.h"
+#include "broker/auto_create.h"
 #include "broker/limits.h"
 #include "broker/node.h"
 #include "broker/request.h"
 #include "config/config.h"
 #include "metadata/image.h"
-#include "wire/api/create_topics.h"
 #include "wire/api/metadata.h"
 #include "wire/errors.h"
 
 struct metadata_op {
-    struct quorum_command command;
-    struct follow_wait followed;
+    struct auto_create create;
     struct node *node;
     struct request *request;
     const struct metadata_request *body;
-    struct create_topics_request create;
-    struct create_topics_response created; // count 0 when nothing had to be created
 };
 
 static bool wants_all_topics(const struct request *r, const struct metadata_request *body)
@@ -106,9 +103,9 @@ static int missing_error(const struct metadata_op *op, struct str name)
     struct diag reason;
     if (!topic_name_check(name, &reason))
         return KAFKA_INVALID_TOPIC_EXCEPTION;
-    for (int32_t i = 0; i < op->created.topics.count; i++)
-        if (str_equal(op->created.topics.items[i].name, name))
-            return op->created.topics.items[i].error_code == KAFKA_INVALID_TOPIC_EXCEPTION
+    for (int32_t i = 0; i < op->create.answered.topics.count; i++)
+        if (str_equal(op->create.answered.topics.items[i].name, name))
+            return op->create.answered.topics.items[i].error_code == KAFKA_INVALID_TOPIC_EXCEPTION
                        ? KAFKA_INVALID_TOPIC_EXCEPTION
                        : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
@@ -176,29 +173,9 @@ static void answer(struct metadata_op *op)
 
 // --- Creating what is missing ---
 
-static void run_create(struct quorum_command *command, struct controller *controller,
-                       struct controller_command *cc)
+static void created(struct auto_create *create)
 {
-    struct metadata_op *op = container_of(command, struct metadata_op, command);
-    controller_create_topics(controller, cc, &op->create, &op->created, &op->request->arena);
-}
-
-static void followed(struct follow_wait *wait)
-{
-    struct metadata_op *op = container_of(wait, struct metadata_op, followed);
-    if (request_is_abandoned(op->request))
-        request_drop(op->request); // nobody left to say through which listener it came
-    else
-        answer(op);
-}
-
-static void create_done(struct quorum_command *command, int kafka_error)
-{
-    struct metadata_op *op = container_of(command, struct metadata_op, command);
-    if (kafka_error != KAFKA_NONE)
-        op->created.topics.count = 0;
-    op->followed.done = followed;
-    shards_when_followed(op->node, &op->followed);
+    answer(container_of(create, struct metadata_op, create));
 }
 
 static bool is_listed(const struct create_topics_request *create, struct str name)
@@ -213,7 +190,7 @@ static bool is_listed(const struct create_topics_request *create, struct str nam
 static bool should_create(const struct metadata_op *op, struct str name)
 {
     struct diag reason;
-    return name.data != NULL && !is_listed(&op->create, name) && topic_name_check(name, &reason) &&
+    return name.data != NULL && !is_listed(&op->create.wanted, name) && topic_name_check(name, &reason) &&
            !topic_name_is_internal(name) &&
            metadata_image_topic(node_image(op->node), name) == NULL;
 }
@@ -223,15 +200,15 @@ static bool list_missing(struct metadata_op *op)
     int32_t asked = op->body->topics.count;
     int32_t count_max = asked < AUTO_CREATE_TOPICS_MAX ? asked : AUTO_CREATE_TOPICS_MAX;
     if (!create_topics_request_creatable_topic_array_new(&op->request->arena, count_max,
-                                                         &op->create.topics))
+                                                         &op->create.wanted.topics))
         return false;
-    op->create.topics.count = 0;
-    for (int32_t i = 0; i < asked && op->create.topics.count < count_max; i++) {
+    op->create.wanted.topics.count = 0;
+    for (int32_t i = 0; i < asked && op->create.wanted.topics.count < count_max; i++) {
         struct str name = op->body->topics.items[i].name;
         if (!should_create(op, name))
             continue;
         struct create_topics_request_creatable_topic *item =
-            &op->create.topics.items[op->create.topics.count++];
+            &op->create.wanted.topics.items[op->create.wanted.topics.count++];
         item->name = name;
         item->num_partitions = -1;
         item->replication_factor = -1;
@@ -285,16 +262,13 @@ void api_metadata(struct node *n, struct request *r, const void *body)
     op->node = n;
     op->request = r;
     op->body = body;
-    create_topics_request_init(&op->create);
-    create_topics_response_init(&op->created);
+    auto_create_init(&op->create, n, r, created);
     if (!is_valid(r, op->body)) {
         refuse(op);
     } else if (may_create(op) && !list_missing(op)) {
         api_no_memory(r);
-    } else if (op->create.topics.count > 0) {
-        op->command.run = run_create;
-        op->command.done = create_done;
-        quorum_submit(n->quorum, &op->command);
+    } else if (op->create.wanted.topics.count > 0) {
+        auto_create_start(&op->create);
     } else {
         answer(op);
     }

@@ -10,13 +10,13 @@
 // creation, which takes about a millisecond.
 #include "base/check.h"
 #include "broker/api/api.h"
+#include "broker/auto_create.h"
 #include "broker/coordinators.h"
 #include "broker/node.h"
 #include "broker/request.h"
 #include "config/config.h"
 #include "coordinator/coordinator.h"
 #include "metadata/image.h"
-#include "wire/api/create_topics.h"
 #include "wire/api/find_coordinator.h"
 #include "wire/errors.h"
 
@@ -31,13 +31,10 @@ enum {
 };
 
 struct find_coordinator_op {
-    struct quorum_command command;
-    struct follow_wait followed;
+    struct auto_create create;
     struct node *node;
     struct request *request;
     const struct find_coordinator_request *body;
-    struct create_topics_request create;
-    struct create_topics_response created;
 };
 
 // ---- The answer ----
@@ -105,7 +102,8 @@ static void answer_list(const struct find_coordinator_op *op)
         struct found found = find(op, keys->items[i]);
         c->key = keys->items[i];
         c->error_code = (int16_t)found.error;
-        c->error_message = str_of("", 0);
+        bool is_refused = found.error == KAFKA_INVALID_REQUEST; // Kafka has words for this alone
+        c->error_message = is_refused ? str_from(kafka_error_text(found.error)) : str_of("", 0);
         c->node_id = found.node_id;
         c->host = found.endpoint.host;
         c->port = found.endpoint.port;
@@ -123,29 +121,10 @@ static void answer(const struct find_coordinator_op *op)
 
 // ---- Creating the topic ----
 
-static void run_create(struct quorum_command *command, struct controller *controller,
-                       struct controller_command *cc)
-{
-    struct find_coordinator_op *op = container_of(command, struct find_coordinator_op, command);
-    controller_create_topics(controller, cc, &op->create, &op->created, &op->request->arena);
-}
-
-static void followed(struct follow_wait *wait)
-{
-    struct find_coordinator_op *op = container_of(wait, struct find_coordinator_op, followed);
-    if (request_is_abandoned(op->request))
-        request_drop(op->request); // nobody left to say through which listener it came
-    else
-        answer(op);
-}
-
 // Whether it was created, here or by somebody else, shows in the image.
-static void create_done(struct quorum_command *command, int kafka_error)
+static void created(struct auto_create *create)
 {
-    struct find_coordinator_op *op = container_of(command, struct find_coordinator_op, command);
-    (void)kafka_error;
-    op->followed.done = followed;
-    shards_when_followed(op->node, &op->followed);
+    answer(container_of(create, struct find_coordinator_op, create));
 }
 
 // offsets.topic.replication.factor, or as many as there are brokers: a small cluster has groups, too.
@@ -165,7 +144,7 @@ static bool list_topic(struct find_coordinator_op *op)
 {
     struct arena *arena = &op->request->arena;
     struct create_topics_request_creatable_topic_config_array configs;
-    if (!create_topics_request_creatable_topic_array_new(arena, 1, &op->create.topics) ||
+    if (!create_topics_request_creatable_topic_array_new(arena, 1, &op->create.wanted.topics) ||
         !create_topics_request_creatable_topic_config_array_new(arena, 3, &configs))
         return false;
     configs.items[0].name = str_from("compression.type");
@@ -174,7 +153,7 @@ static bool list_topic(struct find_coordinator_op *op)
     configs.items[1].value = str_from("compact");
     configs.items[2].name = str_from("segment.bytes");
     configs.items[2].value = str_from(config_text(op->node->config, "offsets.topic.segment.bytes"));
-    struct create_topics_request_creatable_topic *topic = &op->create.topics.items[0];
+    struct create_topics_request_creatable_topic *topic = &op->create.wanted.topics.items[0];
     topic->name = str_from(GROUP_TOPIC);
     topic->num_partitions = config_i32(op->node->config, "offsets.topic.num.partitions");
     topic->replication_factor = replication_factor(op->node);
@@ -199,15 +178,12 @@ void api_find_coordinator(struct node *n, struct request *r, const void *body)
     op->node = n;
     op->request = r;
     op->body = body;
-    create_topics_request_init(&op->create);
-    create_topics_response_init(&op->created);
+    auto_create_init(&op->create, n, r, created);
     if (!needs_topic(op)) {
         answer(op);
     } else if (!list_topic(op)) {
         api_no_memory(r);
     } else {
-        op->command.run = run_create;
-        op->command.done = create_done;
-        quorum_submit(n->quorum, &op->command);
+        auto_create_start(&op->create);
     }
 }
