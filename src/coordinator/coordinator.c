@@ -47,6 +47,9 @@ struct coordinator {
     size_t record_count;
     size_t record_capacity;
 
+    int series_depth;
+    bool series_wrote;
+
     bool has_batch;
     struct buf batch_bytes;
     struct batch_builder builder;
@@ -307,28 +310,52 @@ static void batch_add(struct coordinator *c)
     }
 }
 
-// Appends what is gathered if the command does not fit beside it.
+// Appends what is gathered if the command does not fit beside it. A series begins in a batch with half of
+// its room left and stays in it.
 static int make_room(struct coordinator *c)
 {
     size_t size = c->command_bytes.size + c->record_count * RECORD_OVERHEAD_MAX;
     size_t max = c->options.batch_bytes_max;
-    if (BATCH_HEADER_SIZE + size > max)
+    size_t gathered = c->has_batch ? batch_builder_size(&c->builder) : BATCH_HEADER_SIZE;
+    if (BATCH_HEADER_SIZE + size > max || (c->series_wrote && gathered + size > max))
         return ERR_LIMIT;
-    if (c->has_batch && batch_builder_size(&c->builder) + size > max)
-        return coordinator_flush(c);
-    return 0;
+    bool is_tight = gathered + size > max ||
+                    (c->series_depth > 0 && !c->series_wrote && gathered > max / 2);
+    return c->has_batch && is_tight ? coordinator_flush(c) : 0;
+}
+
+void coordinator_begin_series(struct coordinator *c)
+{
+    if (c->series_depth++ == 0)
+        c->series_wrote = false;
+}
+
+void coordinator_end_series(struct coordinator *c)
+{
+    check(c->series_depth > 0);
+    if (--c->series_depth == 0)
+        c->series_wrote = false;
+}
+
+// Why the records of the command cannot be written now, or 0.
+static int refusal(struct coordinator *c)
+{
+    int err = c->failure != 0 ? c->failure : c->command_error;
+    if (err != 0 || c->record_count == 0)
+        return err;
+    if (c->options.may_append != NULL && !c->series_wrote)
+        err = c->options.may_append(c->options.append_context);
+    return err != 0 ? err : make_room(c);
 }
 
 int coordinator_end(struct coordinator *c, coordinator_ticket *ticket)
 {
     check(c->in_command);
-    int err = c->failure != 0 ? c->failure : c->command_error;
-    if (err == 0 && c->record_count > 0 && c->options.may_append != NULL)
-        err = c->options.may_append(c->options.append_context);
-    if (err == 0 && c->record_count > 0)
-        err = make_room(c);
+    int err = refusal(c);
     if (err != 0) {
         command_clear(c);
+        if (c->series_wrote && c->failure == 0)
+            c->failure = err; // half a series must not be seen
         return err;
     }
     *ticket = 0;
@@ -336,6 +363,7 @@ int coordinator_end(struct coordinator *c, coordinator_ticket *ticket)
         if (!c->has_batch)
             batch_begin(c);
         batch_add(c);
+        c->series_wrote = c->series_depth > 0;
         *ticket = c->open_ticket;
     }
     command_clear(c);

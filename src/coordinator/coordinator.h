@@ -123,6 +123,13 @@ int coordinator_end(struct coordinator *c, coordinator_ticket *ticket);
 // Forgets the records.
 void coordinator_abandon(struct coordinator *c);
 
+// Several commands that are one to the log: each sees what those before it did, and the records of all
+// are in one batch. A refusal of the first that writes leaves everything as it was; when a later one
+// cannot be written, the coordinator has failed, and is loaded again without any of them. May be nested:
+// the outermost pair counts.
+void coordinator_begin_series(struct coordinator *c);
+void coordinator_end_series(struct coordinator *c);
+
 // Says what time it is, outside of commands.
 void coordinator_set_time(struct coordinator *c, const struct coordinator_time *now);
 

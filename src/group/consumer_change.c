@@ -78,7 +78,7 @@ static int bump(struct consumer_change *c, bool is_new)
     return consumer_bump(c->group->consumer, &cause);
 }
 
-int consumer_change_apply(struct consumer_change *c, bool *changed)
+static int apply(struct consumer_change *c, bool *changed)
 {
     // Views of what the first command replaces.
     struct consumer_subscription before;
@@ -104,5 +104,14 @@ int consumer_change_apply(struct consumer_change *c, bool *changed)
     if (err == 0)
         err = consumer_reconcile(c->member, &c->owned, other_topics, changed);
     consumer_subscription_release(&before);
+    return err;
+}
+
+int consumer_change_apply(struct consumer_change *c, bool *changed)
+{
+    struct coordinator *coordinator = c->g->coordinator;
+    coordinator_begin_series(coordinator);
+    int err = apply(c, changed);
+    coordinator_end_series(coordinator);
     return err;
 }

@@ -6,11 +6,11 @@
 #include "group/consumer.h"
 #include "wire/api/consumer_group_heartbeat.h"
 
-int consumer_remove_member(struct consumer_member *m, const struct consumer_cause *cause)
+enum { FENCE_RETRY_MS = 1000 };
+
+static int remove_member(struct consumer_member *m, const struct consumer_cause *cause)
 {
     struct consumer_group *cg = m->group;
-    if (!m->subscription.is_classic && consumer_wants_downgrade(cg, m))
-        return consumer_downgrade(cg, m, cause);
     consumer_begin(cg);
     consumer_write_member_tombstones(cg, str_from(m->id));
     int err = consumer_end(cg); // the member is gone
@@ -23,6 +23,19 @@ int consumer_remove_member(struct consumer_member *m, const struct consumer_caus
         err = consumer_bump(cg, cause);
     if (err == 0)
         consumer_note_stable(cg);
+    return err;
+}
+
+// All of it or nothing: a member that is gone without a new epoch would leave its partitions to nobody.
+int consumer_remove_member(struct consumer_member *m, const struct consumer_cause *cause)
+{
+    struct consumer_group *cg = m->group;
+    struct coordinator *c = cg->groups->coordinator;
+    if (!m->subscription.is_classic && consumer_wants_downgrade(cg, m))
+        return consumer_downgrade(cg, m, cause);
+    coordinator_begin_series(c);
+    int err = remove_member(m, cause);
+    coordinator_end_series(c);
     return err;
 }
 
@@ -56,10 +69,21 @@ static int fence(struct consumer_member *m, enum rebalance_cause cause)
 
 // ---- Timers ----
 
+// Fences a member whose time is up. What cannot be written now (the disk is full) is tried again: nobody
+// else comes for a member that is gone.
+static void fence_or_retry(struct consumer_member *m, struct coordinator_timer *t,
+                           enum rebalance_cause cause)
+{
+    struct coordinator *c = m->group->groups->coordinator;
+    void (*fire)(struct coordinator_timer *t) = t->fire;
+    int err = fence(m, cause);
+    if (err != 0 && coordinator_failure(c) == 0)
+        coordinator_set_timer(c, t, coordinator_now(c)->mono_ms + FENCE_RETRY_MS, fire);
+}
+
 static void session_expired(struct coordinator_timer *t)
 {
-    // What could not be written leaves everything as it is, or has ended the coordinator.
-    (void)fence(container_of(t, struct consumer_member, session_timer), REBALANCE_SESSION_TIMEOUT);
+    fence_or_retry(container_of(t, struct consumer_member, session_timer), t, REBALANCE_SESSION_TIMEOUT);
 }
 
 void consumer_start_session(struct consumer_member *m)
@@ -76,7 +100,7 @@ static void rebalance_expired(struct coordinator_timer *t)
 {
     struct consumer_member *m = container_of(t, struct consumer_member, rebalance_timer);
     if (m->epoch == m->rebalance_epoch)
-        (void)fence(m, REBALANCE_LATE);
+        fence_or_retry(m, t, REBALANCE_LATE);
 }
 
 void consumer_start_rebalance_timer(struct consumer_member *m)
@@ -95,7 +119,7 @@ void consumer_start_rebalance_timer(struct consumer_member *m)
 
 static void rejoin_expired(struct coordinator_timer *t)
 {
-    (void)fence(container_of(t, struct consumer_member, rejoin_timer), REBALANCE_LATE);
+    fence_or_retry(container_of(t, struct consumer_member, rejoin_timer), t, REBALANCE_LATE);
 }
 
 void consumer_start_rejoin_timer(struct consumer_member *m)

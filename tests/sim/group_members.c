@@ -639,6 +639,8 @@ static void take_target(struct member *m,
 
 static void consumer_beaten(struct member *m, const struct consumer_group_heartbeat_response *r)
 {
+    if (r->error_code != KAFKA_NONE)
+        world_note(m->world, "member %d: ConsumerGroupHeartbeat: error %d", m->number, r->error_code);
     switch (r->error_code) {
     case KAFKA_NONE:
         m->generation = r->member_epoch;
@@ -653,6 +655,7 @@ static void consumer_beaten(struct member *m, const struct consumer_group_heartb
         return;
     case KAFKA_UNKNOWN_MEMBER_ID:
     case KAFKA_FENCED_MEMBER_EPOCH:
+    case KAFKA_GROUP_ID_NOT_FOUND: // it was fenced, and the group is a classic one since
         forget_all(m);
         m->generation = 0;
         m->step = STEP_JOIN;
@@ -661,7 +664,6 @@ static void consumer_beaten(struct member *m, const struct consumer_group_heartb
     case KAFKA_NOT_COORDINATOR:
     case KAFKA_COORDINATOR_NOT_AVAILABLE:
     case KAFKA_COORDINATOR_LOAD_IN_PROGRESS:
-    case KAFKA_GROUP_ID_NOT_FOUND: // a classic group that may not be converted just now
         m->tells_all = true;
         soon(m);
         return;

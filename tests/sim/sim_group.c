@@ -47,7 +47,8 @@ static void add_member(struct history *h)
     if (alive >= WORLD_MEMBERS_MAX || h->member_count == MEMBERS_EVER_MAX)
         return;
     int group = (int)world_below(&h->world, WORLD_GROUPS);
-    bool classic = group != 1; // the second group is of the new protocol
+    // The first group is classic, the second of the new protocol, the third goes to and fro.
+    bool classic = group == 0 || (group == 2 && world_chance(&h->world, 1, 2));
     h->members[h->member_count] = member_new(&h->world, group, classic, h->member_count);
     h->member_count++;
 }

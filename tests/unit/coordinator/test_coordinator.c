@@ -283,6 +283,57 @@ static void test_a_command_that_cannot_be_written_changes_nothing(void **state)
     assert_int_equal(f->offsets[0], 6);
 }
 
+static int write_one(struct fixture *f, int32_t partition, const char *metadata)
+{
+    coordinator_ticket ticket;
+    coordinator_begin(f->c, &now);
+    write_offset(f, partition, 1, metadata);
+    return coordinator_end(f->c, &ticket);
+}
+
+static void test_a_series_is_one_to_the_log(void **state)
+{
+    struct fixture *f = *state;
+    char metadata[400];
+    memset(metadata, 'm', sizeof metadata - 1);
+    metadata[sizeof metadata - 1] = '\0';
+    assert_int_equal(write_one(f, 7, metadata), 0);
+    assert_int_equal(write_one(f, 7, ""), 0);
+    coordinator_begin_series(f->c);
+    assert_int_equal(write_one(f, 0, ""), 0); // into a batch of its own: half of the other is full
+    assert_int_equal(f->batches, 1);
+    f->refusal = ERR_NOSPC; // comes too late
+    assert_int_equal(write_one(f, 1, metadata), 0);
+    coordinator_end_series(f->c);
+    assert_int_equal(f->batches, 1);
+    coordinator_flush(f->c);
+    assert_int_equal(f->batches, 2);
+    assert_int_equal(f->log_end, 4);
+}
+
+static void test_half_a_series_is_not_seen(void **state)
+{
+    struct fixture *f = *state;
+    char metadata[700];
+    memset(metadata, 'm', sizeof metadata - 1);
+    metadata[sizeof metadata - 1] = '\0';
+    f->refusal = ERR_NOSPC;
+    coordinator_begin_series(f->c);
+    assert_int_equal(write_one(f, 0, ""), ERR_NOSPC); // nothing was written: nothing happened
+    coordinator_end_series(f->c);
+    assert_int_equal(coordinator_failure(f->c), 0);
+    f->refusal = 0;
+    coordinator_begin_series(f->c);
+    coordinator_begin_series(f->c);
+    assert_int_equal(write_one(f, 0, metadata), 0);
+    coordinator_end_series(f->c);
+    assert_int_equal(write_one(f, 1, metadata), ERR_LIMIT);
+    coordinator_end_series(f->c);
+    assert_int_equal(coordinator_failure(f->c), ERR_LIMIT);
+    assert_int_equal(coordinator_flush(f->c), ERR_LIMIT);
+    assert_int_equal(f->batches, 0);
+}
+
 static void test_a_failed_append_ends_everything(void **state)
 {
     struct fixture *f = *state;
@@ -437,6 +488,8 @@ int main(void)
         TEST(test_waits_are_in_order_of_tickets),
         TEST(test_commands_share_a_batch_and_stay_whole),
         TEST(test_a_command_that_cannot_be_written_changes_nothing),
+        TEST(test_a_series_is_one_to_the_log),
+        TEST(test_half_a_series_is_not_seen),
         TEST(test_a_failed_append_ends_everything),
         TEST(test_the_log_gives_the_state_again),
         TEST(test_loading_unknown_types_and_markers),
