@@ -297,7 +297,7 @@ struct consumer_change {
 };
 
 // Member, group epoch, target, the member's part: each a command. `group` and `member` are there
-// afterwards. Errors as consumer_reconcile().
+// afterwards, `before` and `after` are gone. Errors as consumer_reconcile().
 int consumer_change_apply(struct consumer_change *c, bool *changed);
 
 // ---- Coming and going (consumer_heartbeat.c, consumer_leave.c) ----

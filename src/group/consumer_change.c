@@ -80,17 +80,15 @@ static int bump(struct consumer_change *c, bool is_new)
 
 static int apply(struct consumer_change *c, bool *changed)
 {
-    // Views of what the first command replaces.
-    struct consumer_subscription before;
-    consumer_subscription_copy(&before, &c->before);
-    c->before = before;
     bool is_new = c->member == NULL && c->replaced == NULL;
-    bool other_topics = !consumer_same_topics(&c->before, &c->after) ||
-                        !str_equal(c->before.regex, c->after.regex);
+    bool other_pattern = !str_equal(c->before.regex, c->after.regex);
+    bool other_topics = other_pattern || !consumer_same_topics(&c->before, &c->after);
     int64_t seen_before = topics_seen(c, &c->before);
     int err = write_member(c);
-    struct consumer_group *cg = err == 0 ? c->group->consumer : NULL;
-    if (err == 0 && !str_equal(c->before.regex, c->after.regex)) {
+    if (err != 0)
+        return err;
+    struct consumer_group *cg = c->group->consumer;
+    if (other_pattern) {
         consumer_begin(cg);
         consumer_write_unused_regexes(cg);
         err = consumer_end(cg);
@@ -103,7 +101,20 @@ static int apply(struct consumer_change *c, bool *changed)
         err = consumer_update_target(cg);
     if (err == 0)
         err = consumer_reconcile(c->member, &c->owned, other_topics, changed);
-    consumer_subscription_release(&before);
+    return err;
+}
+
+int consumer_change_apply(struct consumer_change *c, bool *changed)
+{
+    // The first command replaces what both may be views of.
+    struct consumer_subscription before, after;
+    consumer_subscription_copy(&before, &c->before);
+    consumer_subscription_copy(&after, &c->after);
+    c->before = before;
+    c->after = after;
+    int err = apply(c, changed);
+    consumer_subscription_release(&c->before);
+    consumer_subscription_release(&c->after);
     return err;
 }
 
