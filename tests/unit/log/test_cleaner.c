@@ -14,9 +14,11 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "codec/crc32c.h"
+#include "log/cleaner.h"
 #include "log/cleaner_filter.h"
 #include "log/cleaner_txns.h"
 #include "log/offset_map.h"
+#include "testing.h"
 
 static const struct hash_seed seeds[2] = {{1, 2}, {3, 4}};
 
@@ -430,6 +432,80 @@ static void a_walk_may_begin_in_the_middle(void **state)
     cleaner_txns_release(&t);
 }
 
+// ---- What is due ----
+
+// Three segments of one batch each, and an active one; on disk up to its end.
+static struct log *make_dirty(struct world *w, int16_t first_attributes)
+{
+    struct buf batch;
+    struct log_append_info info;
+    w->args.config.segment_bytes = 500;
+    w->args.config.cleanup_compact = true;
+    struct log *log = world_create(w);
+    make_batch(&batch, 10, 20, 1000, 9, 0, 0, first_attributes);
+    assert_int_equal(append_batch(log, &batch, &info), 0);
+    for (int i = 1; i < 4; i++)
+        append_plain(log, 10, 20, 1000 * (i + 1));
+    assert_int_equal(log_segment_count(log), 4);
+    return log;
+}
+
+static void what_is_due_and_what_holds_it(void **state)
+{
+    static const struct {
+        const char *held_by;
+        double ratio;
+        int64_t min_lag_ms, max_lag_ms;
+        int64_t first_uncleanable;
+        int64_t high_watermark;
+        enum log_cleaning_state state;
+        bool is_synced, is_overdue, is_held, may_ripen, is_open;
+    } cases[] = {
+        {"what is not known to be on disk", 0.5, 0, INT64_MAX, 0, 40, LOG_CLEANING_NOT_DUE},
+        {"the active segment", 0.5, 0, INT64_MAX, 30, 40, LOG_CLEANING_DUE, true},
+        {"the active segment", 1, 0, INT64_MAX, 30, 40, LOG_CLEANING_NOT_DUE, true},
+        {"the active segment", 1, 0, 5000, 30, 40, LOG_CLEANING_DUE, true, .is_overdue = true},
+        {"the active segment", 1, 0, 10000, 30, 40, LOG_CLEANING_NOT_DUE, true, .may_ripen = true},
+        {"min.compaction.lag.ms", 0.5, 7500, INT64_MAX, 20, 40, LOG_CLEANING_DUE, true,
+         .may_ripen = true},
+        {"min.compaction.lag.ms", 0.5, 100000, INT64_MAX, 0, 40, LOG_CLEANING_NOT_DUE, true,
+         .may_ripen = true},
+        {"the high watermark", 0.5, 0, INT64_MAX, 10, 15, LOG_CLEANING_DUE, true},
+        {"the high watermark", 0.5, 0, INT64_MAX, 0, 5, LOG_CLEANING_NOT_DUE, true, .is_held = true},
+        {"an open transaction", 0.5, 0, INT64_MAX, 0, 40, LOG_CLEANING_NOT_DUE, true, .is_held = true,
+         .is_open = true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world w;
+        struct log_cleaning_info info;
+        world_init(&w);
+        struct log *log = make_dirty(&w, cases[i].is_open ? BATCH_TRANSACTIONAL : 0);
+        struct log_config config = *log_get_config(log);
+        config.min_cleanable_dirty_ratio = cases[i].ratio;
+        config.min_compaction_lag_ms = cases[i].min_lag_ms;
+        config.max_compaction_lag_ms = cases[i].max_lag_ms;
+        log_set_config(log, &config);
+        if (cases[i].is_synced)
+            assert_int_equal(log_close(log), 0);
+        log_set_high_watermark(log, cases[i].high_watermark);
+        assert_int_equal(log_cleaning_info(log, 10000, &info), 0);
+        assert_string_equal(info.held_by, cases[i].held_by);
+        assert_int_equal(info.state, cases[i].state);
+        assert_int_equal(info.first_uncleanable, cases[i].first_uncleanable);
+        assert_int_equal(info.first_dirty, 0);
+        assert_int_equal(info.clean_bytes, 0);
+        assert_int_equal(info.is_overdue, cases[i].is_overdue);
+        assert_int_equal(info.is_held, cases[i].is_held);
+        assert_int_equal(info.may_ripen, cases[i].may_ripen);
+        config.cleanup_compact = false;
+        log_set_config(log, &config);
+        assert_int_equal(log_cleaning_info(log, 10000, &info), 0);
+        assert_int_equal(info.state, LOG_CLEANING_OFF);
+        log_free(log);
+        world_release(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,6 +517,7 @@ int main(void)
         cmocka_unit_test(former_formats_are_written_anew_when_they_lose_something),
         cmocka_unit_test(a_walk_knows_what_was_aborted),
         cmocka_unit_test(a_walk_may_begin_in_the_middle),
+        cmocka_unit_test(what_is_due_and_what_holds_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
