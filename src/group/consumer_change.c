@@ -106,23 +106,17 @@ static int apply(struct consumer_change *c, bool *changed)
 
 int consumer_change_apply(struct consumer_change *c, bool *changed)
 {
+    struct coordinator *coordinator = c->g->coordinator;
     // The first command replaces what both may be views of.
     struct consumer_subscription before, after;
     consumer_subscription_copy(&before, &c->before);
     consumer_subscription_copy(&after, &c->after);
     c->before = before;
     c->after = after;
-    int err = apply(c, changed);
-    consumer_subscription_release(&c->before);
-    consumer_subscription_release(&c->after);
-    return err;
-}
-
-int consumer_change_apply(struct consumer_change *c, bool *changed)
-{
-    struct coordinator *coordinator = c->g->coordinator;
     coordinator_begin_series(coordinator);
     int err = apply(c, changed);
     coordinator_end_series(coordinator);
+    consumer_subscription_release(&c->before);
+    consumer_subscription_release(&c->after);
     return err;
 }
