@@ -9,6 +9,7 @@
 #include "metadata/replay.h"
 #include "wire/batch.h"
 #include "wire/metadata_record.h"
+#include "wire/record/config_record.h"
 #include "wire/record/feature_level_record.h"
 #include "wire/record/partition_record.h"
 #include "wire/record/remove_topic_record.h"
@@ -331,6 +332,17 @@ void fixture_delete_topic(struct fixture *f, const char *name)
     const struct metadata_topic *topic = metadata_image_topic(f->image, str_from(name));
     assert_non_null(topic);
     replay_metadata(image, METADATA_REMOVE_TOPIC_RECORD, &(struct remove_topic_record){.topic_id = topic->id});
+    publish(f, image);
+}
+
+void fixture_set_group(struct fixture *f, const char *group, const char *key, const char *value)
+{
+    struct metadata_image *image = metadata_image_fork(f->image);
+    replay_metadata(image, METADATA_CONFIG_RECORD,
+                    &(struct config_record){.resource_type = CONFIG_RESOURCE_GROUP,
+                                            .resource_name = str_from(group),
+                                            .name = str_from(key),
+                                            .value = str_from(value)});
     publish(f, image);
 }
 

@@ -73,6 +73,9 @@ void fixture_set(struct fixture *f, const char *assignment);
 // Adds a topic to the metadata, or partitions to it, and tells the groups. Gives its id.
 struct uuid fixture_topic(struct fixture *f, const char *name, int32_t partitions);
 void fixture_delete_topic(struct fixture *f, const char *name);
+
+// Sets a key of a group's own settings.
+void fixture_set_group(struct fixture *f, const char *group, const char *key, const char *value);
 void fixture_metadata_version(struct fixture *f, int16_t level); // that of the cluster; 0 at first
 
 // A call from client "client" at "/127.0.0.1". Its response has its defaults.

@@ -274,6 +274,27 @@ static void test_max_size(void **state)
     fixture_release(&f);
 }
 
+// A group's own settings act at once, within the broker's bounds.
+static void test_settings_of_the_group(void **state)
+{
+    struct fixture f;
+    begin(&f);
+    assert_int_equal(BEAT(&f, .topics = "t")->heartbeat_interval_ms, 5000);
+    fixture_set_group(&f, "g", "consumer.heartbeat.interval.ms", "7000");
+    assert_int_equal(BEAT(&f, .epoch = 2)->heartbeat_interval_ms, 7000);
+    fixture_set_group(&f, "g", "consumer.heartbeat.interval.ms", "70000");
+    assert_int_equal(BEAT(&f, .epoch = 2)->heartbeat_interval_ms, 15000);
+    fixture_set_group(&f, "g", "consumer.assignment.interval.ms", "0");
+    assert_beat(&f, BEAT(&f, .member = "m2", .topics = "t"), 3, "");
+    fixture_set_group(&f, "g", "consumer.session.timeout.ms", "60000");
+    assert_beat(&f, BEAT(&f, .epoch = 2), 2, "t:0,1");
+    fixture_advance(&f, SESSION_TIMEOUT_MS);
+    assert_int_equal(consumer_of(&f, "g")->member_count, 1); // m2 had the old one
+    fixture_advance(&f, 60000 - SESSION_TIMEOUT_MS);
+    assert_int_equal(consumer_of(&f, "g")->member_count, 0);
+    fixture_release(&f);
+}
+
 // ---- Subscriptions ----
 
 static void test_subscription_changes(void **state)
@@ -507,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_rebalance_timeout),
         cmocka_unit_test(test_rebalance_timeout_after_reload),
         cmocka_unit_test(test_max_size),
+        cmocka_unit_test(test_settings_of_the_group),
         cmocka_unit_test(test_subscription_changes),
         cmocka_unit_test(test_metadata_changes),
         cmocka_unit_test(test_assignors),
