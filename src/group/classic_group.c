@@ -70,12 +70,14 @@ void classic_start_sessions(struct classic_group *cg)
         classic_start_session(m);
 }
 
-// A group that is too large by now is asked to join again: whoever comes too late stays outside.
+// A group that is too large by now is asked to join again: whoever comes too late stays outside. So is one
+// without a leader, which was about to (consumer_migrate.c).
 static void classic_loaded(struct groups *g, struct group *group)
 {
     struct classic_group *cg = group->classic;
+    int32_t members = classic_member_count(cg);
     classic_start_sessions(cg);
-    if (classic_member_count(cg) <= config_i32(g->options.config, "group.max.size"))
+    if (members <= config_i32(g->options.config, "group.max.size") && (members == 0 || cg->leader != NULL))
         return;
     classic_note_cause(cg, &(struct classic_cause){.cause = REBALANCE_LOADED});
     classic_rebalance_or_complete(cg);

@@ -110,6 +110,7 @@ void classic_end_join(struct classic_member *m)
     if (call == NULL)
         return;
     m->join_call = NULL;
+    call->member = NULL;
     m->group->joined_count--;
     answer(call, m, leader_id(m->group), m->group->leader == m, false);
 }
@@ -120,6 +121,7 @@ void classic_fail_join(struct classic_member *m, enum kafka_error error)
     if (call == NULL)
         return;
     m->join_call = NULL;
+    call->member = NULL;
     m->group->joined_count--;
     if (error == KAFKA_UNKNOWN_MEMBER_ID)
         fail_unknown(call, error);
@@ -134,6 +136,7 @@ void classic_park_join(struct classic_member *m, struct group_call *call)
     classic_fail_join(m, KAFKA_REBALANCE_IN_PROGRESS);
     response->member_id = arena_copy_str(call->arena, m->id);
     m->join_call = call;
+    call->member = m;
     cg->joined_count++;
     group_journal_member(&cg->group->journal, coordinator_now(cg->groups->coordinator), m->id,
                          m->client_id, m->client_host);

@@ -52,6 +52,19 @@ void classic_drop_member(struct classic_member *m, enum kafka_error error)
     classic_remove_member(m->group, m);
 }
 
+void groups_call_gone(struct groups *g, struct group_call *call, const struct coordinator_time *now)
+{
+    struct classic_member *m = call->member;
+    if (m == NULL)
+        return;
+    coordinator_set_time(g->coordinator, now);
+    if (m->join_call == call)
+        classic_fail_join(m, KAFKA_REBALANCE_IN_PROGRESS);
+    else
+        classic_fail_sync(m, KAFKA_REBALANCE_IN_PROGRESS);
+    classic_start_session(m);
+}
+
 // ---- Heartbeat ----
 
 static void set_error(struct group_call *call, enum kafka_error error)

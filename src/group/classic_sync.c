@@ -52,17 +52,21 @@ static void answer(struct group_call *call, const struct classic_member *m)
 void classic_end_sync(struct classic_member *m)
 {
     struct group_call *call = m->sync_call;
+    if (call == NULL)
+        return;
     m->sync_call = NULL;
-    if (call != NULL)
-        answer(call, m);
+    call->member = NULL;
+    answer(call, m);
 }
 
 void classic_fail_sync(struct classic_member *m, enum kafka_error error)
 {
     struct group_call *call = m->sync_call;
+    if (call == NULL)
+        return;
     m->sync_call = NULL;
-    if (call != NULL)
-        group_call_fail(call, error);
+    call->member = NULL;
+    group_call_fail(call, error);
 }
 
 // ---- The leader's assignment ----
@@ -143,6 +147,7 @@ static void park(struct classic_member *m, struct group_call *call)
     struct classic_group *cg = m->group;
     classic_fail_sync(m, KAFKA_REBALANCE_IN_PROGRESS);
     m->sync_call = call;
+    call->member = m;
     group_journal_member(&cg->group->journal, coordinator_now(cg->groups->coordinator), m->id,
                          m->client_id, m->client_host);
 }

@@ -216,8 +216,11 @@ static bool describe_member(const struct consumer_member *m, struct str protocol
     return consumer_classic_assignment(m, arena, &out->assignment);
 }
 
+// `rebalances`: the members have to share anew what the leaving one had. That begins at once, but a
+// coordinator that crashes before it is over would know nothing of it and leave those partitions to nobody:
+// a generation without a leader tells the one that loads the group.
 static int write_classic_group(const struct consumer_group *cg, const struct consumer_member *leaving,
-                               struct arena *arena)
+                               bool rebalances, struct arena *arena)
 {
     struct coordinator *c = cg->groups->coordinator;
     struct group_metadata_key key = {.group = str_from(cg->group->id)};
@@ -241,7 +244,7 @@ static int write_classic_group(const struct consumer_group *cg, const struct con
     }
     value.protocol_type = str_from("consumer");
     value.generation = cg->epoch;
-    value.leader = str_from(leader->id);
+    value.leader = rebalances ? (struct str){NULL, 0} : str_from(leader->id);
     value.current_state_timestamp = coordinator_now(c)->wall_ms;
     coordinator_write(c, GROUP_RECORD_GROUP_METADATA, GROUP_VALUE_VERSION, &key, &value);
     return 0;
@@ -291,7 +294,7 @@ int consumer_downgrade(struct consumer_group *cg, const struct consumer_member *
     arena_init(&arena, MIGRATION_MEMORY_MAX);
     consumer_begin(cg);
     consumer_write_group_tombstones(g, cg->group);
-    int err = write_classic_group(cg, leaving, &arena);
+    int err = write_classic_group(cg, leaving, cause != NULL, &arena);
     if (err != 0)
         coordinator_abandon(g->coordinator);
     else

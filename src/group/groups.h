@@ -27,6 +27,7 @@
 #include "coordinator/coordinator.h"
 #include "wire/errors.h"
 
+struct classic_member;
 struct config;
 struct groups;
 struct metadata_image;
@@ -78,7 +79,7 @@ struct group_call {
     struct coordinator_waiter waiter;
     struct groups *groups;
     void (*set_error)(struct group_call *call, enum kafka_error error);
-    void *member;                    // that it is parked at
+    struct classic_member *member;   // that it is parked at, or NULL
 };
 
 struct chitin_describe_groups_request;
@@ -100,6 +101,10 @@ struct sync_group_request;
 
 // Each takes the whole request and fills the response struct of the same API, unless it says otherwise.
 // What a request points to must live until done().
+
+// The client of a call that is not done has gone: whoever is parked by it is not there any more, and gets
+// no more than a session timeout to come again. Ends the call if it is parked.
+void groups_call_gone(struct groups *g, struct group_call *call, const struct coordinator_time *now);
 
 // Classic protocol. A classic member may be in a consumer group (an upgrade that goes on): these serve
 // it there as well.

@@ -10,6 +10,7 @@
 #include "broker/node.h"
 #include "broker/request.h"
 #include "broker/shard.h"
+#include "env/env.h"
 #include "env/net.h"
 
 // The parts that are served by one shard.
@@ -79,9 +80,8 @@ static bool has_no_memory(const struct group_op *op)
     return false;
 }
 
-static void finish(struct split *split)
+static void end(struct group_op *op)
 {
-    struct group_op *op = container_of(split, struct group_op, split);
     if (op->type->finish != NULL && !has_no_memory(op))
         op->type->finish(op);
     if (has_no_memory(op))
@@ -90,6 +90,64 @@ static void finish(struct split *split)
         op->type->reply(op);
     else
         request_reply(op->request, op->reply);
+}
+
+static void finish(struct split *split)
+{
+    struct group_op *op = container_of(split, struct group_op, split);
+    op->is_over = true;
+    if (!op->gone_is_away)
+        end(op);
+}
+
+// ---- Clients that go while they wait ----
+
+// Only a join or a sync waits for long, and these are about one group.
+static void tell_gone(struct group_part *part)
+{
+    struct shard *s = part->share->shard;
+    struct groups *g;
+    const struct coordinator_time now = coordinators_now(s);
+    int32_t partition = part->partition;
+    if (coordinators_find(&s->coordinators, partition, &g) != KAFKA_NONE)
+        return;
+    groups_call_gone(g, &part->call, &now); // the part may be gone after this
+    coordinators_touched(&s->coordinators, partition);
+}
+
+static void gone_came_back(struct env_message *message)
+{
+    struct group_op *op = container_of(message, struct group_op, gone);
+    op->split.home->away_count--;
+    op->gone_is_away = false;
+    if (op->is_over)
+        end(op);
+}
+
+static void gone_came(struct env_message *message)
+{
+    struct group_op *op = container_of(message, struct group_op, gone);
+    tell_gone(&op->parts[0]);
+    message->receive = gone_came_back;
+    env_post(op->split.home->env->mailbox, message);
+}
+
+static void client_has_gone(struct request *r)
+{
+    struct group_op *op = r->user;
+    struct shard *home = op->split.home;
+    struct group_part *part = &op->parts[0];
+    struct shard *there = &home->node->shards[part->shard];
+    if (op->is_over)
+        return;
+    if (there == home) {
+        tell_gone(part);
+        return;
+    }
+    op->gone_is_away = true;
+    home->away_count++;
+    op->gone.receive = gone_came;
+    env_post(there->env->mailbox, &op->gone);
 }
 
 struct group_op *group_op_new(struct shard *s, struct request *r, const void *body, void *reply,
@@ -130,10 +188,10 @@ struct group_part *group_op_add_partition(struct group_op *op, int32_t partition
 {
     struct group_part *part = add(op, response);
     part->partition = partition;
-    if (partition < 0)
-        split_add_to(&op->split, op->split.home->index, &part->item);
-    else
-        split_add(&op->split, str_from(GROUP_TOPIC), (struct uuid){{0}}, partition, &part->item);
+    part->shard = partition < 0 ? op->split.home->index
+                                : split_shard_of(op->split.home, str_from(GROUP_TOPIC),
+                                                 (struct uuid){{0}}, partition);
+    split_add_to(&op->split, part->shard, &part->item);
     return part;
 }
 
@@ -149,6 +207,10 @@ struct group_part *group_op_add(struct group_op *op, struct str group_id, const 
 
 void group_op_start(struct group_op *op)
 {
+    if (op->part_count == 1) {
+        op->request->user = op;
+        op->request->abandoned = client_has_gone;
+    }
     if (split_new_users(&op->split, sizeof(struct group_share)))
         split_start(&op->split, run, finish);
     else

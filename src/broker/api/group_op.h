@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "broker/split.h"
 #include "coordinator/coordinator.h"
+#include "env/mailbox.h"
 #include "env/net.h"
 #include "group/groups.h"
 #include "wire/errors.h"
@@ -29,6 +30,7 @@ struct group_part {
     struct group_call call;  // call.response is the part's answer
     struct str group_id;     // null: the part is about a whole partition
     int32_t partition;       // of the groups' topic; -1: there is no such topic
+    int shard;               // on which that is served
     const void *asked;       // the part of the request that this is about; the API's
 };
 
@@ -56,6 +58,9 @@ struct group_op {
     struct group_part *parts;
     int32_t part_count;
     int32_t part_max;
+    struct env_message gone; // the client has gone: on its way to the shard of the only part, or back
+    bool gone_is_away;       // the reply waits for it
+    bool is_over;            // and all parts are done
 };
 
 // In the request's arena; NULL when that is full (the request was ended).

@@ -386,6 +386,31 @@ static void test_journal(void **state)
     fixture_release(&f);
 }
 
+// Somebody who asked to join and has gone is not waited for longer than its session.
+static void test_a_parked_member_whose_client_has_gone(void **state)
+{
+    struct fixture f;
+    fixture_init(&f);
+    const char *ids[4];
+    int count = 0;
+    ids[count++] = begin_group(&f, "g");
+    add_member(&f, "g", ids, &count, &(struct join_options){0});
+    struct fixture_call *gone = JOIN(&f, .member = ids[1], .metadata = "other");
+    fixture_settle(&f);
+    assert_false(gone->is_done);
+    groups_call_gone(f.groups, &gone->call, &f.now);
+    assert_true(gone->is_done);
+    groups_call_gone(f.groups, &gone->call, &f.now); // harmless
+    struct fixture_call *stays = JOIN(&f, .member = ids[0], .metadata = "other");
+    fixture_advance(&f, SESSION_MS - 1);
+    assert_false(stays->is_done); // it may be back any moment
+    fixture_advance(&f, 2);
+    assert_true(stays->is_done);
+    assert_int_equal(join_error(stays), KAFKA_NONE);
+    assert_int_equal(joined(stays)->members.count, 1);
+    fixture_release(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_log_stands_still),
         cmocka_unit_test(test_leave_refusals),
         cmocka_unit_test(test_leave_several),
+        cmocka_unit_test(test_a_parked_member_whose_client_has_gone),
         cmocka_unit_test(test_leave_ends_waits),
         cmocka_unit_test(test_last_one_leaves),
         cmocka_unit_test(test_leave_of_an_id_given_out),
