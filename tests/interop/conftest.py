@@ -115,20 +115,43 @@ def node_clients():
     return folder
 
 
+def go_build(name, source, commands, arguments=()):
+    """A program of a folder, built after these commands have fetched what it needs."""
+    need("go")
+    program = CACHE / "go" / name
+    program.parent.mkdir(parents=True, exist_ok=True)
+    work = CACHE / "go" / f"{name}-src"
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(source, work)
+    environment = {**os.environ, "GOFLAGS": "-mod=mod"}
+    for command in commands:
+        fetch("franz-go", ["go", *command], cwd=work, env=environment)
+    subprocess.run(["go", "build", *arguments, "-o", str(program), "."], cwd=work, env=environment,
+                   check=True, timeout=FETCH_SECONDS)
+    return str(program)
+
+
 @pytest.fixture(scope="session")
 def go_client():
     """The program of franz/, built."""
-    need("go")
-    program = CACHE / "go" / "franz"
-    program.parent.mkdir(parents=True, exist_ok=True)
-    work = CACHE / "go" / "src"
-    shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(HERE / "franz", work)
-    environment = {**os.environ, "GOFLAGS": "-mod=mod"}
-    fetch("franz-go", ["go", "mod", "tidy"], cwd=work, env=environment)
-    subprocess.run(["go", "build", "-o", str(program), "."], cwd=work, env=environment, check=True,
-                   timeout=FETCH_SECONDS)
-    return str(program)
+    return go_build("franz", HERE / "franz", [["mod", "tidy"]])
+
+
+@pytest.fixture(scope="session")
+def go_member_program():
+    """go_member_program(newest) builds groups/franz, with the newest franz-go or the one in go.mod."""
+    built = {}
+
+    def build(newest=False):
+        if newest not in built:
+            # The newest one wants a Go that Debian does not have yet; then fetching it fails.
+            built[newest] = (go_build("member-newest", HERE / "groups" / "franz",
+                                      [["get", "github.com/twmb/franz-go@latest"], ["mod", "tidy"]],
+                                      ["-tags", "newest"])
+                             if newest else go_build("member", HERE / "groups" / "franz", [["mod", "tidy"]]))
+        return built[newest]
+
+    return build
 
 
 def pytest_terminal_summary(terminalreporter):
