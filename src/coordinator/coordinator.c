@@ -310,6 +310,12 @@ static void batch_add(struct coordinator *c)
     }
 }
 
+size_t coordinator_record_bytes_max(const struct coordinator *c)
+{
+    size_t overhead = BATCH_HEADER_SIZE + RECORD_OVERHEAD_MAX;
+    return c->options.batch_bytes_max > overhead ? c->options.batch_bytes_max - overhead : 0;
+}
+
 // Appends what is gathered if the command does not fit beside it. A series begins in a batch with half of
 // its room left and stays in it.
 static int make_room(struct coordinator *c)

@@ -120,6 +120,9 @@ void coordinator_write(struct coordinator *c, int16_t type, int16_t version, con
 // coordinator_failure()). On failure nothing has changed; coordinator_error() has the code for clients.
 int coordinator_end(struct coordinator *c, coordinator_ticket *ticket);
 
+// How large a record can be at most, key and value together: what will never fit need not be remembered.
+size_t coordinator_record_bytes_max(const struct coordinator *c);
+
 // Forgets the records.
 void coordinator_abandon(struct coordinator *c);
 

@@ -37,6 +37,7 @@ struct groups;
 
 enum {
     CLASSIC_PROTOCOLS_MAX = 256,      // that one member may offer
+    CLASSIC_OFFERS_PER_RECORD_MAX = 4, // what a member offers may be so many times a record
     CLASSIC_PENDING_MAX = 10000,      // ids of a group that were given out and not used yet
     CLASSIC_NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60 * 1000, // of a join that is parked, as Kafka
 };

@@ -361,6 +361,17 @@ static bool is_session_allowed(const struct groups *g, int32_t session_timeout_m
            session_timeout_ms <= config_i32(g->options.config, "group.max.session.timeout.ms");
 }
 
+// What a member offers is held as long as it lives; the record of the group takes one protocol of each.
+// Much more than fits into a record is refused, as Kafka would when it comes to storing it.
+static bool is_storable(const struct groups *g, const struct join_group_request *request)
+{
+    size_t max = coordinator_record_bytes_max(g->coordinator) * CLASSIC_OFFERS_PER_RECORD_MAX;
+    size_t size = request->member_id.size + request->group_instance_id.size;
+    for (int32_t i = 0; i < request->protocols.count; i++)
+        size += request->protocols.items[i].name.size + request->protocols.items[i].metadata.size;
+    return size <= max;
+}
+
 // Finds the classic group, makes it for somebody new, or ends the call.
 static struct group *find_group(struct groups *g, struct group_call *call,
                                 const struct join_group_request *request)
@@ -394,6 +405,8 @@ void groups_join(struct groups *g, struct group_call *call, const struct coordin
         group_call_fail(call, KAFKA_INVALID_GROUP_ID);
     } else if (!is_session_allowed(g, request->session_timeout_ms)) {
         group_call_fail(call, KAFKA_INVALID_SESSION_TIMEOUT);
+    } else if (!is_storable(g, request)) {
+        group_call_fail(call, KAFKA_UNKNOWN_SERVER_ERROR);
     } else if (group != NULL && group->kind == GROUP_CONSUMER && !group_is_empty(group)) {
         consumer_classic_join(g, group, call, now, request);
     } else if ((group = find_group(g, call, request)) != NULL) {

@@ -3,6 +3,8 @@
 // JoinGroup: who may join, who is told what, and when a generation begins.
 #include "classic_testing.h"
 
+#include <string.h>
+
 #include "wire/record/group_metadata_value.h"
 
 static void test_first_member(void **state)
@@ -480,6 +482,24 @@ static void test_large_group(void **state)
     fixture_release(&f);
 }
 
+// What could never be stored is not held either.
+static void test_a_member_that_offers_too_much(void **state)
+{
+    struct fixture f;
+    char metadata[2000];
+    memset(metadata, 'm', sizeof metadata - 1);
+    metadata[sizeof metadata - 1] = '\0';
+    fixture_init(&f);
+    f.batch_bytes_max = 1000;
+    fixture_reload(&f, true);
+    struct fixture_call *too_much = JOIN(&f, .protocols = "a,b", .metadata = metadata);
+    assert_int_equal(join_error(too_much), KAFKA_UNKNOWN_SERVER_ERROR);
+    assert_null(groups_find(f.groups, str_from("g")));
+    struct fixture_call *enough = JOIN(&f, .protocols = "a", .metadata = metadata);
+    assert_int_equal(join_error(enough), KAFKA_MEMBER_ID_REQUIRED);
+    fixture_release(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_generation_starts_again),
         cmocka_unit_test(test_max_size),
         cmocka_unit_test(test_large_group),
+        cmocka_unit_test(test_a_member_that_offers_too_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
