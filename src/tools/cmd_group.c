@@ -92,10 +92,11 @@ static struct wire_string_array texts_of(const struct tool *t, int flag)
     return out;
 }
 
-static void show_list(struct tool *t, const struct group_list *list)
+static void show_list(struct tool *t, struct group_list *list)
 {
     struct rows rows;
     rows_init(&rows, list_columns, sizeof list_columns / sizeof *list_columns);
+    admin_group_list_sort(list);
     for (int i = 0; i < list->count; i++) {
         rows_str(&rows, list->items[i].id);
         rows_str(&rows, list->items[i].type);

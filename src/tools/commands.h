@@ -34,6 +34,8 @@ extern const struct command command_version;
 
 extern const struct command alias_server_start;
 extern const struct command alias_topics;
+extern const struct command alias_consumer_groups;
+extern const struct command alias_groups;
 extern const struct command alias_configs;
 extern const struct command alias_console_producer;
 extern const struct command alias_console_consumer;

@@ -37,6 +37,7 @@ struct driver {
     struct env_timer timer;
     struct socket **sockets; // by link
     int socket_count;
+    int64_t timeout_ms; // of calls, 0 = the client's
     uint8_t scratch[SCRATCH_SIZE];
 };
 
@@ -249,6 +250,11 @@ static void on_call_done(struct client_request *request, int err, struct client_
         client_answer_move(w->out, answer);
 }
 
+void driver_set_timeout(struct driver *d, int64_t ms)
+{
+    d->timeout_ms = ms;
+}
+
 int driver_call_versions(struct driver *d, int16_t api_key, int16_t version_min,
                          int16_t version_max, int32_t node, const void *body,
                          struct client_answer *out)
@@ -261,6 +267,7 @@ int driver_call_versions(struct driver *d, int16_t api_key, int16_t version_min,
                 .version_max = version_max,
                 .node = node,
                 .body = body,
+                .timeout_ms = d->timeout_ms,
                 .done = on_call_done,
             },
         .out = out,

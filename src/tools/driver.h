@@ -56,6 +56,9 @@ int driver_call_versions(struct driver *d, int16_t api_key, int16_t version_min,
                          int16_t version_max, int32_t node, const void *body,
                          struct client_answer *out);
 
+// How long calls wait for an answer from now on, connecting included; 0 = the client's time.
+void driver_set_timeout(struct driver *d, int64_t ms);
+
 // Asks for a topic and waits until the cluster has said something about it: 0 and the topic is in
 // the topology (perhaps with an error), or a negative error. With `create` the broker may create it,
 // and is given a few seconds to.

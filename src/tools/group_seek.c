@@ -128,6 +128,7 @@ void group_seek_plan(struct driver *d, const struct seek_target *target,
         int64_t start = starts_at[i].offset, end = ends_at[i].offset;
         int64_t offset = wanted(target, committed, given, item, start, end,
                                 by_time != NULL ? by_time[i].offset : -1);
+        item->is_fallback = by_time != NULL && by_time[i].offset < 0;
         item->leader_epoch = -1;
         item->metadata = str_from("");
         item->offset = item->code != KAFKA_NONE || offset < 0 ? -1

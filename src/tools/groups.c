@@ -154,9 +154,13 @@ int admin_groups_list(struct driver *d, struct wire_string_array states,
     for (int i = 0; err == 0 && i < node_count && result->code == KAFKA_NONE; i++)
         err = list_node(d, nodes[i], &body, out, result);
     mem_free(nodes);
-    if (out->count > 0)
-        qsort(out->items, (size_t)out->count, sizeof *out->items, order_entries);
     return err;
+}
+
+void admin_group_list_sort(struct group_list *list)
+{
+    if (list->count > 0)
+        qsort(list->items, (size_t)list->count, sizeof *list->items, order_entries);
 }
 
 void admin_group_list_release(struct group_list *list)

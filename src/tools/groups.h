@@ -31,7 +31,7 @@ struct group_entry {
 };
 
 struct group_list {
-    struct group_entry *items; // in order of id
+    struct group_entry *items; // as the brokers said them, or in order of id once sorted
     int count;
     struct client_answer *answers;
     int answer_count;
@@ -41,6 +41,7 @@ struct group_list {
 int admin_groups_list(struct driver *d, struct wire_string_array states,
                       struct wire_string_array types, struct group_list *out,
                       struct admin_result *result);
+void admin_group_list_sort(struct group_list *list);
 void admin_group_list_release(struct group_list *list);
 
 // ---- One group ----
@@ -94,7 +95,8 @@ struct admin_offset {
     int64_t offset;       // -1: none
     int32_t leader_epoch; // -1: unknown
     struct str metadata;
-    int16_t code; // of a commit or deletion
+    int16_t code;     // of a commit or deletion
+    bool is_fallback; // of a plan by time (group_seek.h): nothing is that new, so it is the end
 };
 
 struct admin_offsets {

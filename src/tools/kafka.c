@@ -76,22 +76,45 @@ int kafka_connect_flags(struct tool *t, int bootstrap, int command_config, int z
     return status;
 }
 
-// java.lang.String.hashCode, spread as java.util.HashMap does.
+// java.lang.String.hashCode.
 static uint32_t java_hash(struct str s)
 {
     uint32_t h = 0;
     for (size_t i = 0; i < s.size; i++)
         h = h * 31 + (uint8_t)s.data[i];
-    return h ^ h >> 16;
+    return h;
 }
 
-void java_order(const struct str *names, int count, int capacity, int *order)
+uint32_t java_hash_partition(struct str topic, int32_t partition)
+{
+    return 31 * (31 + (uint32_t)partition) + java_hash(topic);
+}
+
+void java_order_hashes(const uint32_t *hashes, int count, int capacity, int *order)
 {
     int n = 0;
     for (int slot = 0; slot < capacity; slot++)
         for (int i = 0; i < count; i++)
-            if ((int)(java_hash(names[i]) & (uint32_t)(capacity - 1)) == slot)
+            if ((int)((hashes[i] ^ hashes[i] >> 16) & (uint32_t)(capacity - 1)) == slot)
                 order[n++] = i;
+}
+
+void java_order(const struct str *names, int count, int capacity, int *order)
+{
+    uint32_t *hashes = mem_alloc_array((size_t)count + 1, sizeof *hashes);
+    for (int i = 0; i < count; i++)
+        hashes[i] = java_hash(names[i]);
+    java_order_hashes(hashes, count, capacity, order);
+    mem_free(hashes);
+}
+
+struct str java_group_type(struct str type)
+{
+    static const char *const names[] = {"Classic", "Consumer", "Share", "Streams"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_equal_nocase(type, str_from(names[i])))
+            return str_from(names[i]);
+    return type;
 }
 
 static int grow_capacity(int capacity, int count)

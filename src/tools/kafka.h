@@ -50,9 +50,16 @@ int kafka_connect_flags(struct tool *t, int bootstrap, int command_config, int z
 // order into a map of `capacity` slots.
 void java_order(const struct str *names, int count, int capacity, int *order);
 
+// The same for keys with these hash codes: of a string, or of a TopicPartition.
+void java_order_hashes(const uint32_t *hashes, int count, int capacity, int *order);
+uint32_t java_hash_partition(struct str topic, int32_t partition);
+
 // The slots of a HashMap made for `count` entries, and of one that grew to hold them.
 int java_capacity_sized(int count);
 int java_capacity_grown(int count);
+
+// "Classic" for "classic": how Kafka's tools write the types of groups.
+struct str java_group_type(struct str type);
 
 // The class name of Kafka's exception for an error code, without its package:
 // "UnknownTopicOrPartitionException". Kafka's tools print it.

@@ -32,6 +32,18 @@ static const struct exception exceptions[] = {
      "The request attempted to perform an operation on an invalid topic."},
     {KAFKA_KAFKA_STORAGE_ERROR, "KafkaStorageException",
      "Disk error when trying to access log file on the disk."},
+    {KAFKA_GROUP_ID_NOT_FOUND, "GroupIdNotFoundException", "The group id does not exist."},
+    {KAFKA_NON_EMPTY_GROUP, "GroupNotEmptyException", "The group is not empty."},
+    {KAFKA_GROUP_SUBSCRIBED_TO_TOPIC, "GroupSubscribedToTopicException",
+     "Deleting offsets of a topic is forbidden while the consumer group is actively subscribed to "
+     "it."},
+    {KAFKA_GROUP_AUTHORIZATION_FAILED, "GroupAuthorizationException",
+     "Group authorization failed."},
+    {KAFKA_INVALID_GROUP_ID, "InvalidGroupIdException", "The group id is invalid."},
+    {KAFKA_COORDINATOR_NOT_AVAILABLE, "CoordinatorNotAvailableException",
+     "The coordinator is not available."},
+    {KAFKA_UNKNOWN_MEMBER_ID, "UnknownMemberIdException",
+     "The coordinator is not aware of this member."},
     {KAFKA_BROKER_ID_NOT_REGISTERED, "BrokerIdNotRegisteredException",
      "The given broker ID was not registered."},
 };

@@ -5,6 +5,7 @@
 #
 #   record.sh HOST:PORT TOOL-LAUNCHER [OUT]
 #
+# CASES=group_cases records those of consumer groups instead of cases.sh.
 # TOOL-LAUNCHER CLASS ARGS... must run a class of Kafka's tools. With CHITIN_BIN=DIR the aliases in
 # that folder run instead, so that the two recordings can be compared.
 set -u
@@ -26,6 +27,8 @@ class_of() {
     kafka-broker-api-versions) echo org.apache.kafka.tools.BrokerApiVersionsCommand ;;
     kafka-cluster) echo org.apache.kafka.tools.ClusterTool ;;
     kafka-storage) echo kafka.tools.StorageTool ;;
+    kafka-consumer-groups) echo org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
+    kafka-groups) echo org.apache.kafka.tools.GroupsCommand ;;
     esac
 }
 
@@ -42,6 +45,7 @@ done
 mkdir "$TMP/data" "$TMP/data2"
 
 stdin=''
+# The address of a coordinator, "HOST:PORT  (1)", stays as it is: the width of its column comes from it.
 run() {
     local name=$1 tool=$2
     shift 2
@@ -60,7 +64,7 @@ run() {
         echo "-- stderr"
         cat "$TMP/err"
         echo "-- exit $status"
-    } | sed -E "s#$BOOTSTRAP#127.0.0.1:9092#g; s#$TMP#/tmp/x#g; /^SLF4J:/d;
+    } | sed -E "/  \(1\)/!s#$BOOTSTRAP#127.0.0.1:9092#g; s#$TMP#/tmp/x#g; /^SLF4J:/d; /^Option .*Description/,/^-- exit/{/^-- exit/!d}; /^\t(at |\.\.\. )/d;
         s#(TopicId: |Cluster ID: )[A-Za-z0-9_-]{22}#\\1ID#" > "$out/$name.txt"
 }
-. "$here/cases.sh"
+. "$here/${CASES:-cases}.sh"

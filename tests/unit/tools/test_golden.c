@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -75,7 +76,8 @@ static void run_case(void **state)
     *err = '\0';
     int argc = split(command, argv);
 
-    struct replay *replay = replay_new(frames);
+    // A case without recorded answers asks nobody.
+    struct replay *replay = replay_new(access(frames, R_OK) == 0 ? frames : NULL);
     struct tool t;
     tool_init(&t, replay_host(replay));
     int status = tool_main(&t, argc, argv);
