@@ -57,6 +57,22 @@ static void group_run(struct env_work *work)
     log__sync_run(w->group->sync_list + w->from, w->count);
 }
 
+// Owners are called here; they may append, add logs and remove others.
+static void end_entries(struct group_commit *g, bool failed)
+{
+    for (int i = 0; i < g->entry_count; i++) {
+        struct log_sync *s = &g->entries[i].sync;
+        if ((s->err < 0) != failed)
+            continue;
+        g->stats.file_syncs += s->syncs;
+        if (s->log != NULL) {
+            s->log->commit_entry = NULL;
+            g->stats.logs++;
+        }
+        log__sync_end(s);
+    }
+}
+
 static void group_done(struct env_work *work)
 {
     struct group_commit *g = container_of(work, struct group_work, work)->group;
@@ -65,16 +81,10 @@ static void group_done(struct env_work *work)
         return;
     }
     g->stats.groups++;
-    // Owners are called below; they may append, add logs and remove others.
-    for (int i = 0; i < g->entry_count; i++) {
-        struct log_sync *s = &g->entries[i].sync;
-        g->stats.file_syncs += s->syncs;
-        if (s->log != NULL) {
-            s->log->commit_entry = NULL;
-            g->stats.logs++;
-        }
-        log__sync_end(s);
-    }
+    // What failed takes its directory offline, and with it the others of the group: a device that could not
+    // sync one file is not believed when it says at the same time that it could sync another.
+    end_entries(g, true);
+    end_entries(g, false);
     mem_free(g->entries);
     mem_free(g->sync_list);
     g->entries = NULL;

@@ -540,6 +540,41 @@ static void a_failed_sync_takes_the_directory_offline(void **state)
     fail_a_sync(MANY);
 }
 
+// Of two logs in a group the sync of one fails: nobody is told that the other is safe.
+static void a_failed_sync_speaks_for_its_group(void **state)
+{
+    for (uint64_t nth = 1; nth <= 2; nth++) {
+        struct world w;
+        int err = 0;
+        struct diag diag;
+        struct log_dir *dir;
+        world_init(&w);
+        struct log_dir_args args = {.env = &w.shard.env, .path = "/data/log", .owner = &err,
+                                    .on_offline = note_error};
+        assert_int_equal(log_dir_open(&args, &dir, &diag), 0);
+        struct log_committer *committer = group_commit_new(&w.shard.env);
+        struct log *logs[2] = {create_log(&w, dir, 0), create_log(&w, dir, 1)};
+        int64_t ends[2];
+        for (int round = 0; round < 2; round++) {
+            for (int i = 0; i < 2; i++) {
+                append_plain(logs[i], 1, 10, 1000);
+                log_committer_add(committer, logs[i]);
+            }
+            if (round == 1)
+                sim_fs_fail_at(w.fs, nth, SIM_OP_SYNC, ERR_IO, false);
+            for (int i = 0; round == 0 && i < 2; i++)
+                ends[i] = log_end_offset(logs[i]);
+            sim_run_works(&w.sim);
+        }
+        assert_int_equal(err, ERR_IO);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(log_durable_offset(logs[i]), ends[i]);
+        group_commit_free(committer);
+        log_dir_free(dir);
+        world_release(&w);
+    }
+}
+
 static void taken_rights_take_the_directory_offline(void **state)
 {
     struct world w;
@@ -793,6 +828,7 @@ int main(void)
         cmocka_unit_test(checkpoints_do_not_outlive_a_partition),
         cmocka_unit_test(an_entry_without_partition_holds_its_name),
         cmocka_unit_test(a_failed_sync_takes_the_directory_offline),
+        cmocka_unit_test(a_failed_sync_speaks_for_its_group),
         cmocka_unit_test(a_planned_log_is_made_when_it_is_used),
         cmocka_unit_test(something_in_the_way_takes_a_planned_log_offline),
         cmocka_unit_test(taken_rights_take_the_directory_offline),
