@@ -34,6 +34,7 @@ TOPIC = f"chaos-{os.getpid()}"
 GROUP = f"chaos-group-{os.getpid()}"
 HERE = Path(__file__).resolve().parent
 SLACK_SECONDS = 5  # beyond the session timeout: one rebalance, on a busy machine
+LEAVE_SECONDS = 30  # librdkafka waits for the answer to its JoinGroup before it leaves
 
 
 class Member:
@@ -52,7 +53,8 @@ class Member:
         with open(self.path, "wb") as out, open(self.path.with_suffix(".stderr"), "wb") as errors:
             self.process = subprocess.Popen(command, stdout=out, stderr=errors)
         self.frozen_at = None
-        self.gone_at = None    # killed, or told to leave and ended
+        self.gone_at = None    # when it was killed
+        self.is_leaving = False  # was told to
 
     def freeze(self):
         self.process.send_signal(signal.SIGSTOP)
@@ -68,6 +70,7 @@ class Member:
         self.gone_at = time.monotonic()
 
     def leave(self):
+        self.is_leaving = True
         self.process.send_signal(signal.SIGTERM)
 
     def is_alive(self):
@@ -248,10 +251,13 @@ class Chaos:
             self.ends[victim.name].append(victim.frozen_at)
 
     def settle(self, seconds):
-        """How long it took until every partition had one owner; None: it did not."""
-        begin = time.monotonic()
+        """How long it took until every partition had one owner; None: it did not, `seconds` after the last
+        change. Who was told to leave changes the group when it ends."""
+        begin = changed = time.monotonic()
         everything = set(range(self.a.partitions))
-        while time.monotonic() < begin + seconds:
+        while time.monotonic() < changed + seconds:
+            if any(m.is_leaving for m in self.alive()) and time.monotonic() < begin + LEAVE_SECONDS:
+                changed = time.monotonic()
             owned = [owned_now(m.events()) for m in self.alive()]
             together = set().union(*owned) if owned else set()
             if together == everything and sum(map(len, owned)) == len(everything):
@@ -296,6 +302,8 @@ class Chaos:
 def run(a, folder):
     """The problems found: none, or something is wrong."""
     overrides = [f"group.initial.rebalance.delay.ms={a.delay_ms}", "offsets.topic.num.partitions=4"]
+    for name, value in ("session.timeout.ms", a.session_ms), ("heartbeat.interval.ms", a.session_ms // 4):
+        overrides += [f"group.consumer.{name}={value}", f"group.consumer.min.{name}={value}"]
     broker = (Elsewhere(a.bootstrap) if a.bootstrap
               else Broker(Path(folder) / "data", overrides=overrides).start())
     clients.create_topic(broker.bootstrap, TOPIC, a.partitions)
@@ -350,7 +358,8 @@ def parser():
     p.add_argument("--broker-kills", type=int, default=0)
     p.add_argument("--python", default=sys.executable)
     p.add_argument("--seed", type=int, default=int(time.time()))
-    p.add_argument("--bootstrap", help="use this broker, which then is not killed")
+    p.add_argument("--bootstrap", help="use this broker, which then is not killed; its "
+                   "group.consumer.session.timeout.ms has to be --session-ms")
     p.add_argument("--keep", help="a folder for data and logs, which stay")
     return p
 
