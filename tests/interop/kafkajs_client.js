@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// kafkajs: create, produce, list offsets, delete. Its consumer needs groups, so what was written
-// is read back through the offsets. node kafkajs_client.js BOOTSTRAP TOPIC
+// kafkajs: create, produce, list offsets, delete. Its consumer is in groups/kafkajs_member.js: what
+// was written is looked at through the offsets here. node kafkajs_client.js BOOTSTRAP TOPIC
 const assert = require('assert')
 const { Kafka, CompressionTypes, logLevel } = require('kafkajs')
 
