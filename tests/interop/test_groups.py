@@ -18,6 +18,7 @@ from confluent_kafka import TopicPartition
 
 import clients
 from broker import Broker
+from group_chaos import owned_now
 from node import Client
 
 HERE = Path(__file__).resolve().parent
@@ -61,15 +62,7 @@ class Member:
         return [e for e in self.events() if e["event"] in ("assigned", "revoked")]
 
     def owned(self):
-        owned = set()
-        for e in self.events():
-            if e["event"] == "assigned":
-                owned |= set(e["partitions"])
-            elif e["event"] == "revoked":
-                owned -= set(e["partitions"])
-            elif e["event"] == "ended":
-                owned = set()
-        return owned
+        return owned_now(self.events())
 
     def leave(self):
         self.process.send_signal(signal.SIGTERM)
