@@ -10,6 +10,7 @@
 #include "tools/commands.h"
 #include "tools/common.h"
 #include "tools/group_lag.h"
+#include "tools/group_survey.h"
 #include "tools/groups.h"
 #include "wire/errors.h"
 
@@ -44,8 +45,7 @@ static int first_status(int before, int now)
     return before != EXIT_OK ? before : now;
 }
 
-// Calls `each` for every argument, until nobody can be reached.
-static int for_each_group(struct tool *t, int bootstrap, int (*each)(struct tool *t, struct str id))
+int group_for_each(struct tool *t, int bootstrap, int (*each)(struct tool *t, struct str id))
 {
     int status = tool_connect(t, flags_text(&t->flags, bootstrap));
     if (status != EXIT_OK)
@@ -154,6 +154,8 @@ static const struct column lag_columns[] = {
     {"START", "start", CELL_NUMBER},
     {"END", "end", CELL_NUMBER},
     {"LAG", "lag", CELL_NUMBER},
+    {"SECONDS", "lag_ms", CELL_SECONDS},
+    {"LOST", "lost", CELL_NUMBER},
     {"MEMBER", "member", CELL_TEXT},
     {"CLIENT", "client", CELL_TEXT},
     {"HOST", "host", CELL_TEXT},
@@ -178,6 +180,8 @@ static void fill_lag(struct rows *rows, const struct group_lag *lag)
         number_or_none(rows, row->start_offset);
         number_or_none(rows, row->end_offset);
         number_or_none(rows, row->lag);
+        number_or_none(rows, row->lag_ms);
+        number_or_none(rows, row->lost);
         rows_str(rows, row->owner != NULL ? row->owner->id : (struct str){0});
         rows_str(rows, row->owner != NULL ? row->owner->client_id : (struct str){0});
         rows_str(rows, row->owner != NULL ? row->owner->host : (struct str){0});
@@ -243,8 +247,13 @@ static int describe_one(struct tool *t, struct str id)
         status = group_fail(t, id, &r);
     if (status == EXIT_OK) {
         struct group_lag lag;
+        struct group_survey survey;
         struct rows rows;
         group_lag_find(t->driver, &info, &offsets, &lag);
+        // Other brokers do not know this API, and an error is none of what is shown.
+        if (admin_group_survey(t->driver, id, false, &survey, &r) == 0)
+            group_lag_add_survey(&lag, &survey);
+        admin_group_survey_release(&survey);
         fill_lag(&rows, &lag);
         if (t->out.buf.size > 0 && !wants_json(t, DESCRIBE_OUTPUT))
             buf_append_u8(&t->out.buf, '\n');
@@ -260,7 +269,7 @@ static int describe_one(struct tool *t, struct str id)
 
 static int describe_run(struct tool *t)
 {
-    return for_each_group(t, DESCRIBE_BOOTSTRAP, describe_one);
+    return group_for_each(t, DESCRIBE_BOOTSTRAP, describe_one);
 }
 
 const struct command command_group_describe = {
@@ -348,7 +357,7 @@ static int members_one(struct tool *t, struct str id)
 
 static int members_run(struct tool *t)
 {
-    return for_each_group(t, MEMBERS_BOOTSTRAP, members_one);
+    return group_for_each(t, MEMBERS_BOOTSTRAP, members_one);
 }
 
 const struct command command_group_members = {
@@ -387,7 +396,7 @@ static int delete_one(struct tool *t, struct str id)
 
 static int delete_run(struct tool *t)
 {
-    return for_each_group(t, DELETE_BOOTSTRAP, delete_one);
+    return group_for_each(t, DELETE_BOOTSTRAP, delete_one);
 }
 
 const struct command command_group_delete = {

@@ -9,6 +9,10 @@
 // Says what the cluster said about a group, with a fix; returns the exit status.
 int group_fail(struct tool *t, struct str id, const struct admin_result *r);
 
+// Connects and calls `each` for every argument, until nobody can be reached; returns the first status
+// that is not EXIT_OK.
+int group_for_each(struct tool *t, int bootstrap, int (*each)(struct tool *t, struct str id));
+
 // Describes a group that must be there: EXIT_OK, or the exit status after saying why not. Release
 // *out in any case.
 int group_find(struct tool *t, struct str id, struct group_info *out);

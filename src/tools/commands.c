@@ -18,6 +18,8 @@ const struct command *const commands[] = {
     &command_group_seek,
     &command_group_delete,
     &command_group_offset_delete,
+    &command_group_explain,
+    &command_group_watch,
     &command_cluster_info,
     &command_config_describe,
     &command_config_alter,

@@ -19,6 +19,8 @@ extern const struct command command_group_members;
 extern const struct command command_group_seek;
 extern const struct command command_group_delete;
 extern const struct command command_group_offset_delete;
+extern const struct command command_group_explain;
+extern const struct command command_group_watch;
 extern const struct command command_cluster_info;
 extern const struct command command_config_describe;
 extern const struct command command_config_alter;

@@ -19,7 +19,7 @@ static void add_committed(struct admin_offsets *out, const struct admin_offsets 
 
 static int add_existing(struct tool *t, struct admin_offsets *out, struct str topic)
 {
-    int err = driver_wait_topic(t->driver, topic, false);
+    int err = driver_wait_topology(t->driver);
     if (err < 0)
         return tool_fail_call(t, err);
     const struct topology_topic *known = topology_topic(topology_of(t->driver), topic);

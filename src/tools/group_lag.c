@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "client/list_offsets.h"
 #include "tools/driver.h"
+#include "tools/group_survey.h"
 
 static struct group_lag_row *find(const struct group_lag *lag, struct str topic, int32_t partition)
 {
@@ -24,7 +25,9 @@ static void add(struct group_lag *lag, struct str topic, int32_t partition)
                                                       .leader_epoch = -1,
                                                       .start_offset = -1,
                                                       .end_offset = -1,
-                                                      .lag = -1};
+                                                      .lag = -1,
+                                                      .lag_ms = -1,
+                                                      .lost = -1};
 }
 
 static int order(const void *a, const void *b)
@@ -88,6 +91,18 @@ void group_lag_find(struct driver *d, const struct group_info *info,
         row->owner = group_owner(info, row->topic, row->partition);
         if (row->offset >= 0 && row->end_offset >= 0)
             row->lag = row->end_offset > row->offset ? row->end_offset - row->offset : 0;
+    }
+}
+
+void group_lag_add_survey(struct group_lag *lag, const struct group_survey *survey)
+{
+    for (int i = 0; i < lag->count; i++) {
+        const struct chitin_describe_groups_response_partition_lag *known =
+            group_survey_partition(survey, lag->items[i].topic, lag->items[i].partition);
+        if (known == NULL)
+            continue;
+        lag->items[i].lag_ms = known->lag_ms;
+        lag->items[i].lost = known->lost_records;
     }
 }
 

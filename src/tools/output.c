@@ -98,6 +98,8 @@ static void cell_show(const struct rows *r, const struct row_cell *cell, const s
     int64_t bytes;
     if (column->kind == CELL_SIZE && str_parse_i64(s, &bytes))
         size_format(out, bytes);
+    else if (column->kind == CELL_SECONDS && str_parse_i64(s, &bytes))
+        buf_printf(out, "%lld.%03d", (long long)(bytes / 1000), (int)(bytes % 1000));
     else if (s.size == 0)
         buf_append_u8(out, '-');
     else
@@ -115,7 +117,8 @@ static int display_width(struct str s)
 
 static bool is_right_aligned(const struct column *column)
 {
-    return column->kind == CELL_NUMBER || column->kind == CELL_SIZE;
+    return column->kind == CELL_NUMBER || column->kind == CELL_SIZE ||
+           column->kind == CELL_SECONDS;
 }
 
 static void write_cell(struct buf *out, struct str s, int width, bool right, bool last)

@@ -10,12 +10,13 @@
 #include "base/buf.h"
 #include "codec/json.h"
 
-enum cell_kind { CELL_TEXT, CELL_NUMBER, CELL_BOOL, CELL_SIZE, CELL_NUMBERS };
+enum cell_kind { CELL_TEXT, CELL_NUMBER, CELL_BOOL, CELL_SIZE, CELL_SECONDS, CELL_NUMBERS };
 
 struct column {
     const char *title;   // "PARTITIONS" in the table
     const char *name;    // "partitions" in JSON
-    enum cell_kind kind; // numbers are right-aligned; sizes human in tables, raw in JSON
+    enum cell_kind kind; // numbers are right-aligned; sizes human in tables, milliseconds as
+                         // seconds, both raw in JSON
 };
 
 // Rows of cells, shown at the end (a table needs its widths).

@@ -128,3 +128,31 @@ run all-groups-type-bad $G $B --list --group-type zzz
 run all-groups-protocol $G $B --list --protocol consumer
 run all-groups-protocol-none $G $B --list --protocol nosuch
 run all-groups-two-filters $G $B --list --consumer --share
+
+# Chitin's own commands: their transcripts are ours, the recorded answers are Apache Kafka's.
+if [ -n "${CHITIN_BIN:-}" ]; then
+    group_setup
+    run own-list chitin group list -b $BOOTSTRAP
+    run own-list-json chitin group list -b $BOOTSTRAP -o json --state Empty --type classic
+    run own-describe-idle chitin group describe idle -b $BOOTSTRAP
+    run own-describe-live chitin group describe live -b $BOOTSTRAP -o json
+    run own-describe-live848 chitin group describe live848 -b $BOOTSTRAP
+    run own-describe-two chitin group describe idle nosuch live -b $BOOTSTRAP
+    run own-members chitin group members live live848 -b $BOOTSTRAP
+    run own-members-json chitin group members live848 -b $BOOTSTRAP -o json
+    run own-seek-start chitin group seek idle --to start -b $BOOTSTRAP --dry-run
+    run own-seek-by chitin group seek idle --to -2 -t pay -t orders:2 -b $BOOTSTRAP -o json
+    run own-seek-time chitin group seek idle --to @2020-01-01 -t pay -b $BOOTSTRAP
+    run own-seek-group chitin group seek fresh --to group:idle -b $BOOTSTRAP
+    run own-seek-live chitin group seek live --to end -b $BOOTSTRAP
+    run own-seek-nothing chitin group seek nosuch --to end -b $BOOTSTRAP
+    run own-seek-partition chitin group seek idle --to end -t pay:7 -b $BOOTSTRAP
+    run own-seek-topic chitin group seek idle --to end -t nosuch -b $BOOTSTRAP
+    run own-offset-delete chitin group offset-delete idle -t orders:1 -b $BOOTSTRAP
+    run own-offset-delete-live chitin group offset-delete live -t orders -b $BOOTSTRAP
+    run own-delete chitin group delete fresh gone1 -b $BOOTSTRAP
+    run own-delete-live chitin group delete live -b $BOOTSTRAP
+    run own-delete-missing chitin group delete nosuch -b $BOOTSTRAP
+    run own-delete-if-exists chitin group delete nosuch --if-exists -b $BOOTSTRAP
+    run own-explain chitin group explain idle -b $BOOTSTRAP
+fi

@@ -76,6 +76,8 @@ static void exit_statuses(void **state)
         {"chitin group seek g --to +x", 2, "needs a number"},
         {"chitin group seek g --to group:", 2, "needs a name"},
         {"chitin group seek g --to end --all-topics -t a", 2, "contradict"},
+        {"chitin group explain", 2, "needs GROUP"},
+        {"chitin group watch g -i 0", 2, "--interval"},
         {"chitin group delete", 2, "needs GROUP"},
         {"chitin group offset-delete g", 2, "--topic"},
         {"chitin group list", 5, "chitin server"},
