@@ -130,11 +130,9 @@ static int choose_items(struct seek *s)
 
 static int64_t committed_of(const struct seek *s, const struct admin_offset *item)
 {
-    for (int i = 0; i < s->committed.count; i++)
-        if (s->committed.items[i].partition == item->partition &&
-            str_equal(s->committed.items[i].topic, item->topic))
-            return s->committed.items[i].offset;
-    return -1;
+    const struct admin_offset *found =
+        admin_offsets_find(&s->committed, item->topic, item->partition);
+    return found != NULL ? found->offset : -1;
 }
 
 // Keeps the items that have a target, and says what is wrong with the others.

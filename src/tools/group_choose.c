@@ -49,17 +49,6 @@ static int choose_one(struct tool *t, const char *text, const struct admin_offse
     return status;
 }
 
-// The same partition named twice is meant once.
-static void drop_doubles(struct admin_offsets *o)
-{
-    int kept = 0;
-    for (int i = 0; i < o->count; i++)
-        if (kept == 0 || o->items[i].partition != o->items[kept - 1].partition ||
-            !str_equal(o->items[i].topic, o->items[kept - 1].topic))
-            o->items[kept++] = o->items[i];
-    o->count = kept;
-}
-
 int group_choose(struct tool *t, int flag, const struct admin_offsets *committed,
                  struct admin_offsets *out)
 {
@@ -68,6 +57,6 @@ int group_choose(struct tool *t, int flag, const struct admin_offsets *committed
     for (int i = 0; i < given->count && status == EXIT_OK; i++)
         status = choose_one(t, given->list[i], committed, out);
     admin_offsets_sort(out);
-    drop_doubles(out);
+    admin_offsets_drop_doubles(out); // named twice, meant once
     return status;
 }

@@ -78,11 +78,9 @@ static struct offset_query *ask(struct driver *d, struct admin_offsets *items, i
 
 static int64_t offset_in(const struct admin_offsets *list, const struct admin_offset *item)
 {
-    for (int i = 0; list != NULL && i < list->count; i++)
-        if (list->items[i].partition == item->partition &&
-            str_equal(list->items[i].topic, item->topic))
-            return list->items[i].offset;
-    return -1;
+    const struct admin_offset *found =
+        list != NULL ? admin_offsets_find(list, item->topic, item->partition) : NULL;
+    return found != NULL ? found->offset : -1;
 }
 
 // -1: there is no target.

@@ -121,6 +121,11 @@ int admin_offsets_delete(struct driver *d, struct str id, struct admin_offset *i
 struct admin_offset *admin_offsets_add(struct admin_offsets *o, struct str topic,
                                        int32_t partition);
 void admin_offsets_sort(struct admin_offsets *o);
+// Of a partition that is there twice one stays; for sorted ones.
+void admin_offsets_drop_doubles(struct admin_offsets *o);
+// The entry of a partition, or NULL.
+const struct admin_offset *admin_offsets_find(const struct admin_offsets *o, struct str topic,
+                                              int32_t partition);
 void admin_offsets_release(struct admin_offsets *o);
 
 int admin_group_delete(struct driver *d, struct str id, struct admin_result *result);

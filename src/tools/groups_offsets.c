@@ -40,6 +40,24 @@ void admin_offsets_sort(struct admin_offsets *o)
         qsort(o->items, (size_t)o->count, sizeof *o->items, order);
 }
 
+void admin_offsets_drop_doubles(struct admin_offsets *o)
+{
+    int kept = 0;
+    for (int i = 0; i < o->count; i++)
+        if (kept == 0 || order(&o->items[i], &o->items[kept - 1]) != 0)
+            o->items[kept++] = o->items[i];
+    o->count = kept;
+}
+
+const struct admin_offset *admin_offsets_find(const struct admin_offsets *o, struct str topic,
+                                              int32_t partition)
+{
+    for (int i = 0; i < o->count; i++)
+        if (o->items[i].partition == partition && str_equal(o->items[i].topic, topic))
+            return &o->items[i];
+    return NULL;
+}
+
 void admin_offsets_release(struct admin_offsets *o)
 {
     mem_free(o->items);

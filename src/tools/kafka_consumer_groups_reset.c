@@ -277,7 +277,7 @@ static int choose(struct reset *r, const struct admin_offsets *committed,
 {
     const struct flag_value *topics = &r->tool->flags.values[CG_TOPIC];
     const struct admin_offsets *from = given != NULL ? given : committed;
-    int status = EXIT_OK, kept = 0;
+    int status = EXIT_OK;
     bool by_name = given == NULL && !flags_given(&r->tool->flags, CG_ALL_TOPICS);
     for (int i = 0; by_name && i < topics->count && !r->ended; i++)
         status = choose_one(r, topics->list[i], out);
@@ -286,32 +286,18 @@ static int choose(struct reset *r, const struct admin_offsets *committed,
     if (r->ended)
         return status;
     admin_offsets_sort(out);
-    for (int i = 0; i < out->count; i++)
-        if (kept == 0 || out->items[i].partition != out->items[kept - 1].partition ||
-            !str_equal(out->items[i].topic, out->items[kept - 1].topic))
-            out->items[kept++] = out->items[i];
-    out->count = kept;
+    admin_offsets_drop_doubles(out);
     return check_known(r, out);
 }
 
 // ---- The plan of a group ----
-
-static const struct admin_offset *find_offset(const struct admin_offsets *list,
-                                              const struct admin_offset *item)
-{
-    for (int i = 0; i < list->count; i++)
-        if (list->items[i].partition == item->partition &&
-            str_equal(list->items[i].topic, item->topic))
-            return &list->items[i];
-    return NULL;
-}
 
 static int check_plan(struct reset *r, const struct admin_offsets *committed,
                       struct admin_offsets *items)
 {
     for (int i = 0; i < items->count; i++) {
         struct admin_offset *item = &items->items[i];
-        const struct admin_offset *now = find_offset(committed, item);
+        const struct admin_offset *now = admin_offsets_find(committed, item->topic, item->partition);
         if (item->code != KAFKA_NONE)
             return ended(r, consumer_groups_failed(r->tool, item->code, (struct str){0}, true));
         if (r->target.kind == SEEK_TO_BY && now == NULL)
