@@ -101,19 +101,26 @@ static int add_aborted(void *context, const struct log_aborted *txn)
     return 0;
 }
 
-static void find_aborted(struct fetch_share *share)
+// Gives how many items need an index that is to be checked first.
+static int find_aborted(struct fetch_share *share)
 {
+    int unchecked = 0;
     arena_release(&share->arena);
     arena_init(&share->arena, REQUEST_ARENA_MAX);
     for (struct fetch_item *item = share->first; item != NULL; item = item->next) {
         struct aborted_list list = {.share = share, .item = item};
         item->aborted = NULL;
         item->aborted_count = 0;
-        if (item->result.slice.size > 0 &&
-            log_each_aborted(item->result.partition->log, item->asked->fetch_offset,
-                             item->result.slice.offset_limit, add_aborted, &list) != ERR_OK)
+        if (item->result.slice.size == 0)
+            continue;
+        int err = log_each_aborted(item->result.partition->log, item->asked->fetch_offset,
+                                   item->result.slice.offset_limit, add_aborted, &list);
+        item->needs_txn_check = err == ERR_AGAIN;
+        unchecked += item->needs_txn_check;
+        if (err != ERR_OK && err != ERR_AGAIN)
             share->failed = true;
     }
+    return unchecked;
 }
 
 // --- Going and coming ---
@@ -207,6 +214,46 @@ static bool start_checks(struct fetch_share *share)
     return true;
 }
 
+static void run_txn_checks(struct env_work *work)
+{
+    struct fetch_share *share = container_of(work, struct fetch_share, check_work);
+    for (int i = 0; i < share->check_count; i++)
+        log_txn_check_run(share->checks[i].txns);
+}
+
+static void txn_checks_done(struct env_work *work)
+{
+    struct fetch_share *share = container_of(work, struct fetch_share, check_work);
+    share->shard->away_count--;
+    for (int i = 0; i < share->check_count; i++) {
+        const struct fetch_partition *asked = share->checks[i].item->asked;
+        struct partition *p;
+        bool here = api_find_leader(share->shard, asked->topic, asked->topic_id, asked->index,
+                                    asked->current_leader_epoch, &p) == KAFKA_NONE;
+        if (log_txn_check_end(here ? p->log : NULL, share->checks[i].txns) < 0)
+            share->failed = true;
+    }
+    read_anew(share);
+    leave(share);
+}
+
+// One index for each item that needs it: there may be another behind it, for the next round.
+static void start_txn_checks(struct fetch_share *share, int count)
+{
+    share->checks = arena_alloc_array(&share->arena, (size_t)count, sizeof *share->checks);
+    share->check_count = 0;
+    for (struct fetch_item *item = share->first; item != NULL && share->checks != NULL; item = item->next) {
+        struct log_txn_check *txns = !item->needs_txn_check ? NULL
+            : log_txn_check_begin(item->result.partition->log, item->asked->fetch_offset);
+        if (txns != NULL)
+            share->checks[share->check_count++] = (struct fetch_check){.item = item, .txns = txns};
+    }
+    share->failed |= share->checks == NULL;
+    share->shard->away_count++;
+    share->check_work = (struct env_work){.run = run_txn_checks, .done = txn_checks_done, .bulk = true};
+    env_work_submit(share->shard->env->workers, &share->check_work);
+}
+
 // --- Coming home ---
 
 static void leave(struct fetch_share *share)
@@ -215,8 +262,11 @@ static void leave(struct fetch_share *share)
     share->leaving = true;
     if (share->looking || start_checks(share))
         return;
-    if (share->fetch->isolation_level == 1)
-        find_aborted(share);
+    int unchecked = share->fetch->isolation_level == 1 ? find_aborted(share) : 0;
+    if (unchecked > 0 && !share->failed) {
+        start_txn_checks(share, unchecked);
+        return;
+    }
     if (is_at_home(share)) {
         arrive_home(share);
         return;

@@ -39,12 +39,14 @@ struct fetch_item {
     struct fetch_response_aborted_transaction *aborted; // of a read_committed fetch
     int32_t aborted_count;
     bool stale; // to be read (again)
+    bool needs_txn_check; // before its aborted transactions are known
 };
 
 // A slice that is checked before it is shown.
 struct fetch_check {
     struct fetch_item *item;
     struct log_check found;
+    struct log_txn_check *txns; // instead, an index of its aborted transactions
 };
 
 struct fetch_share {

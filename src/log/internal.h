@@ -170,6 +170,9 @@ int log__prepare_txn(struct log *log, struct segment *s);
 // Enters transactions that staged markers aborted into the index of the segment that has the markers.
 int log__enter_aborted(struct log *log, struct segment *s, const struct producer_stage *stage);
 
+// True if the segment has the marker that the entry of its transaction index speaks of: 1, 0, or an error.
+int log__has_txn_marker(const struct segment_env *e, struct segment *s, const struct txn_entry *entry);
+
 // Writes what is known of producers as the snapshot at `offset`; not synced. There is one at the base
 // of each segment, so that truncation can go back to it; those up to the recovery point are on disk.
 int log__write_snapshot(struct log *log, int64_t offset);

@@ -392,6 +392,8 @@ static int each_aborted_in(struct log *log, struct segment *s, int64_t offset,
         return err;
     struct entry_file *index = &s->files->txn_index;
     int64_t count = index->ref != NULL ? index->count : 0;
+    if (index->ref != NULL && !s->txn_checked)
+        return ERR_AGAIN;
     for (int64_t i = 0; i < count; i++) {
         uint8_t bytes[TXN_ENTRY_SIZE];
         struct txn_entry e;
@@ -422,5 +424,7 @@ int log_each_aborted(struct log *log, int64_t offset, int64_t upper_bound_offset
         if (log->segments[i]->has_txn_index)
             err = each_aborted_in(log, log->segments[i], offset, upper_bound_offset, each, context,
                                   &result);
+    if (err == ERR_AGAIN)
+        return err;
     return err < 0 ? log__read_failed(log, err, "reading aborted transactions") : result;
 }

@@ -280,20 +280,6 @@ static int trusted_position(struct log *log, struct segment *s, int64_t *positio
     return 0;
 }
 
-// True if the log has the abort marker that the entry speaks of: 1, 0, or an error.
-static int is_confirmed(struct log *log, struct segment *s, const struct txn_entry *e)
-{
-    struct batch_header h;
-    int64_t position;
-    if (e->first_offset >= e->last_offset || e->last_offset < s->base_offset)
-        return 0;
-    int got = segment_find(&log->env, s, e->last_offset, &position, &h);
-    if (got != 1)
-        return got == ERR_IO ? got : 0;
-    return h.base_offset == e->last_offset && batch_is_control(&h) && batch_is_transactional(&h) &&
-           h.producer_id == e->producer_id;
-}
-
 // Leaves the entries of markers below the recovery point, which are on disk; the others come back with
 // their markers. What stands behind them may be torn, and then says anything, an offset that is too
 // small as well: so an entry stays only if the log confirms it.
@@ -309,7 +295,7 @@ static int trim_txn_index(struct log *log, struct segment *s)
         if (err < 0)
             return err;
         txn_entry_decode(bytes, &e);
-        confirmed = e.last_offset < log->recovery_point ? is_confirmed(log, s, &e) : 0;
+        confirmed = e.last_offset < log->recovery_point ? log__has_txn_marker(&log->env, s, &e) : 0;
     }
     return confirmed < 0 ? confirmed : entry_file_truncate(f, count);
 }

@@ -13,7 +13,6 @@
 #include "log/internal.h"
 #include "log/names.h"
 #include "log/segment_check.h"
-#include "log/small_file.h"
 
 enum {
     STEP_BYTES = 1 << 20,
@@ -58,28 +57,13 @@ static void found(void *context, const struct segment_finding *f)
         s->findings[s->finding_count++] = *f;
 }
 
-// What is known of producers before the segment: nothing, or what the snapshot there says.
-static void load_producers(struct scrubber *s)
-{
-    char path[FS_PATH_MAX];
-    struct buf bytes;
-    bool known = s->check.base_offset == 0;
-    if (!log_file_path(path, s->path, s->check.base_offset, LOG_FILE_SNAPSHOT))
-        return;
-    buf_init(&bytes, SNAPSHOT_SIZE_MAX);
-    if (small_file_read(s->env->fs, path, &bytes) == 0) {
-        known = producer_state_load(&s->producers, buf_bytes(&bytes), 0, INT64_MAX) == 0;
-        s->bad_snapshot = !known;
-    }
-    buf_release(&bytes);
-    s->check.producers = known && !s->check.live ? &s->producers : NULL;
-}
-
 static int step(struct scrubber *s)
 {
     int err = 0;
     if (!s->begun) {
-        load_producers(s);
+        bool known = segment_check_load_producers(s->env->fs, s->path, s->check.base_offset, &s->producers,
+                                                  &s->bad_snapshot);
+        s->check.producers = known && !s->check.live ? &s->producers : NULL;
         err = segment_check_begin(&s->check);
         s->begun = true;
     }
@@ -153,11 +137,8 @@ static void repair_txn_index(struct log *log, struct scrubber *s, struct segment
     trace_error(s->trace, LOG_AREA,
                 "%s: %s; made again from the markers in the log. Until now readers of committed records "
                 "may have been shown aborted ones", path, what);
-    // With nothing open the next look finds the new file.
-    int err = segment_close(&log->env, segment);
-    if (err == 0)
-        err = small_file_replace(s->env->fs, path, buf_bytes(&s->check.txn_entries));
-    segment->has_txn_index |= err == 0;
+    int err = segment_replace_txn_index(&log->env, segment, buf_bytes(&s->check.txn_entries));
+    segment->txn_checked = err == 0;
     if (err < 0)
         trace_error(s->trace, LOG_AREA, "%s: %s", path, err_text(err));
 }
@@ -173,7 +154,7 @@ static void tell_snapshot(const struct scrubber *s)
 static void judge(struct scrubber *s, struct log *log, struct segment *segment)
 {
     tell_snapshot(s);
-    bool log_is_good = true, index_done = false;
+    bool log_is_good = true, index_done = false, txns_known = s->check.producers != NULL;
     for (int i = 0; i < s->finding_count; i++) {
         const struct segment_finding *f = &s->findings[i];
         bool index = f->part == SEGMENT_PART_INDEX || f->part == SEGMENT_PART_TIME_INDEX;
@@ -184,11 +165,13 @@ static void judge(struct scrubber *s, struct log *log, struct segment *segment)
             index_done = true;
             repair_indexes(log, s, segment, f->what);
         } else if (f->part == SEGMENT_PART_TXN_INDEX && log_is_good) {
+            txns_known = false;
             repair_txn_index(log, s, segment, f->what);
         }
     }
     if (log_is_good)
         segment_note_checked(segment, 0, s->size);
+    segment->txn_checked |= log_is_good && txns_known;
 }
 
 static void finish(struct scrubber *s)

@@ -171,6 +171,7 @@ static struct segment *segment_new_empty(int64_t base_offset)
     struct segment *s = segment_new(base_offset);
     s->size = 0;
     s->max_timestamp = -1;
+    s->txn_checked = true;
     return s;
 }
 
@@ -528,6 +529,24 @@ int segment_prepare_txn(const struct segment_env *e, struct segment *s)
     if (s->files->txn_index.ref != NULL)
         return 0;
     int err = open_index(e, &s->files->txn_index, s, LOG_FILE_TXN_INDEX, TXN_ENTRY_SIZE, true);
+    s->txn_checked |= err == 0 && s->files->txn_index.count == 0;
+    s->has_txn_index |= err == 0;
+    return err;
+}
+
+int segment_replace_txn_index(const struct segment_env *e, struct segment *s, struct bytes entries)
+{
+    char path[FS_PATH_MAX];
+    int err = segment_open(e, s);
+    if (err < 0)
+        return err;
+    if (!segment_path(e, s, LOG_FILE_TXN_INDEX, path))
+        return ERR_LIMIT;
+    err = small_file_replace(e->fs, path, entries);
+    if (err < 0)
+        return err;
+    entry_file_close(&s->files->txn_index);
+    err = open_index(e, &s->files->txn_index, s, LOG_FILE_TXN_INDEX, TXN_ENTRY_SIZE, false);
     s->has_txn_index |= err == 0;
     return err;
 }

@@ -91,6 +91,7 @@ struct segment {
     bool index_unsynced;     // indexes changed since their last sync
     bool preallocated;       // the file is longer than `size`
     bool has_txn_index;      // there is a .txnindex file
+    bool txn_checked;        // what it says is true of the log, or was written by this process
     bool used;               // since the last segment_close_if_idle()
 };
 
@@ -155,9 +156,13 @@ void segment_note_recent(struct segment *s, int64_t offset, int64_t position);
 // Notes the end of a read: all offsets before `position`, a batch boundary, are below `offset`.
 void segment_note_read(struct segment *s, int64_t offset, int64_t position);
 
-// Makes the transaction index if the segment has none; segment_append_txn() needs it.
+// Makes the transaction index if the segment has none, which is then believed; segment_append_txn()
+// needs it.
 int segment_prepare_txn(const struct segment_env *e, struct segment *s);
 void segment_append_txn(struct segment *s, const struct txn_entry *entry);
+
+// Puts a transaction index with these bytes in the place of the one that is there, durably.
+int segment_replace_txn_index(const struct segment_env *e, struct segment *s, struct bytes entries);
 
 // Ends a segment's active life: last time entry, trimmed files. It may become active again.
 int segment_seal(const struct segment_env *e, struct segment *s);

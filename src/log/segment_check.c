@@ -10,8 +10,6 @@
 #include "log/names.h"
 #include "log/small_file.h"
 
-enum { TXN_INDEX_MAX = 64 << 20 };
-
 static void report(struct segment_check *c, enum segment_part part, int64_t position, const char *what)
 {
     struct segment_finding f = {.part = part, .what = what, .position = position, .end = position,
@@ -423,4 +421,22 @@ void segment_check_release(struct segment_check *c)
     buf_release(&c->txn_entries);
     mem_free(c->window);
     c->window = NULL;
+}
+
+bool segment_check_load_producers(struct env_fs *fs, const char *dir, int64_t base_offset,
+                                  struct producer_state *producers, bool *bad_snapshot)
+{
+    char path[FS_PATH_MAX];
+    struct buf bytes;
+    bool known = base_offset == 0;
+    *bad_snapshot = false;
+    if (!log_file_path(path, dir, base_offset, LOG_FILE_SNAPSHOT))
+        return false;
+    buf_init(&bytes, SNAPSHOT_SIZE_MAX);
+    if (small_file_read(fs, path, &bytes) == 0) {
+        known = producer_state_load(producers, buf_bytes(&bytes), 0, INT64_MAX) == 0;
+        *bad_snapshot = !known;
+    }
+    buf_release(&bytes);
+    return known;
 }

@@ -22,6 +22,8 @@ enum segment_part {
     SEGMENT_PART_TXN_INDEX,
 };
 
+enum { TXN_INDEX_MAX = 64 << 20 }; // bytes of one that is made in memory
+
 struct segment_finding {
     enum segment_part part;
     const char *what;
@@ -97,3 +99,8 @@ int segment_check_begin(struct segment_check *c);
 int segment_check_step(struct segment_check *c, int64_t bytes_max);
 
 void segment_check_release(struct segment_check *c);
+
+// What is known of producers before the segment: nothing at offset 0, or what the snapshot there says.
+// False if nobody knows; *bad_snapshot: there is one, but it is damaged. Any thread; blocks.
+bool segment_check_load_producers(struct env_fs *fs, const char *dir, int64_t base_offset,
+                                  struct producer_state *producers, bool *bad_snapshot);

@@ -15,6 +15,7 @@
 #include "log/verify.h"
 #include "sim_env.h"
 #include "sim_fs.h"
+#include "sim_txns.h"
 #include "wire/batch.h"
 
 static const char *const names[] = {
@@ -101,7 +102,7 @@ static void use(struct log *log)
     log_find_max_timestamp(log, &found);
     log_epoch_end(log, 1, &end);
     log_each_producer(log, ignore_producer, NULL);
-    log_each_aborted(log, 0, INT64_MAX, ignore_txn, NULL);
+    sim_each_aborted(log, 0, INT64_MAX, ignore_txn, NULL);
     log_last_stable_offset(log);
     log_set_high_watermark(log, log_end_offset(log));
     log_apply_retention(log, 0);

@@ -28,6 +28,7 @@
 #include "log/log.h"
 #include "sim_env.h"
 #include "sim_fs.h"
+#include "sim_txns.h"
 #include "wire/batch.h"
 
 enum {
@@ -730,7 +731,7 @@ static bool see(struct harness *h, struct part *p)
     for (int i = 0; i < p->sent_count; i++)
         for (int k = 0; k < p->sent[i].count; k++)
             p->sent[i].records[k].seen = false;
-    int err = log_each_aborted(p->log, start, INT64_MAX, filter_add, &filter);
+    int err = sim_each_aborted(p->log, start, INT64_MAX, filter_add, &filter);
     bool is_read = excused(h, err, "aborted") && read_all(h, p, &filter);
     mem_free(filter.aborted);
     for (int i = 0; i < p->sent_count && is_read; i++)

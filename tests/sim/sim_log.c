@@ -24,6 +24,7 @@
 #include "log/log.h"
 #include "sim_env.h"
 #include "sim_fs.h"
+#include "sim_txns.h"
 #include "wire/batch.h"
 
 enum { PARTITIONS_MAX = 3, PRODUCERS = 6, RECORDS_MAX = 6, MESSAGE_MAX = 512 };
@@ -449,7 +450,7 @@ static int check_aborted_one(void *context, const struct log_aborted *txn)
 static void check_transactions(struct harness *h, struct part *p)
 {
     struct abort_check c = {.p = p, .offset = log_start_offset(p->log)};
-    int err = log_each_aborted(p->log, c.offset, INT64_MAX, check_aborted_one, &c);
+    int err = sim_each_aborted(p->log, c.offset, INT64_MAX, check_aborted_one, &c);
     if (!excused(h, err, "aborted") || h->failed)
         return;
     for (; c.next < p->sent_count; c.next++)

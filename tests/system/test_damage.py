@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import confluent_kafka
 import pytest
@@ -278,6 +279,73 @@ def test_the_scrubber_finds_what_nobody_reads(closed, tmp_path):
         if broker.is_running():
             broker.kill()
     assert verify(folder)[0] == 1
+
+
+# Of Apache Kafka, with a committed transaction and an aborted one.
+TRANSACTIONS = Path(__file__).parent.parent / "golden/log/data-1/txa-0"
+
+
+@pytest.fixture(scope="module")
+def with_transactions(closed, tmp_path_factory):
+    """`closed` with a topic `txa` that holds these records, closed cleanly as well."""
+    folder = tmp_path_factory.mktemp("transactions") / "data"
+    shutil.copytree(closed, folder)
+    broker = Broker(folder).start()
+    create_topic(broker.bootstrap, "txa")
+    broker.stop()
+    for path in (folder / "txa-0").iterdir():
+        if path.name != "partition.metadata":
+            path.unlink()
+    for path in TRANSACTIONS.iterdir():
+        if path.name != "partition.metadata":
+            (folder / "txa-0" / path.name).write_bytes(path.read_bytes())
+    (folder / ".kafka_cleanshutdown").unlink() # so that it looks where the logs end
+    broker.start()
+    assert committed_keys(broker) == [b"in", b"a"]
+    broker.stop()
+    assert (folder / "txa-0" / "00000000000000000000.txnindex").stat().st_size == 34
+    assert verify(folder)[0] == 0
+    return folder
+
+
+def committed_keys(broker):
+    consumer = Confluent.consumer(broker.bootstrap, "txa", 0, 0,
+                                  **{"isolation.level": "read_committed", "enable.partition.eof": True,
+                                     "fetch.wait.max.ms": 50})
+    keys, deadline = [], time.monotonic() + 10
+    try:
+        while time.monotonic() < deadline:
+            message = consumer.poll(0.1)
+            if message is None:
+                continue
+            if message.error() is not None:
+                assert message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF, message.error()
+                return keys
+            keys.append(message.key())
+    finally:
+        consumer.close()
+    raise AssertionError("no end\n" + broker.log())
+
+
+@pytest.mark.parametrize("harm", [flip(0.25), flip(0.5), flip(0.75), flip(1), empty, fill, garble, shift],
+                         ids=["producer", "first", "last", "stable", "empty", "fill", "garble", "shift"])
+def test_a_transaction_index_is_checked_before_it_is_used(with_transactions, tmp_path, harm):
+    folder = tmp_path / "data"
+    shutil.copytree(with_transactions, folder)
+    path = folder / "txa-0" / "00000000000000000000.txnindex"
+    good = path.read_bytes()
+    harm(path)
+    assert verify(folder)[0] == 1
+    broker = Broker(folder, overrides=["chitin.scrub.bytes.per.second=0"]).start()
+    try:
+        assert committed_keys(broker) == [b"in", b"a"], broker.log()
+        assert "txa-0/00000000000000000000.txnindex: " in broker.log(), broker.log()
+        assert path.read_bytes() == good
+        broker.stop()
+    finally:
+        if broker.is_running():
+            broker.kill()
+    assert verify(folder)[0] == 0
 
 
 def test_verify_leaves_a_running_broker_alone(own_broker):
