@@ -182,8 +182,8 @@ static int consume_run(struct tool *t)
 {
     const struct flags *f = &t->flags;
     if (flags_given(f, GROUP))
-        return tool_usage(t, "consumer groups are not there yet: leave --group away and choose "
-                             "where to start with --offset");
+        return tool_usage(t, "this command cannot be a member of a group yet: leave --group away "
+                             "and choose where to start with --offset");
     struct wire_int32_array partitions = {0};
     if (flags_given(f, PARTITIONS) &&
         ids_parse(str_from(flags_text(f, PARTITIONS)), ',', &partitions) < 0)

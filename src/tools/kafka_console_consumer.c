@@ -347,8 +347,8 @@ static int check_flags(struct tool *t)
     if (flags_given(f, PARTITION) && !flags_given(f, TOPIC))
         return tool_usage(t, "The topic is required when partition is specified.");
     if (flags_given(f, GROUP))
-        return tool_usage(t, "consumer groups are not there yet: leave --group away; all partitions "
-                             "are read, from --from-beginning or from now on");
+        return tool_usage(t, "this tool cannot be a member of a group yet: leave --group away; all "
+                             "partitions are read, from --from-beginning or from now on");
     return EXIT_OK;
 }
 

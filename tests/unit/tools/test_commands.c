@@ -58,7 +58,7 @@ static void exit_statuses(void **state)
         {"chitin produce a -z lz5", 2, "not one of none|gzip"},
         {"chitin consume a -o yesterday", 2, "is no offset"},
         {"chitin consume a -f %q", 2, "unknown letter"},
-        {"chitin consume a -g g", 2, "not there yet"},
+        {"chitin consume a -g g", 2, "member of a group"},
         {"chitin consume a -p x", 2, "--partitions needs numbers"},
         {"chitin topic create a -c x", 2, "--config needs KEY=VALUE"},
         {"chitin topic create a -p 2 --replica-assignment 1", 2, "leave --partitions"},
@@ -88,7 +88,7 @@ static void exit_statuses(void **state)
         {"kafka-consumer-groups --list", 1, "no broker can be reached"},
         {"kafka-groups.sh --list --share --streams", 1, "can't be used with"},
         {"kafka-console-producer --topic", 1, "--topic needs a value"},
-        {"kafka-console-consumer --topic a --group g", 1, "not there yet"},
+        {"kafka-console-consumer --topic a --group g", 1, "member of a group"},
         {"kafka-console-consumer --topic a --offset 1", 1, "The partition is required"},
     };
     struct outcome *o = mem_new(struct outcome);
