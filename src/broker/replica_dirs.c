@@ -195,6 +195,7 @@ void replica_dirs_init(struct replica_dirs *d, struct env *env, struct trace *tr
 void replica_dirs_release(struct replica_dirs *d)
 {
     d->quorum = NULL;
+    d->is_over = true;
     env_timer_cancel(d->env->timers, &d->retry);
     mem_free(d->items);
     d->items = NULL;
@@ -211,6 +212,8 @@ void replica_dirs_start(struct replica_dirs *d, struct quorum *quorum, int64_t b
 
 void replica_dirs_add(struct replica_dirs *d, const struct replica_dir *items, int count)
 {
+    if (d->is_over)
+        return; // another shard placed them while the node stops: the next start tells
     for (int i = 0; i < count; i++) {
         mem_grow(d->items, d->count, d->capacity);
         d->items[d->count++] = items[i];

@@ -52,6 +52,7 @@ struct replica_dirs {
     struct env *env;
     struct trace *trace;
     struct quorum *quorum; // NULL before the broker is registered, and after the end
+    bool is_over;
     int32_t node_id;
     int64_t broker_epoch;
     struct replica_dir *items; // that the controller has not confirmed, in the order of their coming

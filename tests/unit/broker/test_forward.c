@@ -10,7 +10,7 @@
 #include "broker/partitions.h"
 #include "three_shards.h"
 
-enum { REQUESTS_MAX = 16 };
+enum { REQUESTS_MAX = 32 };
 
 // What the requests' bodies ask for.
 enum ending { ANSWER, DROP, CLOSE, WAIT };
