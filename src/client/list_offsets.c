@@ -16,6 +16,9 @@ enum { BODY_ARENA_MAX = 64 << 20 };
 enum { VERSION_MIN = 1, VERSION_MAX_TIMESTAMP = 7, VERSION_LOCAL = 8, VERSION_TIERED = 9,
        VERSION_PENDING = 11, VERSION_MAX = 11 };
 
+// A partition that is not there may be about to come: this often it is asked for, within some seconds.
+enum { UNKNOWN_ATTEMPTS_MAX = 4 };
+
 // A request to one leader, with the queries it asks.
 struct ask {
     struct list_node node;
@@ -51,9 +54,10 @@ static void query_failed(struct offset_lookup *l, struct offset_query *q, int16_
 {
     bool retriable = err == ERR_CLOSED || err == ERR_TIMEOUT ||
                      (err == 0 && kafka_error_is_retriable(code));
+    bool is_unknown = code == KAFKA_UNKNOWN_TOPIC_OR_PARTITION && q->attempts >= UNKNOWN_ATTEMPTS_MAX;
     q->asked = false;
     q->retry_ms = now_ms + client_backoff_ms(l->client, q->attempts++);
-    if (!retriable || q->retry_ms >= l->deadline_ms)
+    if (!retriable || is_unknown || q->retry_ms >= l->deadline_ms)
         query_finish(l, q, code, err);
     else
         client_topology_is_stale(l->client, now_ms);

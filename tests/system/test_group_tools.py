@@ -98,7 +98,7 @@ def test_life_of_a_group(bootstrap, topic, group):
     run(bootstrap, "group", "delete", group, "--if-exists")
 
 
-def test_seek(bootstrap, topic, group, tmp_path):
+def test_seek_of_a_group(bootstrap, topic, group, tmp_path):
     plan = tmp_path / "plan.csv"
     plan.write_text(f"{topic},0,7\n")
     run(bootstrap, "group", "seek", group, "--to", "end", "--dry-run")
