@@ -18,6 +18,8 @@
 #include "log/dir_internal.h"
 #include "log/internal.h"
 
+enum { SAVE_LOOK_MS = 50 };
+
 struct cleaner {
     struct env *env;
     struct trace *trace;
@@ -26,6 +28,7 @@ struct cleaner {
     struct list cleanings; // under way
     int cleaning_count;
     struct env_timer timer; // the next look
+    bool follows_save;      // it comes soon, for what was not known to be on disk
     bool stopped;
 };
 
@@ -466,11 +469,22 @@ static bool waits_for_save(const struct log *log)
            log->recovery_point < log__active(log)->base_offset;
 }
 
+// Asks for that save, once for each backoff. True while it is under way: then the next look comes soon.
+static bool ask_save(const struct log *log, bool was_asked)
+{
+    if (!waits_for_save(log) || log->home == NULL)
+        return false;
+    if (!was_asked && !log_dir__is_saving(log->home))
+        log_dir_save(log->home, LOG_SAVE_RECOVERY_POINTS, NULL);
+    return log_dir__is_saving(log->home);
+}
+
 static void look(struct env_timer *timer)
 {
     struct cleaner *c = container_of(timer, struct cleaner, timer);
     int64_t now_ms = env_wall_ms(c->env->clock);
-    bool again = false;
+    bool again = false, was_asked = c->follows_save;
+    c->follows_save = false;
     while (!c->stopped && c->cleaning_count < c->config.cleanings_max) {
         struct choice best = {0};
         again = false;
@@ -478,8 +492,7 @@ static void look(struct env_timer *timer)
             struct log *log = container_of(node, struct log, cleaner_node);
             if (log->cleaning != NULL || !log->config.cleanup_compact)
                 continue;
-            if (waits_for_save(log) && log->home != NULL && !log_dir__is_saving(log->home))
-                log_dir_save(log->home, LOG_SAVE_RECOVERY_POINTS, NULL);
+            c->follows_save |= ask_save(log, was_asked);
             consider(c, log, now_ms, &best);
             again |= best.may_ripen || waits_for_save(log);
         }
@@ -490,7 +503,9 @@ static void look(struct env_timer *timer)
             break;
         }
     }
-    if (again)
+    if (c->follows_save && !c->stopped)
+        set_timer(c, c->config.backoff_ms < SAVE_LOOK_MS ? c->config.backoff_ms : SAVE_LOOK_MS);
+    else if (again)
         set_timer(c, c->config.backoff_ms);
 }
 
