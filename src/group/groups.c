@@ -16,7 +16,6 @@ const struct group_kind_type *group_kind_type(enum group_kind kind)
     static const struct group_kind_type *const types[] = {
         [GROUP_CLASSIC] = &classic_kind,
         [GROUP_CONSUMER] = &consumer_kind,
-        [GROUP_STREAMS] = &streams_kind,
     };
     return types[kind];
 }
@@ -223,15 +222,8 @@ static family_replay family_of(int16_t type)
     case GROUP_RECORD_CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT:
     case GROUP_RECORD_CONSUMER_GROUP_REGULAR_EXPRESSION:
         return consumer_replay;
-    case GROUP_RECORD_STREAMS_GROUP_METADATA:
-    case GROUP_RECORD_STREAMS_GROUP_MEMBER_METADATA:
-    case GROUP_RECORD_STREAMS_GROUP_TARGET_ASSIGNMENT_METADATA:
-    case GROUP_RECORD_STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER:
-    case GROUP_RECORD_STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT:
-    case GROUP_RECORD_STREAMS_GROUP_TOPOLOGY:
-        return streams_replay;
     default:
-        return NULL; // share groups, which this release does not serve: their records stay in the log
+        return NULL; // streams and share groups, which are not served: their records stay in the log
     }
 }
 

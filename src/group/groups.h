@@ -2,7 +2,7 @@
 //
 // The groups of one partition of __consumer_offsets: members, assignments and committed offsets, as the
 // group coordinator of Kafka 4.4 keeps them. Classic groups (JoinGroup and SyncGroup), consumer groups
-// (KIP-848), streams groups (KIP-1071), and "simple" ones that only commit offsets.
+// (KIP-848), and "simple" ones that only commit offsets.
 //
 // A state machine on coordinator/coordinator.h: what is durable changes by replaying records alone;
 // what is not (who waits in a join, session timers) is lost when the coordinator moves, and clients
@@ -95,8 +95,6 @@ struct list_groups_request;
 struct offset_commit_request;
 struct offset_delete_request;
 struct offset_fetch_request_offset_fetch_request_group;
-struct streams_group_describe_response_described_group;
-struct streams_group_heartbeat_request;
 struct sync_group_request;
 
 // Each takes the whole request and fills the response struct of the same API, unless it says otherwise.
@@ -126,9 +124,6 @@ bool groups_check_consumer_heartbeat(const struct config *config, int16_t versio
 void groups_consumer_heartbeat(struct groups *g, struct group_call *call,
                                const struct coordinator_time *now,
                                const struct consumer_group_heartbeat_request *request);
-void groups_streams_heartbeat(struct groups *g, struct group_call *call,
-                              const struct coordinator_time *now,
-                              const struct streams_group_heartbeat_request *request);
 
 // Offsets. Topics of a request that do not exist were answered by the caller already and are left out,
 // as are those that the client may not see.
@@ -149,9 +144,6 @@ void groups_describe(struct groups *g, struct group_call *call, const struct coo
 void groups_consumer_describe(struct groups *g, struct group_call *call,
                               const struct coordinator_time *now,
                               struct str group_id); // consumer_group_describe_response_described_group
-void groups_streams_describe(struct groups *g, struct group_call *call,
-                             const struct coordinator_time *now,
-                             struct str group_id);  // streams_group_describe_response_described_group
 void groups_delete(struct groups *g, struct group_call *call, const struct coordinator_time *now,
                    struct str group_id);            // delete_groups_response_deletable_group_result
 // Fills a struct list_groups_response with the groups of this partition; filters are the request's.

@@ -4,7 +4,7 @@
 // rebalances, each with its cause, who came or went, how long it took, and who was the last to answer.
 // Not durable: it begins when the coordinator loads the group. Owned by its group.
 //
-// A rebalance: for classic groups from PreparingRebalance to Stable (or Empty); for consumer and streams
+// A rebalance: for classic groups from PreparingRebalance to Stable (or Empty); for consumer
 // groups from a new group epoch until every member has reached its target.
 #pragma once
 

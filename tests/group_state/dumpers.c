@@ -3,10 +3,9 @@
 // Which parts of the state fixture_check_replay() compares.
 #include "dumpers.h"
 
-const fixture_dumper fixture_dumpers[3] = {
+const fixture_dumper fixture_dumpers[2] = {
     [GROUP_CLASSIC] = dump_classic,
     [GROUP_CONSUMER] = dump_consumer,
-    [GROUP_STREAMS] = NULL,
 };
 
 const fixture_dumper fixture_offsets_dumper = dump_offsets;
