@@ -57,14 +57,21 @@ static void remove_group(struct groups *g, struct consumer_group *cg)
         groups_remove(g, cg->group);
 }
 
+// The value of a tombstone is left alone.
+static int read_record(const struct replaying *r, void *key, void *value)
+{
+    int err = replay_key(r->g, r->type, r->key, key, r->diag);
+    if (err == 0 && r->value.data != NULL)
+        err = replay_value(r->g, r->type, r->value, value, r->diag);
+    return err;
+}
+
 static int replay_group(const struct replaying *r)
 {
     struct consumer_group_metadata_key key;
     struct consumer_group_metadata_value value;
     struct consumer_group *cg;
-    int err = replay_key(r->g, r->type, r->key, &key, r->diag);
-    if (err == 0 && r->value.data != NULL)
-        err = replay_value(r->g, r->type, r->value, &value, r->diag);
+    int err = read_record(r, &key, &value);
     if (err == 0)
         err = group_of(r, key.group_id, &cg);
     if (err != 0 || cg == NULL)
@@ -174,9 +181,7 @@ static int replay_target_epoch(const struct replaying *r)
     struct consumer_group_target_assignment_metadata_key key;
     struct consumer_group_target_assignment_metadata_value value;
     struct consumer_group *cg;
-    int err = replay_key(r->g, r->type, r->key, &key, r->diag);
-    if (err == 0 && r->value.data != NULL)
-        err = replay_value(r->g, r->type, r->value, &value, r->diag);
+    int err = read_record(r, &key, &value);
     if (err == 0)
         err = group_of(r, key.group_id, &cg);
     if (err != 0 || cg == NULL)
@@ -250,9 +255,7 @@ static int replay_regex(const struct replaying *r)
     struct consumer_group_regular_expression_key key;
     struct consumer_group_regular_expression_value value;
     struct consumer_group *cg;
-    int err = replay_key(r->g, r->type, r->key, &key, r->diag);
-    if (err == 0 && r->value.data != NULL)
-        err = replay_value(r->g, r->type, r->value, &value, r->diag);
+    int err = read_record(r, &key, &value);
     if (err == 0)
         err = group_of(r, key.group_id, &cg);
     if (err != 0 || cg == NULL)
