@@ -98,6 +98,9 @@ static void make(struct coordinator_slot *slot, const struct partition *p)
         .codec = config_i32(s->config, "offsets.topic.compression.codec"),
     });
     groups_attach(slot->groups, slot->coordinator);
+    int32_t piece_bytes = config_i32(s->config, "offsets.load.buffer.size");
+    slot->piece_bytes = (size_t)(piece_bytes < LOAD_PIECE_MAX ? piece_bytes : LOAD_PIECE_MAX);
+    slot->linger_ms = config_i32(s->config, "group.coordinator.append.linger.ms");
 }
 
 static void forget(struct coordinator_slot *slot, enum kafka_error error)
@@ -236,10 +239,7 @@ static void load_piece(struct coordinator_slot *slot)
         await_end(slot, p, end);
         return;
     }
-    int32_t size = config_i32(slot->shard->config, "offsets.load.buffer.size");
-    if (size > LOAD_PIECE_MAX)
-        size = LOAD_PIECE_MAX;
-    int err = log_read(p->log, slot->load_offset, (size_t)size, true, end, &slot->slice);
+    int err = log_read(p->log, slot->load_offset, slot->piece_bytes, true, end, &slot->slice);
     if (err == 0 && slot->slice.size == 0) { // the end, or a compacted tail before it
         end_load(slot, p);
         return;
@@ -312,13 +312,13 @@ static void linger_is_over(struct env_timer *timer)
 // Appends what is gathered, now or when its time has come.
 static void consider_flush(struct coordinator_slot *slot)
 {
-    int32_t linger_ms = config_i32(slot->shard->config, "group.coordinator.append.linger.ms");
     if (!coordinator_has_batch(slot->coordinator))
         return;
-    if (linger_ms > 0 && env_timer_is_set(&slot->linger))
+    if (slot->linger_ms > 0 && env_timer_is_set(&slot->linger))
         return;
-    if (linger_ms > 0)
-        set_timer(slot, &slot->linger, env_mono_ms(slot->shard->env->clock) + linger_ms, linger_is_over);
+    if (slot->linger_ms > 0)
+        set_timer(slot, &slot->linger, env_mono_ms(slot->shard->env->clock) + slot->linger_ms,
+                  linger_is_over);
     else if (coordinator_awaited_offset(slot->coordinator) < 0)
         coordinator_flush(slot->coordinator);
 }

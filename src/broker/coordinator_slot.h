@@ -39,6 +39,8 @@ struct coordinator_slot {
     enum slot_state state;
     struct coordinator *coordinator; // of SLOT_LOADING and SLOT_ACTIVE
     struct groups *groups;
+    int32_t linger_ms;  // settings that are looked at in every turn
+    size_t piece_bytes;
 
     // A piece of the log on its way into memory
     struct env_work work;

@@ -168,13 +168,6 @@ static void group_end(struct groups *g, struct group *group, void *context)
     group_kind_type(group->kind)->end(g, group, *error);
 }
 
-static void group_image_changed(struct groups *g, struct group *group, void *context)
-{
-    (void)context;
-    if (group_kind_type(group->kind)->image_changed != NULL)
-        group_kind_type(group->kind)->image_changed(g, group);
-}
-
 void groups_loaded(struct groups *g, const struct coordinator_time *now)
 {
     coordinator_set_time(g->coordinator, now);
@@ -197,7 +190,9 @@ void groups_set_image(struct groups *g, const struct metadata_image *image,
         return;
     coordinator_set_time(g->coordinator, now);
     offsets_image_changed(g, before);
-    groups_for_each(g, group_image_changed, NULL);
+    for (struct group *group = NULL; (group = groups_next(g, group)) != NULL;)
+        if (group_kind_type(group->kind)->image_changed != NULL)
+            group_kind_type(group->kind)->image_changed(g, group);
 }
 
 // ---- Replaying ----

@@ -94,7 +94,7 @@ struct group_kind_type {
     void (*loaded)(struct groups *g, struct group *group);
     // The coordinator goes: parked calls fail.
     void (*end)(struct groups *g, struct group *group, enum kafka_error error);
-    // The metadata changed; NULL: it does not matter to this kind.
+    // The metadata changed; NULL: it does not matter to this kind. Only takes note: no group comes or goes.
     void (*image_changed)(struct groups *g, struct group *group);
     // Writes the tombstones of everything but offsets, inside a command.
     void (*write_tombstones)(struct groups *g, const struct group *group);
