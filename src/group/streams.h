@@ -160,7 +160,7 @@ struct streams_group {
     bool is_metadata_fresh;        // metadata_hash and `configured` belong to the newest image
     bool is_rebalancing;           // the journal has an open entry
     int32_t endpoint_epoch;        // rises when what members with endpoints have changes
-    char *shutdown_member_id;      // who wants the application to end; NULL: nobody. Until the group is empty
+    char *shutdown_member_id;      // who wants the application to end, until the group is empty; or NULL
     struct coordinator_timer initial_timer; // while the first target waits for more members
     // type 17: what the assignor was told when the newest target was made
     struct streams_config_array {

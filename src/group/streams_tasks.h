@@ -49,7 +49,8 @@ bool task_set_equal(const struct task_set *a, const struct task_set *b);      //
 bool task_set_same_tasks(const struct task_set *a, const struct task_set *b); // without them
 
 void task_sets_release(struct task_sets *s);
-void task_sets_copy(struct task_sets *out, const struct task_sets *from); // `out` is empty or not initialised
+// `out` is empty or not initialised.
+void task_sets_copy(struct task_sets *out, const struct task_sets *from);
 void task_sets_move(struct task_sets *to, struct task_sets *from);        // releases `to` first
 bool task_sets_are_empty(const struct task_sets *s);
 bool task_sets_equal(const struct task_sets *a, const struct task_sets *b);
