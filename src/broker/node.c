@@ -52,13 +52,18 @@ static void beat(struct env_timer *timer)
     registration_beat(n);
 }
 
+void node_beat_later(struct node *n, int32_t delay_ms)
+{
+    env_timer_set(n->env->timers, &n->beat_timer, env_mono_ns(n->env->clock) + delay_ms * INT64_C(1000000));
+}
+
 static void on_image(void *owner, const struct metadata_image *from,
                      const struct metadata_image *to)
 {
     struct node *n = owner;
     shard_apply(&n->shards[0], from, to);
     if (n->state == NODE_READY && strcmp(n->cordoned, config_text(n->config, "cordoned.log.dirs")) != 0)
-        env_timer_set(n->env->timers, &n->beat_timer, env_mono_ns(n->env->clock));
+        node_beat_later(n, 0);
     if (n->image_number > 0) // the other shards load from the first that they get
         shards_publish(n, to);
 }
@@ -119,6 +124,8 @@ static void registered(struct node *n, int64_t broker_epoch)
     producer_ids_start(&n->producer_ids, n->quorum, broker_epoch);
     replica_dirs_start(&n->replica_dirs, n->quorum, broker_epoch);
     n->state = NODE_READY;
+    if (n->dir_failed)
+        node_beat_later(n, 0);
     for (int i = 1; i < n->shard_count; i++)
         shard_post(&n->shards[i], make_ready, NULL);
     shard_ready(&n->shards[0]);
@@ -516,6 +523,9 @@ void node_dir_failed(struct node *n, struct log_dir *dir, const char *why)
                 "disk and start again",
                 log_dir_path(dir), why);
     tell_shards(n, dir, why);
+    n->dir_failed = true;
+    if (n->state == NODE_READY)
+        node_beat_later(n, 0);
     bool any_online = false;
     for (int i = 0; i < n->args.dir_count; i++)
         any_online = any_online || !log_dir_is_offline(n->args.dirs[i]);

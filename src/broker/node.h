@@ -104,6 +104,7 @@ struct node {
     struct env_timer leave_timer;
     char *cordoned;           // cordoned.log.dirs, as the controller was told
     struct env_timer beat_timer;
+    bool dir_failed;          // a log directory, since the start
     struct env_timer stop_patience;
 };
 
@@ -120,8 +121,11 @@ void node_stop(struct node *n);
 // After on_stopped, or instead of a start. The directories stay the caller's.
 void node_free(struct node *n);
 
-// A log directory failed: its partitions go offline; without the metadata directory, or without any
-// directory, the node stops.
+// A heartbeat to the controller in so many milliseconds, outside of the timed ones (registration_beat()).
+void node_beat_later(struct node *n, int32_t delay_ms);
+
+// A log directory failed: its partitions go offline, and the controller hears of it; without the metadata
+// directory, or without any directory, the node stops.
 void node_dir_failed(struct node *n, struct log_dir *dir, const char *why);
 
 // The newest committed metadata; borrowed, valid until the next event.

@@ -15,7 +15,7 @@
 #include "wire/api/controller_registration.h"
 #include "wire/errors.h"
 
-enum { REGISTRATION_ARENA_MAX = 1 << 20, FAREWELLS_MAX = 4 };
+enum { REGISTRATION_ARENA_MAX = 1 << 20, FAREWELLS_MAX = 4, BEAT_RETRY_MS = 10000 };
 
 struct registration {
     struct quorum_command command;
@@ -137,6 +137,20 @@ static void fill_cordoned(struct registration *r, struct wire_uuid_array *cordon
             cordoned->items[cordoned->count++] = log_dir_meta(n->args.dirs[i])->directory_id;
 }
 
+// Directories that failed since the start. One that was offline from the start is not in the registration.
+static void fill_offline(struct registration *r, struct wire_uuid_array *offline)
+{
+    const struct node *n = r->node;
+    offline->items = arena_new_array(&r->arena, (size_t)n->args.dir_count, struct uuid);
+    check(offline->items != NULL);
+    offline->count = 0;
+    for (int i = 0; i < n->args.dir_count - n->args.metadata_dir_is_apart; i++) {
+        const struct log_dir_meta *meta = log_dir_meta(n->args.dirs[i]);
+        if (log_dir_is_offline(n->args.dirs[i]) && meta != NULL)
+            offline->items[offline->count++] = meta->directory_id;
+    }
+}
+
 static void run_heartbeat(struct quorum_command *command, struct controller *controller,
                           struct controller_command *cc)
 {
@@ -149,6 +163,7 @@ static void run_heartbeat(struct quorum_command *command, struct controller *con
     request.want_fence = false;
     request.want_shut_down = r->leaves;
     fill_cordoned(r, &request.cordoned_log_dirs);
+    fill_offline(r, &request.offline_log_dirs);
     controller_heartbeat(controller, cc, &request, &r->beaten, &r->arena);
 }
 
@@ -175,8 +190,10 @@ static void beat_done(struct quorum_command *command, int kafka_error)
 static void beaten(void *context, const char *why, int64_t broker_epoch)
 {
     struct node *n = context;
-    if (why != NULL)
-        trace_warn(n->trace, "node", "the controller was not told of cordoned directories: %s", why);
+    if (why == NULL || n->state != NODE_READY)
+        return;
+    trace_warn(n->trace, "node", "the controller was not told of failed or cordoned directories: %s", why);
+    node_beat_later(n, BEAT_RETRY_MS);
 }
 
 void registration_beat(struct node *n)

@@ -17,8 +17,8 @@ typedef void (*registration_done)(void *context, const char *why, int64_t broker
 // `done` is called in a later event, exactly once.
 void registration_start(struct node *n, registration_done done, void *context);
 
-// Tells the controller again what a heartbeat has to say: the cordoned directories (KIP-1066). Nothing is
-// written when it is known.
+// Tells the controller again what a heartbeat has to say: the directories that failed (KIP-858) and the
+// cordoned ones (KIP-1066). Nothing is written when it is known. Tried again until it is.
 void registration_beat(struct node *n);
 
 // Takes the broker out of service (controlled shutdown): its partitions lose their leader, then it is

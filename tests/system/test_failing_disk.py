@@ -12,6 +12,7 @@ import pytest
 
 import clients
 import disk
+import test_hostile
 from broker import Broker, binary
 
 PARTITIONS = 4
@@ -101,14 +102,33 @@ def fill(disks, topic):
     return good, bad
 
 
+def refusal(disks, topic, partition):
+    """What a producer hears that asks all the same, without asking for a leader."""
+    with test_hostile.connect(disks.broker) as s:
+        s.sendall(test_hostile.produce_frame(topic, test_hostile.batch(), partition=partition))
+        return test_hostile.produce_error(test_hostile.answer(s)[1], topic)
+
+
+def wait_leaders(disks, topic, partitions, seconds=10):
+    """The controller has heard of the failure: these partitions have a leader, and no others."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = clients.admin(disks.broker.bootstrap).list_topics(topic, timeout=5).topics[topic].partitions
+        led = sorted(p for p, about in found.items() if about.leader >= 0)
+        if led == partitions:
+            return
+        assert time.monotonic() < deadline, f"{led} have a leader, not {partitions}"
+        time.sleep(0.05)
+
+
 def check_offline(disks, topic, good, bad):
     """The bad disk is given up for good, and for good only it."""
     wait_log(disks.broker, f"log directory {disks.bad} is offline")
     disks.control.unlink(missing_ok=True)  # it would work again
     before = len(disks.failed_calls())
     for partition in bad:
-        error = produce(disks, topic, partition, b"refused")
-        assert error is not None and error.code() == STORAGE_ERROR
+        assert refusal(disks, topic, partition) == STORAGE_ERROR
+    wait_leaders(disks, topic, good)
     for partition in good:
         assert produce(disks, topic, partition, b"after") is None
         assert values(disks, topic, partition, 2) == [b"before", b"after"]

@@ -608,12 +608,12 @@ REFUSED = {
 }
 
 
-def produce_frame(topic, records, acks=-1):
-    """Produce v8 to partition 0."""
+def produce_frame(topic, records, acks=-1, partition=0):
+    """Produce v8."""
     name = topic.encode()
     return request(API_PRODUCE, 8, 1, struct.pack(">hhi", -1, acks, 10000)
                    + struct.pack(">ih", 1, len(name)) + name
-                   + struct.pack(">iii", 1, 0, len(records)) + records)
+                   + struct.pack(">iii", 1, partition, len(records)) + records)
 
 
 def produce_error(body, topic):

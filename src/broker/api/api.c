@@ -28,12 +28,12 @@ int api_find_leader(struct shard *s, struct str topic, struct uuid topic_id, int
     if (assigned == NULL)
         return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     struct partition *p = partitions_find(&s->partitions, t->id, index);
-    if (p == NULL || assigned->leader != s->node->node_id)
+    if (p == NULL)
         return KAFKA_NOT_LEADER_OR_FOLLOWER;
-    if (p->state == PARTITION_WAITING)
+    if (p->state != PARTITION_WAITING && p->state != PARTITION_ONLINE)
+        return KAFKA_KAFKA_STORAGE_ERROR; // also when the controller knows, and it has no leader any more
+    if (p->state == PARTITION_WAITING || assigned->leader != s->node->node_id)
         return KAFKA_NOT_LEADER_OR_FOLLOWER;
-    if (p->state != PARTITION_ONLINE)
-        return KAFKA_KAFKA_STORAGE_ERROR;
     if (current_leader_epoch >= 0 && current_leader_epoch < p->leader_epoch)
         return KAFKA_FENCED_LEADER_EPOCH;
     if (current_leader_epoch > p->leader_epoch)
