@@ -36,7 +36,8 @@ struct partition {
     enum partition_state state;
     struct fetch_position position;
     struct fetch_limit limit;
-    bool resetting; // looked up again after OFFSET_OUT_OF_RANGE
+    bool resetting; // looked up again after OFFSET_OUT_OF_RANGE; `position` says where it goes on then,
+                    // unless that is the nearest offset there is
 
     struct offset_query queries[LOOKUP_COUNT];
     struct offset_lookup *lookups[LOOKUP_COUNT]; // NULL = not needed
@@ -44,6 +45,7 @@ struct partition {
     int64_t fetch_offset; // asked for next
     int64_t read_offset;  // handed out next; <= fetch_offset
     int64_t stop_offset;  // exclusive, INT64_MAX = none
+    int32_t read_epoch;   // of the batch before read_offset, -1 = none was read
     bool in_flight;
     int32_t node_asked;
     int attempts;
@@ -81,7 +83,7 @@ struct leader {
     struct fetch_request body;
     struct arena arena; // of the body
     struct partition **asked;
-    int asked_count;
+    int asked_count;           // NULL stands for one that was removed meanwhile
 };
 
 struct fetcher {
@@ -134,6 +136,25 @@ static void partition_retry(struct partition *p, int16_t code, int err, int64_t 
 
 // --- Looking up where to start and to stop ---
 
+struct fetch_position fetch_reset_position(const struct fetcher_options *o, int64_t now_ms)
+{
+    switch (o->reset) {
+    case FETCH_RESET_LATEST:
+        return (struct fetch_position){.kind = FETCH_FROM_LATEST};
+    case FETCH_RESET_AGE:
+        return (struct fetch_position){.kind = FETCH_FROM_TIME,
+                                       .value = now_ms + o->wall_ahead_ms - o->reset_age_ms};
+    default:
+        return (struct fetch_position){.kind = FETCH_FROM_EARLIEST};
+    }
+}
+
+// Whether the partition waits to go on at the offset nearest to the one it asked for.
+static bool seeks_nearest(const struct partition *p)
+{
+    return p->resetting && p->fetcher->options.reset == FETCH_RESET_NEAREST;
+}
+
 static bool is_needed(const struct partition *p, enum lookup_kind kind)
 {
     enum fetch_start from = p->position.kind;
@@ -141,14 +162,14 @@ static bool is_needed(const struct partition *p, enum lookup_kind kind)
     int64_t value = p->position.value;
     switch (kind) {
     case LOOKUP_EARLIEST:
-        return p->resetting || from == FETCH_FROM_EARLIEST ||
+        return seeks_nearest(p) || from == FETCH_FROM_EARLIEST ||
                (from == FETCH_FROM_LATEST && value > 0) || to == FETCH_TO_EARLIEST;
     case LOOKUP_LATEST:
-        return p->resetting || from == FETCH_FROM_LATEST || from == FETCH_FROM_TIME ||
+        return seeks_nearest(p) || from == FETCH_FROM_LATEST || from == FETCH_FROM_TIME ||
                (from == FETCH_FROM_EARLIEST && value > 0) || to == FETCH_TO_LATEST ||
                to == FETCH_TO_TIME;
     case LOOKUP_FROM_TIME:
-        return from == FETCH_FROM_TIME && !p->resetting;
+        return from == FETCH_FROM_TIME && !seeks_nearest(p);
     default:
         return to == FETCH_TO_TIME && !p->resetting;
     }
@@ -232,8 +253,10 @@ static int64_t stop_offset(const struct partition *p)
 static void reading_starts(struct partition *p)
 {
     if (p->resetting) {
-        int64_t offset = clamp(p->fetch_offset, p->queries[LOOKUP_EARLIEST].offset,
-                               p->queries[LOOKUP_LATEST].offset);
+        int64_t offset = start_offset(p);
+        if (seeks_nearest(p))
+            offset = clamp(p->fetch_offset, p->queries[LOOKUP_EARLIEST].offset,
+                           p->queries[LOOKUP_LATEST].offset);
         say(p, FETCH_RESET, p->fetch_offset, offset, 0, 0);
         p->fetch_offset = offset;
         p->resetting = false;
@@ -281,6 +304,7 @@ void fetcher_add(struct fetcher *f, struct str topic, int32_t partition,
     p->limit = limit;
     p->stop_offset = INT64_MAX;
     p->node_asked = -1;
+    p->read_epoch = -1;
     mem_grow(f->partitions, f->partition_count, f->partition_capacity);
     f->partitions[f->partition_count++] = p;
     f->active++;
@@ -289,27 +313,21 @@ void fetcher_add(struct fetcher *f, struct str topic, int32_t partition,
 
 // --- Asking ---
 
-static struct partition *find_asked(const struct leader *l, const struct topology *topology,
-                                    const struct fetch_response_fetchable_topic_response *topic,
-                                    int32_t index, int16_t version)
+static struct partition *find_asked(const struct leader *l, struct str topic, int32_t index)
 {
-    struct str name = topic->topic;
-    if (version > VERSION_BY_NAME_MAX) {
-        const struct topology_topic *known = topology_topic_by_id(topology, topic->topic_id);
-        if (known == NULL)
-            return NULL;
-        name = str_from(known->name);
-    }
     for (int i = 0; i < l->asked_count; i++)
-        if (l->asked[i]->index == index && str_is(name, l->asked[i]->topic))
+        if (l->asked[i] != NULL && l->asked[i]->index == index && str_is(topic, l->asked[i]->topic))
             return l->asked[i];
     return NULL;
 }
 
 static void on_partition_error(struct partition *p, int16_t code, int64_t now_ms)
 {
-    if (code == KAFKA_OFFSET_OUT_OF_RANGE) {
+    const struct fetcher_options *o = &p->fetcher->options;
+    if (code == KAFKA_OFFSET_OUT_OF_RANGE && o->reset != FETCH_RESET_NONE) {
         p->resetting = true;
+        if (o->reset != FETCH_RESET_NEAREST)
+            p->position = fetch_reset_position(o, now_ms);
         lookups_start(p, now_ms);
     } else if (kafka_error_is_retriable(code)) {
         partition_retry(p, code, 0, now_ms);
@@ -370,26 +388,32 @@ static bool has_records(const struct fetch_response *r)
     return false;
 }
 
+// Gives an entry that has the topic's id alone its name, with the answer's memory: it is read later, when
+// the topology may be another one.
+static void name_topic(struct client_answer *answer,
+                       struct fetch_response_fetchable_topic_response *topic,
+                       const struct topology *topology)
+{
+    if (answer->version <= VERSION_BY_NAME_MAX)
+        return;
+    const struct topology_topic *known = topology_topic_by_id(topology, topic->topic_id);
+    topic->topic = known != NULL ? arena_copy_str(&answer->arena, str_from(known->name))
+                                 : (struct str){0};
+}
+
 static void take_answer(struct leader *l, struct client_answer *answer, int64_t now_ms)
 {
     const struct fetch_response *r = answer->response;
     const struct topology *topology = client_topology(l->fetcher->client);
-    // Each entry is given the name that was asked for: reading happens later, when the topology may
-    // be another one.
     for (int t = 0; t < r->responses.count; t++) {
         struct fetch_response_fetchable_topic_response *topic = &r->responses.items[t];
+        name_topic(answer, topic, topology);
         for (int i = 0; i < topic->partitions.count; i++) {
             struct fetch_response_partition_data *data = &topic->partitions.items[i];
-            struct partition *p =
-                find_asked(l, topology, topic, data->partition_index, answer->version);
-            if (p == NULL) {
+            struct partition *p = find_asked(l, topic->topic, data->partition_index);
+            if (p == NULL || data->error_code != 0 || p->state != PARTITION_READ)
                 data->records.bytes = (struct bytes){0};
-                continue;
-            }
-            topic->topic = str_from(p->topic);
-            if (data->error_code != 0 || p->state != PARTITION_READ)
-                data->records.bytes = (struct bytes){0};
-            if (p->in_flight)
+            if (p != NULL && p->in_flight)
                 on_partition_answer(p, data, now_ms);
         }
     }
@@ -409,7 +433,7 @@ static void on_answer(struct client_request *request, int err, struct client_ans
     }
     for (int i = 0; i < l->asked_count; i++) {
         struct partition *p = l->asked[i];
-        if (!p->in_flight)
+        if (p == NULL || !p->in_flight)
             continue;
         p->in_flight = false; // left out of the answer, or there is none
         if (p->state != PARTITION_READ)
@@ -657,7 +681,10 @@ static int batch_enter(struct fetcher *f, struct answer *a)
     bool hidden = aborted || (batch_is_control(&header) && !f->options.control_records);
     if (hidden || batch_last_offset(&header) < p->read_offset) {
         int64_t next = batch_last_offset(&header) + 1;
-        p->read_offset = next > p->read_offset ? next : p->read_offset;
+        if (next > p->read_offset) {
+            p->read_offset = next;
+            p->read_epoch = header.partition_leader_epoch;
+        }
         return 1;
     }
     if (f->options.check_crcs && !batch_crc_is_valid(batch))
@@ -688,6 +715,7 @@ static int read_record(struct answer *a, struct fetched *out)
         if (record.offset >= p->stop_offset)
             break;
         p->read_offset = record.offset + 1;
+        p->read_epoch = a->iter.header.partition_leader_epoch;
         *out = (struct fetched){
             .topic = str_from(p->topic),
             .partition = p->index,
@@ -745,6 +773,15 @@ int fetcher_next(struct fetcher *f, struct fetched *out, int64_t now_ms)
     return 0;
 }
 
+void fetcher_positions(const struct fetcher *f, fetch_position_fn tell, void *user)
+{
+    for (int i = 0; i < f->partition_count; i++) {
+        const struct partition *p = f->partitions[i];
+        if (p->state == PARTITION_READ)
+            tell(user, str_from(p->topic), p->index, p->read_offset, p->read_epoch);
+    }
+}
+
 // --- Life ---
 
 int fetcher_active(const struct fetcher *f)
@@ -775,6 +812,49 @@ struct fetcher *fetcher_new(struct client *client, const struct fetcher_options 
     return f;
 }
 
+static void partition_free(struct partition *p)
+{
+    lookups_free(p);
+    mem_free(p->topic);
+    mem_free(p->aborted);
+    mem_free(p);
+}
+
+// Drops what an answer that is not read to its end has for a partition: were the partition to come
+// back at an earlier offset, this would make a gap.
+static void answer_forget(struct answer *a, const struct partition *p)
+{
+    const struct fetch_response *r = a->response;
+    for (int t = 0; t < r->responses.count; t++) {
+        struct fetch_response_fetchable_topic_response *topic = &r->responses.items[t];
+        for (int i = 0; i < topic->partitions.count; i++)
+            if (topic->partitions.items[i].partition_index == p->index && str_is(topic->topic, p->topic))
+                topic->partitions.items[i].records.bytes = (struct bytes){0};
+    }
+    if (a->entered && a->partition == p)
+        a->entered = a->in_batch = false;
+}
+
+void fetcher_remove(struct fetcher *f, struct str topic, int32_t partition)
+{
+    struct partition *p = find_partition(f, topic, partition);
+    if (p == NULL)
+        return;
+    list_for_each (n, next, &f->answers)
+        answer_forget(container_of(n, struct answer, node), p);
+    list_for_each (n, next, &f->leaders) {
+        struct leader *l = container_of(n, struct leader, node);
+        for (int i = 0; i < l->asked_count; i++)
+            if (l->asked[i] == p)
+                l->asked[i] = NULL;
+    }
+    f->active -= p->state != PARTITION_ENDED;
+    for (int i = 0; i < f->partition_count; i++)
+        if (f->partitions[i] == p)
+            f->partitions[i] = f->partitions[--f->partition_count];
+    partition_free(p);
+}
+
 static void leader_free(struct leader *l)
 {
     client_cancel(l->fetcher->client, &l->request);
@@ -793,12 +873,8 @@ void fetcher_free(struct fetcher *f)
         answer_free(container_of(n, struct answer, node));
     while ((n = list_first(&f->leaders)) != NULL)
         leader_free(container_of(n, struct leader, node));
-    for (int i = 0; i < f->partition_count; i++) {
-        lookups_free(f->partitions[i]);
-        mem_free(f->partitions[i]->topic);
-        mem_free(f->partitions[i]->aborted);
-        mem_free(f->partitions[i]);
-    }
+    for (int i = 0; i < f->partition_count; i++)
+        partition_free(f->partitions[i]);
     mem_free(f->partitions);
     buf_release(&f->scratch);
     mem_free(f);

@@ -17,6 +17,15 @@
 struct client;
 struct fetcher;
 
+// What becomes of a partition whose offset to read at is not in its log (auto.offset.reset).
+enum fetch_reset {
+    FETCH_RESET_NEAREST,  // the first or the end, whichever is nearer to it
+    FETCH_RESET_EARLIEST,
+    FETCH_RESET_LATEST,
+    FETCH_RESET_AGE,      // the first record that is not older than `reset_age_ms`, else the end
+    FETCH_RESET_NONE,     // it is given up: FETCH_FAILED with OFFSET_OUT_OF_RANGE
+};
+
 struct fetcher_options {
     bool read_committed;         // hide records of aborted and open transactions
     bool control_records;        // hand out control records too
@@ -26,6 +35,9 @@ struct fetcher_options {
     int32_t fetch_bytes_max;     // of one response, 0 = 8 MiB
     int32_t partition_bytes_max; // 0 = 1 MiB
     size_t batch_bytes_max;      // decompressed, 0 = 128 MiB
+    enum fetch_reset reset;
+    int64_t reset_age_ms;
+    int64_t wall_ahead_ms;       // wall clock minus the time that is passed in: for FETCH_RESET_AGE
 };
 
 // Where reading starts.
@@ -54,6 +66,10 @@ struct fetch_limit {
     enum fetch_stop kind;
     int64_t value;
 };
+
+// Where a partition starts that `reset` decides about (NEAREST: at its first offset; NONE: nowhere, not
+// to be asked).
+struct fetch_position fetch_reset_position(const struct fetcher_options *options, int64_t now_ms);
 
 struct fetched {
     struct str topic;
@@ -95,6 +111,15 @@ void fetcher_add(struct fetcher *f, struct str topic, int32_t partition,
 // The next record: 1, or 0 when there is none now (events of the client bring more). Call it until
 // it returns 0 after every event.
 int fetcher_next(struct fetcher *f, struct fetched *out, int64_t now_ms);
+
+// Takes a partition out, with what was read ahead of it. Harmless if it is not there.
+void fetcher_remove(struct fetcher *f, struct str topic, int32_t partition);
+
+// Tells where each partition stands that is being read: behind the last record that was handed out,
+// and behind those that are hidden. `leader_epoch` is that of the batch before, -1 = none was read.
+typedef void (*fetch_position_fn)(void *user, struct str topic, int32_t partition, int64_t offset,
+                                  int32_t leader_epoch);
+void fetcher_positions(const struct fetcher *f, fetch_position_fn tell, void *user);
 
 // Partitions that have not ended.
 int fetcher_active(const struct fetcher *f);

@@ -62,7 +62,7 @@ static int write_classic_member(const struct consumer_group *cg, const struct cl
     struct assignment assigned, none = {0};
     int err = consumer_protocol_read_subscription(subscription_of(classic, m), arena, &s, NULL);
     if (err == 0)
-        err = consumer_protocol_read_assignment(cg->groups->image, m->assignment, arena, &assigned);
+        err = consumer_protocol_to_assignment(cg->groups->image, m->assignment, arena, &assigned);
     if (err != 0)
         return err;
     for (int32_t i = 0; i < assigned.count; i++)
@@ -199,7 +199,7 @@ bool consumer_classic_assignment(const struct consumer_member *m, struct arena *
     const struct consumer_subscription *from = &m->subscription;
     if (from->protocol_count > 0)
         (void)consumer_protocol_read_subscription(from->protocols[0].metadata, arena, &s, &version);
-    return consumer_protocol_write_assignment(m->group->groups->image, &m->assigned, version, arena, out);
+    return consumer_protocol_of_assignment(m->group->groups->image, &m->assigned, version, arena, out);
 }
 
 static bool describe_member(const struct consumer_member *m, struct str protocol, struct arena *arena,

@@ -9,32 +9,8 @@
 #include "wire/api/consumer_group_heartbeat.h"
 #include "wire/record/consumer_protocol_assignment.h"
 #include "wire/record/consumer_protocol_subscription.h"
-#include "wire/records.h"
 
 enum { ASSIGNMENT_BYTES_MAX = 16 * 1024 * 1024, PARTITION_MAX = 1 << 20 };
-
-static int read_version(struct bytes bytes, int16_t *version, struct bytes *rest)
-{
-    int err = coordinator_prefix_read(bytes, version, rest);
-    if (err == 0 && *version < 0)
-        return ERR_CORRUPT;
-    if (err == 0 && *version > CONSUMER_PROTOCOL_VERSION_MAX)
-        *version = CONSUMER_PROTOCOL_VERSION_MAX;
-    return err;
-}
-
-int consumer_protocol_read_subscription(struct bytes bytes, struct arena *arena,
-                                        struct consumer_protocol_subscription *out, int16_t *version)
-{
-    struct bytes rest;
-    int16_t v;
-    int err = read_version(bytes, &v, &rest);
-    if (err == 0)
-        err = wire_decode(&consumer_protocol_subscription_schema, v, rest, arena, out, NULL);
-    if (err == 0 && version != NULL)
-        *version = v;
-    return err;
-}
 
 int consumer_protocol_owned(const struct metadata_image *image,
                             const struct consumer_protocol_subscription *s, struct arena *arena,
@@ -68,18 +44,12 @@ static void add_topic(const struct metadata_topic *t, struct wire_int32_array pa
     to->count = count;
 }
 
-int consumer_protocol_read_assignment(const struct metadata_image *image, struct bytes bytes,
-                                      struct arena *arena, struct assignment *out)
+int consumer_protocol_to_assignment(const struct metadata_image *image, struct bytes bytes,
+                                    struct arena *arena, struct assignment *out)
 {
     struct consumer_protocol_assignment a;
-    struct bytes rest;
-    int16_t version;
     *out = (struct assignment){0};
-    if (bytes.size == 0)
-        return 0;
-    int err = read_version(bytes, &version, &rest);
-    if (err == 0)
-        err = wire_decode(&consumer_protocol_assignment_schema, version, rest, arena, &a, NULL);
+    int err = consumer_protocol_read_assignment(bytes, arena, &a);
     if (err != 0)
         return err;
     for (int32_t i = 0; i < a.assigned_partitions.count; i++)
@@ -94,8 +64,7 @@ static bool encode(const struct consumer_protocol_assignment *a, int16_t version
 {
     struct buf buf;
     buf_init(&buf, ASSIGNMENT_BYTES_MAX);
-    buf_append_be16(&buf, (uint16_t)version);
-    bool fits = wire_encode_buf(&consumer_protocol_assignment_schema, version, a, &buf) == 0 && !buf.failed;
+    bool fits = consumer_protocol_write_assignment(a, version, &buf) == 0;
     uint8_t *copy = fits ? arena_alloc(arena, buf.size) : NULL;
     if (copy != NULL) {
         memcpy(copy, buf.data, buf.size);
@@ -105,8 +74,8 @@ static bool encode(const struct consumer_protocol_assignment *a, int16_t version
     return copy != NULL;
 }
 
-bool consumer_protocol_write_assignment(const struct metadata_image *image, const struct assignment *a,
-                                        int16_t version, struct arena *arena, struct bytes *out)
+bool consumer_protocol_of_assignment(const struct metadata_image *image, const struct assignment *a,
+                                     int16_t version, struct arena *arena, struct bytes *out)
 {
     struct consumer_protocol_assignment message;
     consumer_protocol_assignment_init(&message);

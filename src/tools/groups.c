@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/be.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "client/topology.h"
@@ -15,6 +14,7 @@
 #include "wire/api/find_coordinator.h"
 #include "wire/api/list_groups.h"
 #include "wire/api_keys.h"
+#include "wire/consumer_protocol.h"
 #include "wire/errors.h"
 #include "wire/record/consumer_protocol_assignment.h"
 
@@ -255,16 +255,7 @@ static void read_classic_code(const struct client_answer *answer, struct admin_r
 static void take_assignment(struct arena *arena, struct bytes in, struct group_member_info *to)
 {
     struct consumer_protocol_assignment a;
-    if (in.size < 2)
-        return;
-    int16_t version = (int16_t)be16_load(in.data);
-    int16_t known_max = wire_schema_version_max(&consumer_protocol_assignment_schema);
-    if (version < 0)
-        return;
-    if (version > known_max)
-        version = known_max; // newer ones only add to it
-    if (wire_decode(&consumer_protocol_assignment_schema, version,
-                    bytes_of(in.data + 2, in.size - 2), arena, &a, NULL) != 0)
+    if (consumer_protocol_read_assignment(in, arena, &a) != 0)
         return;
     to->shares =
         arena_new_array(arena, (size_t)a.assigned_partitions.count + 1, struct group_share);

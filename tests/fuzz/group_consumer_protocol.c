@@ -28,10 +28,10 @@ static void read_assignment(const struct metadata_image *image, struct bytes in,
 {
     struct assignment a, again;
     struct bytes out;
-    if (consumer_protocol_read_assignment(image, in, arena, &a) != 0)
+    if (consumer_protocol_to_assignment(image, in, arena, &a) != 0)
         return;
-    check(consumer_protocol_write_assignment(image, &a, 1, arena, &out));
-    check(consumer_protocol_read_assignment(image, out, arena, &again) == 0);
+    check(consumer_protocol_of_assignment(image, &a, 1, arena, &out));
+    check(consumer_protocol_to_assignment(image, out, arena, &again) == 0);
     check(assignment_same_partitions(&a, &again));
     assignment_release(&a);
     assignment_release(&again);

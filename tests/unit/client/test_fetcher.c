@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "client/fetcher.h"
 #include "fake_broker.h"
+#include "wire/api_keys.h"
 #include "wire/errors.h"
 
 struct fixture {
@@ -173,6 +174,100 @@ static void a_missing_topic_is_given_up(void **state)
     stop(&f);
 }
 
+// An offset that is not in the log: what each policy makes of it.
+static void resets(void **state)
+{
+    static const struct {
+        enum fetch_reset reset;
+        const char *read;
+        const char *events;
+    } cases[] = {
+        {FETCH_RESET_NEAREST, "", "reset0@10,"},
+        {FETCH_RESET_EARLIEST, "cdefghij", "reset0@2,"},
+        {FETCH_RESET_LATEST, "", "reset0@10,"},
+        {FETCH_RESET_NONE, "", "failed0@50,"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        start(&f);
+        fetcher_free(f.fetcher);
+        f.fetcher = fetcher_new(f.broker.client,
+                                &(struct fetcher_options){.reset = cases[i].reset}, on_event, &f);
+        struct fake_partition *p = &f.broker.partitions[0];
+        p->start = p->end = 2;
+        put(p, "cdefghij", 0);
+        fetcher_add(f.fetcher, str_from("t"), 0, (struct fetch_position){FETCH_FROM_OFFSET, 50},
+                    (struct fetch_limit){0}, f.broker.now_ms);
+        read_all(&f, 600);
+        if (strcmp(f.read, cases[i].read) != 0 || strcmp(f.events, cases[i].events) != 0)
+            fail_msg("case %zu: \"%s\" %s", i, f.read, f.events);
+        stop(&f);
+    }
+}
+
+static void tell_position(void *user, struct str topic, int32_t partition, int64_t offset, int32_t epoch)
+{
+    struct buf *out = user;
+    buf_printf(out, "%.*s%d@%lld ", STR_ARG(topic), partition, (long long)offset);
+}
+
+// A partition that was read ahead goes away and comes back at an earlier offset: nothing of what was
+// there before it is handed out, so there is no gap; the other one is not disturbed.
+static void a_partition_comes_back(void **state)
+{
+    struct fixture f;
+    struct fetched r;
+    struct buf positions;
+    buf_init(&positions, 100);
+    start(&f);
+    put(&f.broker.partitions[0], "abc", 0);
+    put(&f.broker.partitions[1], "xyz", 0);
+    for (int i = 0; i < 2; i++)
+        fetcher_add(f.fetcher, str_from("t"), i, (struct fetch_position){FETCH_FROM_OFFSET, 1},
+                    (struct fetch_limit){0}, f.broker.now_ms);
+    for (int i = 0; i < 8; i++) {
+        fetcher_on_time(f.fetcher, f.broker.now_ms);
+        fake_broker_wait(&f.broker, 50);
+    }
+    assert_int_equal(fetcher_next(f.fetcher, &r, f.broker.now_ms), 1); // the other comes in the same answer
+    assert_int_equal(r.partition, 0);
+    assert_int_equal(*r.record.value.data, 'b');
+    fetcher_positions(f.fetcher, tell_position, &positions);
+    assert_string_equal(buf_text(&positions), "t0@2 t1@1 ");
+    buf_release(&positions);
+    fetcher_remove(f.fetcher, str_from("t"), 0);
+    fetcher_remove(f.fetcher, str_from("t"), 7);
+    assert_int_equal(fetcher_active(f.fetcher), 1);
+    fetcher_add(f.fetcher, str_from("t"), 0, (struct fetch_position){FETCH_FROM_OFFSET, 0},
+                (struct fetch_limit){0}, f.broker.now_ms);
+    read_all(&f, 31000); // the poll under way, which has no end here, times out
+    assert_string_equal(f.read, "yzabc");
+    stop(&f);
+}
+
+// The answer to a request that asked for a removed partition is not taken for its successor.
+static void a_partition_goes_while_it_is_asked_for(void **state)
+{
+    struct fixture f;
+    start(&f);
+    put(&f.broker.partitions[0], "abc", 0);
+    fetcher_add(f.fetcher, str_from("t"), 0, (struct fetch_position){FETCH_FROM_OFFSET, 1},
+                (struct fetch_limit){0}, f.broker.now_ms);
+    while (f.broker.requests[API_FETCH] == 0) {
+        fetcher_on_time(f.fetcher, f.broker.now_ms);
+        if (f.broker.requests[API_METADATA] > 0) {
+            fetcher_on_time(f.fetcher, f.broker.now_ms); // asks
+            fetcher_remove(f.fetcher, str_from("t"), 0);
+            fetcher_add(f.fetcher, str_from("t"), 0, (struct fetch_position){FETCH_FROM_OFFSET, 0},
+                        (struct fetch_limit){0}, f.broker.now_ms);
+        }
+        fake_broker_wait(&f.broker, 50);
+    }
+    read_all(&f, 300);
+    assert_string_equal(f.read, "abc");
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +276,9 @@ int main(void)
         cmocka_unit_test(control_records_are_hidden),
         cmocka_unit_test(damage_is_reported),
         cmocka_unit_test(a_missing_topic_is_given_up),
+        cmocka_unit_test(resets),
+        cmocka_unit_test(a_partition_comes_back),
+        cmocka_unit_test(a_partition_goes_while_it_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
