@@ -8,16 +8,14 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/trace.h"
+#include "broker/coordinator_kind.h"
 #include "broker/coordinators.h"
-#include "broker/node.h"
 #include "broker/partitions.h"
 #include "broker/shard.h"
 #include "config/config.h"
 #include "env/clock.h"
 #include "env/env.h"
 #include "env/fs.h"
-#include "env/random.h"
-#include "group/groups.h"
 #include "log/dir.h"
 #include "wire/batch.h"
 
@@ -66,41 +64,26 @@ static int may_append(void *context)
 
 // ---- Making and ending ----
 
-static void random_bytes(void *context, uint8_t *out, size_t size)
-{
-    struct shard *s = context;
-    env_random_fill(s->env->random, out, size);
-}
-
 static void make(struct coordinator_slot *slot, const struct partition *p)
 {
     struct shard *s = slot->shard;
-    char name[64];
-    snprintf(name, sizeof name, GROUP_TOPIC "-%d", slot->partition);
-    slot->groups = groups_new(&(struct groups_options){
-        .config = s->config,
-        .image = shard_image(s),
-        .trace = s->trace,
-        .hash_seed = s->node->hash_seed,
-        .partition = slot->partition,
-        .random = random_bytes,
-        .random_context = s,
-    });
+    const struct coordinator_kind_type *type = slot->type;
+    slot->state_of_kind = type->new(slot);
     slot->coordinator = coordinator_new(&(struct coordinator_options){
-        .machine = &groups_machine,
-        .state = slot->groups,
+        .machine = type->machine,
+        .state = slot->state_of_kind,
         .trace = s->trace,
-        .name = name,
+        .name = slot->name,
         .append = append,
         .may_append = may_append,
         .append_context = slot,
         .batch_bytes_max = (size_t)p->config.max_message_bytes,
-        .codec = config_i32(s->config, "offsets.topic.compression.codec"),
+        .codec = type->codec(s->config),
     });
-    groups_attach(slot->groups, slot->coordinator);
-    int32_t piece_bytes = config_i32(s->config, "offsets.load.buffer.size");
+    type->attach(slot->state_of_kind, slot->coordinator);
+    int32_t piece_bytes = config_i32(s->config, type->piece_bytes_key);
     slot->piece_bytes = (size_t)(piece_bytes < LOAD_PIECE_MAX ? piece_bytes : LOAD_PIECE_MAX);
-    slot->linger_ms = config_i32(s->config, "group.coordinator.append.linger.ms");
+    slot->linger_ms = type->linger_ms(s->config);
 }
 
 static void forget(struct coordinator_slot *slot, enum kafka_error error)
@@ -110,11 +93,11 @@ static void forget(struct coordinator_slot *slot, enum kafka_error error)
     env_timer_cancel(slot->shard->env->timers, &slot->linger);
     if (slot->coordinator == NULL)
         return;
-    groups_end(slot->groups, error);
+    slot->type->end(slot->state_of_kind, error);
     coordinator_fail(slot->coordinator, error);
-    groups_free(slot->groups);
+    slot->type->free(slot->state_of_kind);
     coordinator_free(slot->coordinator);
-    slot->groups = NULL;
+    slot->state_of_kind = NULL;
     slot->coordinator = NULL;
 }
 
@@ -162,9 +145,9 @@ static void read_piece(struct env_work *work)
 static void give_up(struct coordinator_slot *slot, const struct diag *diag)
 {
     trace_error(slot->shard->trace, "coordinator",
-                "the groups of " GROUP_TOPIC "-%d cannot be served: %s; `chitin log verify` tells what is "
-                "damaged, and their clients get NOT_COORDINATOR meanwhile",
-                slot->partition, diag->text);
+                "the %s of %s cannot be served: %s; `chitin log verify` tells what is damaged, and their "
+                "clients get NOT_COORDINATOR meanwhile",
+                slot->type->what, slot->name, diag->text);
     forget(slot, KAFKA_NOT_COORDINATOR);
     slot->state = SLOT_BROKEN;
 }
@@ -177,9 +160,9 @@ static void end_load(struct coordinator_slot *slot, const struct partition *p)
     buf_release(&slot->piece);
     coordinator_activate(slot->coordinator, log_end_offset(p->log));
     trace_debug(slot->shard->trace, "coordinator",
-                "loaded " GROUP_TOPIC "-%d up to %" PRId64 " in %" PRId64 " ms", slot->partition,
-                log_end_offset(p->log), took_ns / NS_PER_MS);
-    groups_loaded(slot->groups, &now);
+                "loaded %s up to %" PRId64 " in %" PRId64 " ms", slot->name, log_end_offset(p->log),
+                took_ns / NS_PER_MS);
+    slot->type->loaded(slot->state_of_kind, &now);
     coordinator_slot_touched(slot);
 }
 
@@ -336,8 +319,8 @@ static void restart(struct coordinator_slot *slot)
 {
     int failure = coordinator_failure(slot->coordinator);
     trace_warn(slot->shard->trace, "coordinator",
-               "appending to " GROUP_TOPIC "-%d failed (%s): its groups are loaded again from the log",
-               slot->partition, err_text(failure));
+               "appending to %s failed (%s): its %s are loaded again from the log", slot->name,
+               err_text(failure), slot->type->what);
     load_again_later(slot, coordinator_error(failure) == KAFKA_UNKNOWN_SERVER_ERROR
                                ? KAFKA_NOT_COORDINATOR
                                : coordinator_error(failure));
@@ -369,11 +352,15 @@ void coordinator_slot_touched(struct coordinator_slot *slot)
 
 // ---- Life ----
 
-struct coordinator_slot *coordinator_slot_new(struct shard *s, int32_t partition, struct uuid topic_id,
+struct coordinator_slot *coordinator_slot_new(struct shard *s, enum coordinator_kind kind,
+                                              int32_t partition, struct uuid topic_id,
                                               int32_t leader_epoch)
 {
     struct coordinator_slot *slot = mem_new(struct coordinator_slot);
     slot->shard = s;
+    slot->kind = kind;
+    slot->type = coordinator_kind_type(kind);
+    snprintf(slot->name, sizeof slot->name, "%s-%d", slot->type->topic, partition);
     slot->partition = partition;
     slot->topic_id = topic_id;
     slot->leader_epoch = leader_epoch;

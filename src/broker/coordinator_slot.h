@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/uuid.h"
+#include "broker/coordinator_kind.h"
 #include "broker/partition.h"
 #include "coordinator/coordinator.h"
 #include "env/mailbox.h"
@@ -19,8 +20,9 @@
 #include "env/work.h"
 #include "log/log.h"
 
-struct groups;
 struct shard;
+
+enum { COORDINATOR_NAME_MAX = 64 };
 
 enum slot_state {
     SLOT_WAITING, // for its partition to have a log, or before it is loaded again
@@ -33,12 +35,15 @@ enum slot_state {
 struct coordinator_slot {
     struct list_node node;
     struct shard *shard;
+    enum coordinator_kind kind;
+    const struct coordinator_kind_type *type;
+    char name[COORDINATOR_NAME_MAX]; // of the partition: "__consumer_offsets-7"
     int32_t partition; // of the topic
     struct uuid topic_id;
     int32_t leader_epoch;
     enum slot_state state;
     struct coordinator *coordinator; // of SLOT_LOADING and SLOT_ACTIVE
-    struct groups *groups;
+    void *state_of_kind;             // likewise; the kind's
     int32_t linger_ms;  // settings that are looked at in every turn
     size_t piece_bytes;
 
@@ -59,13 +64,14 @@ struct coordinator_slot {
     struct env_timer linger;
 };
 
-struct coordinator_slot *coordinator_slot_new(struct shard *s, int32_t partition, struct uuid topic_id,
+struct coordinator_slot *coordinator_slot_new(struct shard *s, enum coordinator_kind kind,
+                                              int32_t partition, struct uuid topic_id,
                                               int32_t leader_epoch);
 
 // Begins to load, if it waits for that and can.
 void coordinator_slot_consider(struct coordinator_slot *slot);
 
-// Something was called on its groups: what follows from that is done at the end of this turn.
+// Something was called on its state: what follows from that is done at the end of this turn.
 void coordinator_slot_touched(struct coordinator_slot *slot);
 
 // Answers who is parked, and frees what is not on a worker.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The coordinators on one shard: for each partition of __consumer_offsets that this broker leads and that
-// lives here, a coordinator with its groups (coordinator/, group/). Loads their logs, appends their
-// batches, tells them what is committed, what time it is and what the metadata says. Belongs to a shard.
+// The coordinators on one shard: for each partition of their topics (coordinator_kind.h) that this broker
+// leads and that lives here, a coordinator with its state. Loads their logs, appends their batches, tells
+// them what is committed, what time it is and what the metadata says. Belongs to a shard.
 //
 // A coordinator is made when its partition has a leader and a log here, and ends when that is over, or
 // when an append fails: then it is made again, from the log.
@@ -13,18 +13,17 @@
 
 #include "base/bytes.h"
 #include "base/list.h"
+#include "broker/coordinator_kind.h"
 #include "coordinator/coordinator.h"
 
-struct groups;
 struct metadata_image;
-struct partition;
 struct shard;
 
 #define GROUP_TOPIC "__consumer_offsets"
 
 struct coordinators {
     struct shard *shard;
-    struct list slots; // struct coordinator_slot, in order of partition
+    struct list slots; // struct coordinator_slot
     bool is_running;
 };
 
@@ -47,14 +46,16 @@ bool coordinators_are_idle(const struct coordinators *cs);
 // After coordinators_stop() and when they are idle, or without a stop when the shard's thread is no more.
 void coordinators_release(struct coordinators *cs);
 
-// The partition of __consumer_offsets that is responsible for a group, by the shard's image; -1: there is
-// no such topic.
-int32_t coordinators_partition_of(const struct shard *s, struct str group_id);
+// The partition of the kind's topic that is responsible for an id (of a group, ...), by the shard's image;
+// -1: there is no such topic.
+int32_t coordinators_partition_of(const struct shard *s, enum coordinator_kind kind, struct str id);
 
-// The groups of a partition that lives here: KAFKA_NONE with *out, COORDINATOR_LOAD_IN_PROGRESS, or
-// NOT_COORDINATOR. Whatever was called on them, coordinators_touched() follows.
-enum kafka_error coordinators_find(struct coordinators *cs, int32_t partition, struct groups **out);
-void coordinators_touched(struct coordinators *cs, int32_t partition);
+// The state (struct groups, ...) of a partition that lives here, with *error KAFKA_NONE; or NULL with
+// COORDINATOR_LOAD_IN_PROGRESS or NOT_COORDINATOR. Whatever was called on it, coordinators_touched()
+// follows.
+void *coordinators_find(struct coordinators *cs, enum coordinator_kind kind, int32_t partition,
+                        enum kafka_error *error);
+void coordinators_touched(struct coordinators *cs, enum coordinator_kind kind, int32_t partition);
 
 // What time it is for the coordinators of this shard.
 struct coordinator_time coordinators_now(const struct shard *s);

@@ -41,10 +41,10 @@ static bool is_valid_id(const struct group_part *part)
 static void serve(struct group_part *part)
 {
     struct shard *s = part->share->shard;
-    struct groups *g;
+    enum kafka_error error;
     const struct coordinator_time now = coordinators_now(s);
-    enum kafka_error error = coordinators_find(&s->coordinators, part->partition, &g);
     int32_t partition = part->partition;
+    struct groups *g = coordinators_find(&s->coordinators, COORDINATOR_GROUP, partition, &error);
     if (!is_valid_id(part))
         error = KAFKA_INVALID_GROUP_ID;
     if (error != KAFKA_NONE) {
@@ -54,7 +54,7 @@ static void serve(struct group_part *part)
     }
     part->call.arena = part->share->arena;
     part->op->type->serve(part, g, &now); // the part may be gone after this
-    coordinators_touched(&s->coordinators, partition);
+    coordinators_touched(&s->coordinators, COORDINATOR_GROUP, partition);
 }
 
 // The parts may end while others begin, and the request with the last of them.
@@ -106,13 +106,14 @@ static void finish(struct split *split)
 static void tell_gone(struct group_part *part)
 {
     struct shard *s = part->share->shard;
-    struct groups *g;
+    enum kafka_error error;
     const struct coordinator_time now = coordinators_now(s);
     int32_t partition = part->partition;
-    if (coordinators_find(&s->coordinators, partition, &g) != KAFKA_NONE)
+    struct groups *g = coordinators_find(&s->coordinators, COORDINATOR_GROUP, partition, &error);
+    if (g == NULL)
         return;
     groups_call_gone(g, &part->call, &now); // the part may be gone after this
-    coordinators_touched(&s->coordinators, partition);
+    coordinators_touched(&s->coordinators, COORDINATOR_GROUP, partition);
 }
 
 static void gone_came_back(struct env_message *message)
@@ -198,7 +199,7 @@ struct group_part *group_op_add_partition(struct group_op *op, int32_t partition
 struct group_part *group_op_add(struct group_op *op, struct str group_id, const void *asked,
                                 void *response)
 {
-    int32_t partition = coordinators_partition_of(op->split.home, group_id);
+    int32_t partition = coordinators_partition_of(op->split.home, COORDINATOR_GROUP, group_id);
     struct group_part *part = group_op_add_partition(op, partition, response);
     part->group_id = group_id;
     part->asked = asked;
