@@ -7,8 +7,9 @@
 // .first plus their own number. The same input gives the same output: members are in order of id,
 // subtopologies in order of theirs.
 //
-// No warm-up tasks come out, as from the assignor of Kafka 4.4: a task moves at once, with what the
-// standbys and the state directories of its new owner have.
+// As from the assignor of Kafka 4.4, no warm-up tasks come out: a task moves at once, with what the standbys
+// and the state directories of its new owner have. Nor do racks and client tags matter:
+// streams.rack.aware.assignment.tags is kept with the group and changes nothing.
 #pragma once
 
 #include <stdbool.h>
@@ -31,24 +32,13 @@ struct streams_assign_offset {
     int64_t offset; // the sum over its changelogs
 };
 
-struct streams_assign_tag {
-    struct str key;
-    struct str value;
-};
-
 struct streams_assign_member {
     struct str id;
-    struct str instance_id; // null: a dynamic member
-    struct str rack_id;     // null: none
     struct str process_id;  // members of one process share its state directory
-    const struct streams_assign_tag *tags; // of the client, rising by key
-    int32_t tag_count;
     const int32_t *previous[TASK_ROLE_COUNT]; // the tasks that it has, rising
     int32_t previous_count[TASK_ROLE_COUNT];
     const struct streams_assign_offset *offsets; // rising by task
     int32_t offset_count;
-    const struct streams_assign_offset *end_offsets;
-    int32_t end_offset_count;
 };
 
 struct streams_assign_input {
@@ -56,10 +46,7 @@ struct streams_assign_input {
     int32_t subtopology_count;
     const struct streams_assign_member *members;
     int32_t member_count; // > 0
-    // Settings of the group:
-    int32_t num_standby_replicas;       // cut to member_count - 1: there cannot be more
-    const struct str *rack_aware_tags;  // keys of tags
-    int32_t rack_aware_tag_count;
+    int32_t num_standby_replicas; // that a stateful task shall have; there may be fewer processes
 };
 
 // The caller's arrays, filled with members or ASSIGN_NOBODY.
