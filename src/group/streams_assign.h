@@ -7,8 +7,8 @@
 // .first plus their own number. The same input gives the same output: members are in order of id,
 // subtopologies in order of theirs.
 //
-// As from the assignor of Kafka 4.4, no warm-up tasks come out: a task moves at once, with what the standbys
-// and the state directories of its new owner have. Nor do racks and client tags matter:
+// As from the assignor of Kafka 4.4, no warm-up tasks come out: a task moves at once, with what the
+// standbys and the state directories of its new owner have. Nor do racks and client tags matter:
 // streams.rack.aware.assignment.tags is kept with the group and changes nothing.
 #pragma once
 
