@@ -182,6 +182,7 @@ static void sync(struct classic_group *cg, struct group_call *call,
     struct classic_member *m = classic_find_member(cg, request->member_id);
     classic_note_sync(m);
     if (cg->state == CLASSIC_STABLE) {
+        classic_start_session(m); // it is alive, though late
         answer(call, m);
         return;
     }

@@ -6,93 +6,16 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/list.h"
 #include "base/mem.h"
-#include "group/internal.h"
-#include "wire/api/consumer_group_heartbeat.h"
-#include "wire/api/heartbeat.h"
-#include "wire/api/join_group.h"
-#include "wire/api/leave_group.h"
+#include "group_members_internal.h"
 #include "wire/api/offset_commit.h"
 #include "wire/api/offset_fetch.h"
-#include "wire/api/sync_group.h"
-#include "wire/record/consumer_protocol_assignment.h"
-#include "wire/record/consumer_protocol_subscription.h"
-
-enum {
-    SESSION_MS = 10000,
-    REBALANCE_MS = 15000,
-    HEARTBEAT_MS = 2000,
-    REQUEST_TIMEOUT_MS = 20000, // more than a rebalance takes
-    TRAVEL_MS_MAX = 20,
-    BLOB_MAX = 4096,
-    CALL_MEMORY_MAX = 1 << 20,
-};
-
-enum step {
-    STEP_JOIN, // classic: JoinGroup. Consumer protocol: a heartbeat of epoch 0
-    STEP_SYNC,
-    STEP_HEARTBEAT,
-    STEP_LEAVE,
-    STEP_GONE,
-};
-
-struct partition_set {
-    uint32_t bits[WORLD_TOPICS];
-};
-
-struct member {
-    struct world *world;
-    int number;
-    int group;
-    bool is_classic;
-    enum step step;
-    int64_t turn; // answers and pauses of a former turn do nothing
-    char id[128];
-    int32_t generation; // or member epoch
-    char protocol[32];  // that the group chose
-    bool is_leader;
-    struct partition_set owned;
-    struct partition_set target;                    // consumer protocol
-    struct partition_set shares[WORLD_MEMBERS_MAX]; // that the leader dealt out
-    char share_ids[WORLD_MEMBERS_MAX][128];
-    int share_count;
-    int32_t dealt[WORLD_TOPICS]; // partitions that there were then
-    bool tells_all;              // the next heartbeat is a full one
-    bool awaits_answer;
-    int64_t
-        release_at; // consumer protocol: when what is not in the target is given up; -1: nothing is
-};
-
-// A request under way.
-struct travel {
-    struct world_event event;
-    struct group_call call;
-    struct arena arena;
-    struct member *member;
-    int64_t turn;
-    enum travel_kind { JOIN, SYNC, BEAT, LEAVE, CONSUMER_BEAT, COMMIT, FETCH } kind;
-    void *request;
-    int64_t served; // COMMIT: its number. FETCH: the promises when it was served
-    int32_t topic, partition;
-    int64_t promised;
-    bool was_served;
-};
-
-// ---- Sets ----
-
-static bool set_has(const struct partition_set *s, int topic, int partition)
-{
-    return (s->bits[topic] >> partition & 1) != 0;
-}
-
-static bool set_is_empty(const struct partition_set *s)
-{
-    return s->bits[0] == 0 && s->bits[1] == 0;
-}
+#include "wire/api_keys.h"
 
 bool member_owns(const struct member *m, int topic, int partition)
 {
-    return set_has(&m->owned, topic, partition);
+    return partition_set_has(&m->owned, topic, partition);
 }
 
 bool member_is_alive(const struct member *m)
@@ -105,719 +28,336 @@ int member_group(const struct member *m)
     return m->group;
 }
 
-// ---- Travelling ----
-
-static void act(struct member *m);
-
-struct pause {
-    struct world_event event;
-    struct member *member;
-    int64_t turn;
-};
-
-static void pause_is_over(struct world_event *event)
+int member_number(const struct member *m)
 {
-    struct pause *p = container_of(event, struct pause, event);
-    struct member *m = p->member;
-    bool is_current = p->turn == m->turn && !m->world->is_crashing;
-    mem_free(p);
-    if (is_current)
-        act(m);
+    return m->number;
 }
 
-// Goes on after a while; whatever it waited for does not matter any more.
-static void pause(struct member *m, int64_t ms)
-{
-    struct pause *p = mem_new(struct pause);
-    p->event.run = pause_is_over;
-    p->member = m;
-    p->turn = ++m->turn;
-    world_at(m->world, &p->event, ms);
-}
-
-static void soon(struct member *m)
-{
-    pause(m, 50 + (int64_t)world_below(m->world, 400));
-}
-
-static void travel_free(struct travel *t)
-{
-    arena_release(&t->arena);
-    mem_free(t);
-}
-
-static void answer(struct travel *t);
-
-static void arrive_home(struct world_event *event)
-{
-    struct travel *t = container_of(event, struct travel, event);
-    if (!t->event.world->is_crashing)
-        answer(t);
-    travel_free(t);
-}
-
-static void drop(struct world_event *event)
-{
-    travel_free(container_of(event, struct travel, event));
-}
-
-static void served(struct group_call *call)
-{
-    struct travel *t = container_of(call, struct travel, call);
-    struct world *w = t->event.world;
-    bool is_lost = w->is_crashing || (w->has_faults && world_chance(w, 1, 60));
-    t->event.run = is_lost ? drop : arrive_home;
-    world_at(w, &t->event, 1 + (int64_t)world_below(w, TRAVEL_MS_MAX));
-}
-
-static void serve(struct travel *t)
-{
-    struct world *w = t->event.world;
-    struct groups *g = w->groups;
-    struct group_call *call = &t->call;
-    w->requests++;
-    t->was_served = true;
-    switch (t->kind) {
-    case JOIN:
-        groups_join(g, call, &w->now, t->request);
-        break;
-    case SYNC:
-        groups_sync(g, call, &w->now, t->request);
-        break;
-    case BEAT:
-        groups_heartbeat(g, call, &w->now, t->request);
-        break;
-    case LEAVE:
-        groups_leave(g, call, &w->now, t->request);
-        break;
-    case CONSUMER_BEAT:
-        groups_consumer_heartbeat(g, call, &w->now, t->request);
-        break;
-    case COMMIT: {
-        struct offset_commit_request *r = t->request;
-        t->served = ++w->commit_served;
-        r->topics.items[0].partitions.items[0].committed_offset = t->served;
-        groups_commit_offsets(g, call, &w->now, r);
-        break;
-    }
-    case FETCH:
-        t->promised = w->commit_promised[t->member->group][t->topic][t->partition];
-        groups_fetch_offsets(g, call, &w->now, t->request);
-        break;
-    }
-    world_touched(w);
-}
-
-static void arrive(struct world_event *event)
-{
-    struct travel *t = container_of(event, struct travel, event);
-    struct world *w = t->event.world;
-    bool is_lost = w->has_faults && world_chance(w, 1, 60);
-    if (!w->is_up || w->is_crashing || is_lost)
-        travel_free(t);
-    else
-        serve(t);
-}
-
-static struct travel *travel_new(struct member *m, enum travel_kind kind, size_t request_size,
-                                 const struct wire_schema *response, int16_t version)
-{
-    struct travel *t = mem_new(struct travel);
-    t->member = m;
-    t->kind = kind;
-    arena_init(&t->arena, CALL_MEMORY_MAX);
-    t->request = arena_alloc(&t->arena, request_size);
-    t->call.response = arena_alloc(&t->arena, wire_schema_struct_size(response));
-    wire_init_default(response, t->call.response);
-    t->call.arena = &t->arena;
-    t->call.version = version;
-    t->call.client_id = str_from("sim");
-    t->call.client_host = str_from("/127.0.0.1");
-    t->call.done = served;
-    t->event.run = arrive;
-    return t;
-}
-
-// Sends what the member waits for: after a timeout it goes on without an answer.
-static void send_and_wait(struct member *m, struct travel *t)
-{
-    pause(m, REQUEST_TIMEOUT_MS);
-    t->turn = m->turn;
-    m->awaits_answer = true;
-    world_at(m->world, &t->event, 1 + (int64_t)world_below(m->world, TRAVEL_MS_MAX));
-}
-
-static void send_beside(struct member *m, struct travel *t)
-{
-    t->turn = -1;
-    world_at(m->world, &t->event, 1 + (int64_t)world_below(m->world, TRAVEL_MS_MAX));
-}
-
-static struct str travel_text(struct travel *t, const char *text)
-{
-    return arena_copy_str(&t->arena, str_from(text));
-}
-
-// ---- Blobs of the classic protocol ----
-
-static struct bytes blob(struct travel *t, const struct wire_schema *schema, const void *message)
-{
-    struct buf out;
-    buf_init(&out, BLOB_MAX);
-    buf_append_be16(&out, 0); // version
-    check(wire_encode_buf(schema, 0, message, &out) == 0);
-    struct str copy = arena_copy_str(&t->arena, bytes_str(buf_bytes(&out)));
-    buf_release(&out);
-    return str_bytes(copy);
-}
-
-static struct wire_string_array all_topics(struct arena *arena)
-{
-    struct wire_string_array names = {arena_alloc_array(arena, WORLD_TOPICS, sizeof(struct str)),
-                                      WORLD_TOPICS};
-    for (int i = 0; i < WORLD_TOPICS; i++)
-        names.items[i] = str_from(world_topic_name(i));
-    return names;
-}
-
-static struct wire_int32_array partitions_of(struct arena *arena, const struct partition_set *s,
-                                             int topic)
-{
-    struct wire_int32_array out = {arena_alloc_array(arena, WORLD_PARTITIONS_MAX, sizeof(int32_t)),
-                                   0};
-    for (int p = 0; p < WORLD_PARTITIONS_MAX; p++)
-        if (set_has(s, topic, p))
-            out.items[out.count++] = p;
-    return out;
-}
-
-static struct bytes assignment_blob(struct travel *t, const struct partition_set *s)
-{
-    struct consumer_protocol_assignment_topic_partition topics[WORLD_TOPICS];
-    struct consumer_protocol_assignment a;
-    consumer_protocol_assignment_init(&a);
-    for (int i = 0; i < WORLD_TOPICS; i++)
-        topics[i] = (struct consumer_protocol_assignment_topic_partition){
-            str_from(world_topic_name(i)), partitions_of(&t->arena, s, i)};
-    a.assigned_partitions.items = topics;
-    a.assigned_partitions.count = WORLD_TOPICS;
-    return blob(t, &consumer_protocol_assignment_schema, &a);
-}
-
-static bool assignment_read(struct world *w, struct arena *arena, struct bytes in,
-                            struct partition_set *out)
-{
-    struct consumer_protocol_assignment a;
-    *out = (struct partition_set){0};
-    if (in.size < 2)
-        return true; // nothing
-    int16_t version = (int16_t)(in.data[0] << 8 | in.data[1]);
-    in.data += 2;
-    in.size -= 2;
-    if (wire_decode(&consumer_protocol_assignment_schema, version, in, arena, &a, NULL) != 0)
-        return false;
-    for (int32_t i = 0; i < a.assigned_partitions.count; i++) {
-        int topic = world_topic_of(w, a.assigned_partitions.items[i].topic, (struct uuid){{0}});
-        for (int32_t k = 0; topic >= 0 && k < a.assigned_partitions.items[i].partitions.count; k++)
-            out->bits[topic] |= 1u << a.assigned_partitions.items[i].partitions.items[k];
-    }
-    return true;
-}
-
-// ---- Asking ----
-
-static void send_join(struct member *m)
-{
-    struct travel *t =
-        travel_new(m, JOIN, sizeof(struct join_group_request), &join_group_response_schema, 7);
-    struct join_group_request *r = t->request;
-    struct consumer_protocol_subscription s;
-    consumer_protocol_subscription_init(&s);
-    s.topics = all_topics(&t->arena);
-    join_group_request_init(r);
-    r->group_id = str_from(world_group_id(m->group));
-    r->session_timeout_ms = SESSION_MS;
-    r->rebalance_timeout_ms = REBALANCE_MS;
-    r->member_id = travel_text(t, m->id);
-    r->protocol_type = str_from("consumer");
-    r->protocols.items = arena_alloc(&t->arena, sizeof *r->protocols.items);
-    r->protocols.count = 1;
-    r->protocols.items[0].name = str_from("range");
-    r->protocols.items[0].metadata = blob(t, &consumer_protocol_subscription_schema, &s);
-    send_and_wait(m, t);
-}
-
-static void send_sync(struct member *m)
-{
-    struct travel *t =
-        travel_new(m, SYNC, sizeof(struct sync_group_request), &sync_group_response_schema, 5);
-    struct sync_group_request *r = t->request;
-    sync_group_request_init(r);
-    r->group_id = str_from(world_group_id(m->group));
-    r->generation_id = m->generation;
-    r->member_id = travel_text(t, m->id);
-    r->protocol_type = str_from("consumer");
-    r->protocol_name = travel_text(t, m->protocol);
-    r->assignments.items =
-        arena_alloc_array(&t->arena, WORLD_MEMBERS_MAX, sizeof *r->assignments.items);
-    for (int i = 0; m->is_leader && i < m->share_count; i++)
-        r->assignments.items[r->assignments.count++] =
-            (struct sync_group_request_sync_group_request_assignment){
-                travel_text(t, m->share_ids[i]), assignment_blob(t, &m->shares[i])};
-    send_and_wait(m, t);
-}
-
-static void send_beat(struct member *m)
-{
-    struct travel *t =
-        travel_new(m, BEAT, sizeof(struct heartbeat_request), &heartbeat_response_schema, 4);
-    struct heartbeat_request *r = t->request;
-    heartbeat_request_init(r);
-    r->group_id = str_from(world_group_id(m->group));
-    r->generation_id = m->generation;
-    r->member_id = travel_text(t, m->id);
-    send_and_wait(m, t);
-}
-
-static void send_leave(struct member *m)
-{
-    struct travel *t =
-        travel_new(m, LEAVE, sizeof(struct leave_group_request), &leave_group_response_schema, 5);
-    struct leave_group_request *r = t->request;
-    leave_group_request_init(r);
-    r->group_id = str_from(world_group_id(m->group));
-    r->members.items = arena_alloc(&t->arena, sizeof *r->members.items);
-    r->members.count = 1;
-    leave_group_request_member_identity_init(&r->members.items[0]);
-    r->members.items[0].member_id = travel_text(t, m->id);
-    send_beside(m, t);
-}
-
-static void send_consumer_beat(struct member *m, int32_t epoch)
-{
-    struct travel *t = travel_new(m, CONSUMER_BEAT, sizeof(struct consumer_group_heartbeat_request),
-                                  &consumer_group_heartbeat_response_schema, 1);
-    struct consumer_group_heartbeat_request *r = t->request;
-    consumer_group_heartbeat_request_init(r);
-    r->group_id = str_from(world_group_id(m->group));
-    r->member_id = travel_text(t, m->id);
-    r->member_epoch = epoch;
-    r->topic_partitions.count = -1;
-    r->subscribed_topic_names.count = -1;
-    if (epoch == 0 || m->tells_all) {
-        r->rebalance_timeout_ms = REBALANCE_MS;
-        r->subscribed_topic_names = all_topics(&t->arena);
-        r->topic_partitions.items =
-            arena_alloc_array(&t->arena, WORLD_TOPICS, sizeof *r->topic_partitions.items);
-        r->topic_partitions.count = 0;
-        for (int i = 0; i < WORLD_TOPICS; i++)
-            if (m->owned.bits[i] != 0)
-                r->topic_partitions.items[r->topic_partitions.count++] =
-                    (struct consumer_group_heartbeat_request_topic_partitions){
-                        m->world->topic_ids[i], partitions_of(&t->arena, &m->owned, i)};
-    }
-    m->tells_all = false;
-    if (epoch < 0)
-        send_beside(m, t);
-    else
-        send_and_wait(m, t);
-}
-
-static int choose_owned(struct member *m, int *topic)
-{
-    int count = 0, chosen = -1;
-    for (int i = 0; i < WORLD_TOPICS; i++)
-        for (int p = 0; p < WORLD_PARTITIONS_MAX; p++)
-            if (member_owns(m, i, p) && world_below(m->world, (uint64_t)++count) == 0) {
-                chosen = p;
-                *topic = i;
-            }
-    return chosen;
-}
-
-void member_commit(struct member *m)
-{
-    int topic = 0;
-    int partition = choose_owned(m, &topic);
-    if (partition < 0 || m->step == STEP_LEAVE)
-        return;
-    struct travel *t = travel_new(m, COMMIT, sizeof(struct offset_commit_request),
-                                  &offset_commit_response_schema, 9);
-    struct offset_commit_request *r = t->request;
-    offset_commit_request_init(r);
-    r->group_id = str_from(world_group_id(m->group));
-    r->generation_id_or_member_epoch = m->generation;
-    r->member_id = travel_text(t, m->id);
-    r->topics.items = arena_alloc(&t->arena, sizeof *r->topics.items);
-    r->topics.count = 1;
-    offset_commit_request_offset_commit_request_topic_init(&r->topics.items[0]);
-    r->topics.items[0].name = str_from(world_topic_name(topic));
-    r->topics.items[0].partitions.items =
-        arena_alloc(&t->arena, sizeof *r->topics.items[0].partitions.items);
-    r->topics.items[0].partitions.count = 1;
-    offset_commit_request_offset_commit_request_partition_init(r->topics.items[0].partitions.items);
-    r->topics.items[0].partitions.items[0].partition_index = partition;
-    r->topics.items[0].partitions.items[0].committed_metadata = str_from("");
-    t->topic = topic;
-    t->partition = partition;
-    send_beside(m, t);
-}
-
-void member_fetch(struct member *m)
-{
-    struct travel *t =
-        travel_new(m, FETCH, sizeof(struct offset_fetch_request_offset_fetch_request_group),
-                   &offset_fetch_response_schema, 9);
-    struct offset_fetch_request_offset_fetch_request_group *r = t->request;
-    offset_fetch_request_offset_fetch_request_group_init(r);
-    t->topic = (int32_t)world_below(m->world, WORLD_TOPICS);
-    t->partition = (int32_t)world_below(m->world, (uint64_t)m->world->partition_counts[t->topic]);
-    t->call.response =
-        arena_alloc(&t->arena, sizeof(struct offset_fetch_response_offset_fetch_response_group));
-    offset_fetch_response_offset_fetch_response_group_init(t->call.response);
-    r->group_id = str_from(world_group_id(m->group));
-    r->topics.items = arena_alloc(&t->arena, sizeof *r->topics.items);
-    r->topics.count = 1;
-    offset_fetch_request_offset_fetch_request_topics_init(&r->topics.items[0]);
-    r->topics.items[0].name = str_from(world_topic_name(t->topic));
-    r->topics.items[0].partition_indexes.items = arena_alloc(&t->arena, sizeof(int32_t));
-    r->topics.items[0].partition_indexes.items[0] = t->partition;
-    r->topics.items[0].partition_indexes.count = 1;
-    send_beside(m, t);
-}
-
-// ---- What comes back ----
-
-static void forget_all(struct member *m)
-{
-    m->owned = (struct partition_set){0};
-    m->target = (struct partition_set){0};
-    m->release_at = -1;
-}
-
-// From the beginning, under a new name.
-static void begin_anew(struct member *m)
-{
-    forget_all(m);
-    m->id[0] = '\0';
-    m->generation = -1;
-    m->step = STEP_JOIN;
-    soon(m);
-}
-
-// Everybody whom the leader has to deal to, and what they get: in turn.
-static void deal(struct member *m, const struct join_group_response *r)
-{
-    m->share_count = 0;
-    for (int32_t i = 0; i < r->members.count && i < WORLD_MEMBERS_MAX; i++) {
-        str_copy_to(r->members.items[i].member_id, m->share_ids[i], sizeof m->share_ids[i]);
-        m->shares[i] = (struct partition_set){0};
-        m->share_count++;
-    }
-    int next = 0;
-    memcpy(m->dealt, m->world->partition_counts, sizeof m->dealt);
-    for (int t = 0; m->share_count > 0 && t < WORLD_TOPICS; t++)
-        for (int p = 0; p < m->world->partition_counts[t]; p++)
-            m->shares[next++ % m->share_count].bits[t] |= 1u << p;
-}
-
-static void joined(struct member *m, const struct join_group_response *r)
-{
-    switch (r->error_code) {
-    case KAFKA_NONE:
-        str_copy_to(r->member_id, m->id, sizeof m->id);
-        str_copy_to(r->protocol_name, m->protocol, sizeof m->protocol);
-        m->generation = r->generation_id;
-        m->is_leader = r->leader.size > 0 && str_equal(r->leader, r->member_id);
-        m->share_count = 0;
-        if (m->is_leader)
-            deal(m, r);
-        m->step = STEP_SYNC;
-        act(m);
-        return;
-    case KAFKA_MEMBER_ID_REQUIRED:
-        str_copy_to(r->member_id, m->id, sizeof m->id);
-        soon(m);
-        return;
-    case KAFKA_UNKNOWN_MEMBER_ID:
-    case KAFKA_FENCED_INSTANCE_ID:
-        begin_anew(m);
-        return;
-    case KAFKA_INCONSISTENT_GROUP_PROTOCOL: // the group is another kind at the moment
-    case KAFKA_NOT_COORDINATOR:
-    case KAFKA_COORDINATOR_NOT_AVAILABLE:
-    case KAFKA_COORDINATOR_LOAD_IN_PROGRESS:
-    case KAFKA_REBALANCE_IN_PROGRESS:
-        soon(m);
-        return;
-    default:
-        world_fail(m->world, "JoinGroup of member %d: error %d", m->number, r->error_code);
-    }
-}
-
-static void rejoin(struct member *m)
-{
-    forget_all(m);
-    m->step = STEP_JOIN;
-    act(m);
-}
-
-static void synced(struct member *m, struct travel *t, const struct sync_group_response *r)
-{
-    switch (r->error_code) {
-    case KAFKA_NONE:
-        if (!assignment_read(m->world, &t->arena, r->assignment, &m->owned))
-            world_fail(m->world, "member %d got an assignment that cannot be read", m->number);
-        world_note(m->world, "member %d of %s: generation %d, owns %x %x", m->number,
-                   world_group_id(m->group), m->generation, m->owned.bits[0], m->owned.bits[1]);
-        m->step = STEP_HEARTBEAT;
-        pause(m, HEARTBEAT_MS);
-        return;
-    case KAFKA_REBALANCE_IN_PROGRESS:
-        rejoin(m);
-        return;
-    case KAFKA_ILLEGAL_GENERATION:
-    case KAFKA_UNKNOWN_MEMBER_ID:
-    case KAFKA_FENCED_INSTANCE_ID:
-        begin_anew(m);
-        return;
-    case KAFKA_NOT_COORDINATOR:
-    case KAFKA_COORDINATOR_NOT_AVAILABLE:
-    case KAFKA_COORDINATOR_LOAD_IN_PROGRESS:
-    case KAFKA_UNKNOWN_SERVER_ERROR:
-        rejoin(m);
-        return;
-    default:
-        world_fail(m->world, "SyncGroup of member %d: error %d", m->number, r->error_code);
-    }
-}
-
-static void beaten(struct member *m, const struct heartbeat_response *r)
-{
-    switch (r->error_code) {
-    case KAFKA_NONE:
-        pause(m, HEARTBEAT_MS);
-        return;
-    case KAFKA_REBALANCE_IN_PROGRESS:
-        rejoin(m);
-        return;
-    case KAFKA_ILLEGAL_GENERATION:
-    case KAFKA_UNKNOWN_MEMBER_ID:
-    case KAFKA_FENCED_INSTANCE_ID:
-        begin_anew(m);
-        return;
-    case KAFKA_NOT_COORDINATOR:
-    case KAFKA_COORDINATOR_NOT_AVAILABLE:
-    case KAFKA_COORDINATOR_LOAD_IN_PROGRESS:
-        soon(m);
-        return;
-    default:
-        world_fail(m->world, "Heartbeat of member %d: error %d", m->number, r->error_code);
-    }
-}
-
-static void take_target(struct member *m,
-                        const struct consumer_group_heartbeat_response_assignment *a)
-{
-    m->target = (struct partition_set){0};
-    for (int32_t i = 0; i < a->topic_partitions.count; i++) {
-        int topic =
-            world_topic_of(m->world, (struct str){0}, a->topic_partitions.items[i].topic_id);
-        for (int32_t k = 0; topic >= 0 && k < a->topic_partitions.items[i].partitions.count; k++)
-            m->target.bits[topic] |= 1u << a->topic_partitions.items[i].partitions.items[k];
-    }
-    bool gives_up = false, changes = false;
-    for (int t = 0; t < WORLD_TOPICS; t++) {
-        gives_up |= (m->owned.bits[t] & ~m->target.bits[t]) != 0;
-        changes |= m->owned.bits[t] != m->target.bits[t];
-    }
-    m->release_at = -1;
-    if (changes)
-        m->release_at =
-            m->world->now.mono_ms + (gives_up ? (int64_t)world_below(m->world, 1500) : 0);
-}
-
-static void consumer_beaten(struct member *m, const struct consumer_group_heartbeat_response *r)
-{
-    if (r->error_code != KAFKA_NONE)
-        world_note(m->world, "member %d: ConsumerGroupHeartbeat: error %d", m->number, r->error_code);
-    switch (r->error_code) {
-    case KAFKA_NONE:
-        m->generation = r->member_epoch;
-        m->step = STEP_HEARTBEAT;
-        if (r->assignment != NULL)
-            take_target(m, r->assignment);
-        if (m->release_at >= 0)
-            pause(m, m->release_at > m->world->now.mono_ms ? m->release_at - m->world->now.mono_ms
-                                                           : 1);
-        else
-            pause(m, HEARTBEAT_MS);
-        return;
-    case KAFKA_UNKNOWN_MEMBER_ID:
-    case KAFKA_FENCED_MEMBER_EPOCH:
-    case KAFKA_GROUP_ID_NOT_FOUND: // it was fenced, and the group is a classic one since
-        forget_all(m);
-        m->generation = 0;
-        m->step = STEP_JOIN;
-        soon(m);
-        return;
-    case KAFKA_NOT_COORDINATOR:
-    case KAFKA_COORDINATOR_NOT_AVAILABLE:
-    case KAFKA_COORDINATOR_LOAD_IN_PROGRESS:
-        m->tells_all = true;
-        soon(m);
-        return;
-    default:
-        world_fail(m->world, "ConsumerGroupHeartbeat of member %d: error %d", m->number,
-                   r->error_code);
-    }
-}
-
-static void committed(struct travel *t, const struct offset_commit_response *r)
-{
-    struct world *w = t->event.world;
-    check(r->topics.count == 1 && r->topics.items[0].partitions.count == 1);
-    if (r->topics.items[0].partitions.items[0].error_code != KAFKA_NONE)
-        return;
-    int64_t *promised = &w->commit_promised[t->member->group][t->topic][t->partition];
-    if (t->served > *promised)
-        *promised = t->served;
-}
-
-static void fetched(struct travel *t,
-                    const struct offset_fetch_response_offset_fetch_response_group *r)
-{
-    struct world *w = t->event.world;
-    if (r->error_code != KAFKA_NONE || r->topics.count != 1 ||
-        r->topics.items[0].partitions.count != 1)
-        return;
-    int64_t offset = r->topics.items[0].partitions.items[0].committed_offset;
-    if (r->topics.items[0].partitions.items[0].error_code != KAFKA_NONE)
-        return;
-    if (t->promised > 0 && offset < t->promised)
-        world_fail(w, "group %s, %s-%d: %" PRId64 " is committed, but %" PRId64 " was promised",
-                   world_group_id(t->member->group), world_topic_name(t->topic), t->partition,
-                   offset, t->promised);
-    if (offset > w->commit_served)
-        world_fail(w, "an offset that nobody committed: %" PRId64, offset);
-}
-
-static void answer(struct travel *t)
-{
-    struct member *m = t->member;
-    if (t->kind == COMMIT) {
-        committed(t, t->call.response);
-        return;
-    }
-    if (t->kind == FETCH) {
-        fetched(t, t->call.response);
-        return;
-    }
-    if (t->turn != m->turn || m->step == STEP_GONE)
-        return;
-    m->awaits_answer = false;
-    switch (t->kind) {
-    case JOIN:
-        joined(m, t->call.response);
-        break;
-    case SYNC:
-        synced(m, t, t->call.response);
-        break;
-    case BEAT:
-        beaten(m, t->call.response);
-        break;
-    case CONSUMER_BEAT:
-        consumer_beaten(m, t->call.response);
-        break;
-    case LEAVE:
-    case COMMIT:
-    case FETCH:
-        break;
-    }
-}
-
-// ---- Acting ----
-
-// Gives up what is not in the target, takes what is, and says so.
-static void follow_target(struct member *m)
-{
-    m->owned = m->target;
-    m->release_at = -1;
-    m->tells_all = true;
-    world_note(m->world, "member %d of %s: epoch %d, owns %x %x", m->number,
-               world_group_id(m->group), m->generation, m->owned.bits[0], m->owned.bits[1]);
-}
+// ---- Time ----
 
 static void act(struct member *m)
 {
     if (m->awaits_answer)
         m->tells_all = true; // what it did not hear it has to be told again
     m->awaits_answer = false;
-    switch (m->step) {
-    case STEP_JOIN:
-        if (m->is_classic)
-            send_join(m);
-        else
-            send_consumer_beat(m, 0);
-        return;
-    case STEP_SYNC:
-        send_sync(m);
-        return;
-    case STEP_HEARTBEAT:
-        if (m->is_classic && m->is_leader &&
-            memcmp(m->dealt, m->world->partition_counts, sizeof m->dealt) != 0) {
-            rejoin(m); // a leader watches the topics
-            return;
-        }
-        if (m->is_classic) {
-            send_beat(m);
-            return;
-        }
-        if (m->release_at >= 0 && m->release_at <= m->world->now.mono_ms)
-            follow_target(m);
-        send_consumer_beat(m, m->generation);
-        return;
-    case STEP_LEAVE:
-    case STEP_GONE:
-        return;
-    }
+    if (m->kind == MEMBER_CLASSIC)
+        classic_member_act(m);
+    else if (m->kind == MEMBER_CONSUMER)
+        consumer_member_act(m);
 }
 
-struct member *member_new(struct world *w, int group, bool classic, int number)
+static void pause_is_over(struct scene_event *event)
+{
+    act(container_of(event, struct member, pause));
+}
+
+void member_pause(struct member *m, int64_t ms)
+{
+    m->turn++;
+    scene_at(m->scene, &m->pause, ms);
+}
+
+void member_soon(struct member *m)
+{
+    member_pause(m, 50 + (int64_t)scene_below(m->scene, 400));
+}
+
+// ---- Asking ----
+
+struct group_ask *member_ask(struct member *m, int16_t api_key, int16_t version)
+{
+    return group_ask_new(m->scene, m, m->group, api_key, version);
+}
+
+struct str member_ask_text(struct group_ask *ask, const char *text)
+{
+    return arena_copy_str(&ask->arena, str_from(text));
+}
+
+void member_send(struct member *m, struct group_ask *ask)
+{
+    member_pause(m, REQUEST_TIMEOUT_MS);
+    ask->turn = m->turn;
+    m->awaits_answer = true;
+    m->scene->ask(m->scene, ask);
+}
+
+void member_send_beside(struct group_ask *ask)
+{
+    ask->turn = -1;
+    ask->scene->ask(ask->scene, ask);
+}
+
+bool member_takes(struct group_ask *ask, const void *response)
+{
+    struct member *m = ask->member;
+    if (ask->turn != m->turn || m->step == STEP_GONE)
+        return false;
+    if (response == NULL) {
+        member_soon(m);
+        return false;
+    }
+    m->awaits_answer = false;
+    return true;
+}
+
+bool member_error_is_passing(int16_t error)
+{
+    return error == KAFKA_NOT_COORDINATOR || error == KAFKA_COORDINATOR_NOT_AVAILABLE ||
+           error == KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
+}
+
+struct wire_string_array member_topics(struct arena *arena)
+{
+    struct wire_string_array names = {arena_alloc_array(arena, GROUP_TOPICS, sizeof(struct str)),
+                                      GROUP_TOPICS};
+    for (int i = 0; i < GROUP_TOPICS; i++)
+        names.items[i] = str_from(scene_topic_name(i));
+    return names;
+}
+
+struct wire_int32_array member_partitions(struct arena *arena, const struct partition_set *s, int topic)
+{
+    struct wire_int32_array out = {arena_alloc_array(arena, GROUP_PARTITIONS_MAX, sizeof(int32_t)),
+                                   0};
+    for (int p = 0; p < GROUP_PARTITIONS_MAX; p++)
+        if (partition_set_has(s, topic, p))
+            out.items[out.count++] = p;
+    return out;
+}
+
+// ---- What it owns, and whether it is one ----
+
+void member_set_owned(struct member *m, const struct partition_set *owned)
+{
+    m->owned = *owned;
+    m->release_at = -1;
+    scene_note(m->scene, "member %d of %s: generation %d, owns %x %x", m->number,
+               scene_group_id(m->group), m->generation, owned->bits[0], owned->bits[1]);
+    group_model_claim(&m->scene->model, m->number, m->group, m->generation, owned);
+}
+
+void member_forget_all(struct member *m)
+{
+    m->owned = (struct partition_set){0};
+    m->target = (struct partition_set){0};
+    m->release_at = -1;
+    group_model_disclaim(&m->scene->model, m->number);
+}
+
+void member_is_known(struct member *m, const struct group_ask *ask)
+{
+    m->sure_ms = ask->sent_ms;
+}
+
+// It had a session then, which cannot be over yet, and nobody else may end it.
+void member_is_unknown(struct member *m)
+{
+    if (m->sure_ms >= 0 && m->scene->now_ms - m->sure_ms < SESSION_MS)
+        scene_fail(m->scene, "member %d of %s was one %" PRId64 " ms ago, and is unknown now", m->number,
+                   scene_group_id(m->group), m->scene->now_ms - m->sure_ms);
+    m->sure_ms = -1;
+}
+
+// ---- Committing ----
+
+static bool may_commit(const struct member *m, int topic, int partition)
+{
+    return m->kind == MEMBER_SIMPLE ? partition < m->scene->partition_counts[topic]
+                                    : member_owns(m, topic, partition);
+}
+
+static int choose(struct member *m, int *topic)
+{
+    int count = 0, chosen = -1;
+    for (int i = 0; i < GROUP_TOPICS; i++)
+        for (int p = 0; p < GROUP_PARTITIONS_MAX; p++)
+            if (may_commit(m, i, p) && scene_below(m->scene, (uint64_t)++count) == 0) {
+                chosen = p;
+                *topic = i;
+            }
+    return chosen;
+}
+
+static void commit_answered(struct group_ask *ask, const void *response)
+{
+    const struct offset_commit_response *r = response;
+    struct group_model *model = &ask->scene->model;
+    if (r == NULL)
+        return;
+    check(r->topics.count == 1 && r->topics.items[0].partitions.count == 1);
+    int16_t error = r->topics.items[0].partitions.items[0].error_code;
+    scene_note(ask->scene, "commit %" PRId64 ": %s", ask->commit, kafka_error_name(error));
+    if (error == KAFKA_NONE)
+        group_model_done(model, ask->commit);
+    else if (member_error_is_passing(error))
+        group_model_over(model, ask->commit); // it may have been written
+    else
+        group_model_refused(model, ask->commit);
+}
+
+static void commit_dropped(struct group_ask *ask)
+{
+    group_model_over(&ask->scene->model, ask->commit);
+}
+
+void member_commit(struct member *m)
+{
+    int topic = 0;
+    int partition = choose(m, &topic);
+    if (partition < 0)
+        return;
+    struct group_ask *ask = member_ask(m, API_OFFSET_COMMIT, 9);
+    struct offset_commit_request *r = ask->request;
+    ask->commit = group_model_commit(&m->scene->model, m->group, topic, partition);
+    ask->done = commit_answered;
+    ask->dropped = commit_dropped;
+    char metadata[24];
+    snprintf(metadata, sizeof metadata, "%" PRId64, ask->commit);
+    r->group_id = str_from(scene_group_id(m->group));
+    r->generation_id_or_member_epoch = m->kind == MEMBER_SIMPLE ? -1 : m->generation;
+    r->member_id = member_ask_text(ask, m->id);
+    check(offset_commit_request_offset_commit_request_topic_array_new(&ask->arena, 1, &r->topics));
+    r->topics.items[0].name = str_from(scene_topic_name(topic));
+    check(offset_commit_request_offset_commit_request_partition_array_new(
+        &ask->arena, 1, &r->topics.items[0].partitions));
+    r->topics.items[0].partitions.items[0].partition_index = partition;
+    r->topics.items[0].partitions.items[0].committed_offset = ask->commit;
+    r->topics.items[0].partitions.items[0].committed_metadata = member_ask_text(ask, metadata);
+    member_send_beside(ask);
+}
+
+// ---- Fetching what is committed ----
+
+static void fetched(struct group_ask *ask, const void *response)
+{
+    const struct offset_fetch_response *all = response;
+    if (all == NULL)
+        return;
+    check(all->groups.count == 1);
+    const struct offset_fetch_response_offset_fetch_response_group *r = &all->groups.items[0];
+    if (r->error_code != KAFKA_NONE)
+        return;
+    check(r->topics.count == 1 && r->topics.items[0].partitions.count == 1);
+    const struct offset_fetch_response_offset_fetch_response_partitions *p =
+        &r->topics.items[0].partitions.items[0];
+    scene_note(ask->scene, "group %s, %d-%d: %" PRId64 " is committed", scene_group_id(ask->group),
+               ask->topic, ask->partition, p->committed_offset);
+    if (p->error_code == KAFKA_NONE)
+        group_model_read(&ask->scene->model, ask->commit, ask->group, ask->topic, ask->partition,
+                         p->committed_offset, p->metadata);
+}
+
+void member_fetch(struct member *m)
+{
+    struct group_scene *s = m->scene;
+    struct group_ask *ask = member_ask(m, API_OFFSET_FETCH, 9);
+    struct offset_fetch_request *all = ask->request;
+    ask->done = fetched;
+    ask->commit = group_model_moment(&s->model);
+    ask->topic = (int)scene_below(s, GROUP_TOPICS);
+    ask->partition = (int)scene_below(s, (uint64_t)s->partition_counts[ask->topic]);
+    check(offset_fetch_request_offset_fetch_request_group_array_new(&ask->arena, 1, &all->groups));
+    struct offset_fetch_request_offset_fetch_request_group *r = &all->groups.items[0];
+    r->group_id = str_from(scene_group_id(m->group));
+    check(offset_fetch_request_offset_fetch_request_topics_array_new(&ask->arena, 1, &r->topics));
+    r->topics.items[0].name = str_from(scene_topic_name(ask->topic));
+    struct wire_int32_array *indexes = &r->topics.items[0].partition_indexes;
+    indexes->items = arena_alloc(&ask->arena, sizeof(int32_t));
+    indexes->items[0] = ask->partition;
+    indexes->count = 1;
+    member_send_beside(ask);
+}
+
+// ---- Life ----
+
+struct member *member_new(struct group_scene *s, int group, enum member_kind kind, int number)
 {
     struct member *m = mem_new(struct member);
-    m->world = w;
+    m->scene = s;
+    m->pause.run = pause_is_over;
     m->number = number;
     m->group = group;
-    m->is_classic = classic;
-    m->release_at = -1;
-    if (!classic)
-        snprintf(m->id, sizeof m->id, "consumer-%d-%" PRIu64, number, prng_next(&w->prng));
-    pause(m, (int64_t)world_below(w, 3000));
+    m->kind = kind;
+    m->release_at = m->sure_ms = -1;
+    if (kind == MEMBER_CONSUMER) {
+        snprintf(m->id, sizeof m->id, "consumer-%d-%" PRIu64, number, prng_next(&s->prng));
+        m->has_pattern = scene_chance(s, 1, 3);
+    }
+    if (kind == MEMBER_SIMPLE)
+        m->step = STEP_IDLE;
+    else
+        member_pause(m, (int64_t)scene_below(s, 3000));
     return m;
+}
+
+struct member *member_new_any(struct group_scene *s, int number)
+{
+    int group = (int)scene_below(s, GROUPS);
+    bool is_classic = group == 0 || (group == 2 && scene_chance(s, 1, 2));
+    return member_new(s, group,
+                      group == 3   ? MEMBER_SIMPLE
+                      : is_classic ? MEMBER_CLASSIC
+                                   : MEMBER_CONSUMER,
+                      number);
 }
 
 void member_free(struct member *m)
 {
+    scene_cancel(m->scene, &m->pause);
     mem_free(m);
+}
+
+static void end(struct member *m, bool is_dead)
+{
+    scene_note(m->scene, "member %d is gone", m->number);
+    member_forget_all(m);
+    m->turn++;
+    m->step = STEP_GONE;
+    scene_cancel(m->scene, &m->pause);
+    m->scene->member_gone(m->scene, m, is_dead);
 }
 
 void member_leave(struct member *m)
 {
-    world_note(m->world, "member %d leaves", m->number);
-    if (!set_is_empty(&m->owned) || m->generation > 0) {
-        if (m->is_classic)
-            send_leave(m);
-        else
-            send_consumer_beat(m, -1);
-    }
-    member_vanish(m);
+    scene_note(m->scene, "member %d leaves", m->number);
+    if (m->kind == MEMBER_CLASSIC && m->generation > 0)
+        classic_member_leave(m);
+    else if (m->kind == MEMBER_CONSUMER && m->generation > 0)
+        consumer_member_leave(m);
+    end(m, false);
 }
 
 void member_vanish(struct member *m)
 {
-    world_note(m->world, "member %d is gone", m->number);
-    forget_all(m);
-    m->turn++;
-    m->step = STEP_GONE;
+    end(m, true);
+}
+
+// ---- Looking at all of them ----
+
+static bool is_in(const struct member *m, int group)
+{
+    return m->group == group && m->kind != MEMBER_SIMPLE && member_is_alive(m);
+}
+
+bool members_are_settled(const struct group_scene *s, struct member *const *members, int count, char *why,
+                         size_t size)
+{
+    for (int g = 0; g < GROUPS; g++) {
+        int alive = 0;
+        for (int i = 0; i < count; i++)
+            alive += is_in(members[i], g);
+        for (int t = 0; alive > 0 && t < GROUP_TOPICS; t++)
+            for (int p = 0; p < s->partition_counts[t]; p++) {
+                int owners = 0;
+                for (int i = 0; i < count; i++)
+                    owners += is_in(members[i], g) && member_owns(members[i], t, p);
+                if (owners == 1)
+                    continue;
+                snprintf(why, size, "group %s does not settle: %s-%d has %d owners, of %d members",
+                         scene_group_id(g), scene_topic_name(t), p, owners, alive);
+                return false;
+            }
+    }
+    return true;
 }

@@ -19,17 +19,17 @@
 #include "base/mem.h"
 #include "group/internal.h"
 #include "group_members.h"
+#include "group_world.h"
 
 enum {
     TROUBLE_MS = 60000, // of faults
     REST_MS = 300000,   // in which everything must settle
-    MEMBERS_EVER_MAX = 64,
     STEP_MS = 100, // between looks at everything
 };
 
 struct history {
     struct world world;
-    struct member *members[MEMBERS_EVER_MAX];
+    struct member *members[GROUP_MEMBERS_MAX];
     int member_count;
 };
 
@@ -44,19 +44,16 @@ static void add_member(struct history *h)
     int alive = 0;
     for (int i = 0; i < h->member_count; i++)
         alive += member_is_alive(h->members[i]);
-    if (alive >= WORLD_MEMBERS_MAX || h->member_count == MEMBERS_EVER_MAX)
+    if (alive >= MEMBERS_ALIVE_MAX || h->member_count == GROUP_MEMBERS_MAX)
         return;
-    int group = (int)world_below(&h->world, WORLD_GROUPS);
-    // The first group is classic, the second of the new protocol, the third goes to and fro.
-    bool classic = group == 0 || (group == 2 && world_chance(&h->world, 1, 2));
-    h->members[h->member_count] = member_new(&h->world, group, classic, h->member_count);
+    h->members[h->member_count] = member_new_any(&h->world.scene, h->member_count);
     h->member_count++;
 }
 
 static struct member *choose(struct history *h)
 {
     struct member *m =
-        h->member_count == 0 ? NULL : h->members[world_below(&h->world, (uint64_t)h->member_count)];
+        h->member_count == 0 ? NULL : h->members[scene_below(&h->world.scene, (uint64_t)h->member_count)];
     return m != NULL && member_is_alive(m) ? m : NULL;
 }
 
@@ -64,7 +61,7 @@ static void disturb(struct history *h)
 {
     struct world *w = &h->world;
     struct member *m = choose(h);
-    switch (world_below(w, 60)) {
+    switch (scene_below(&w->scene, 60)) {
     case 0:
     case 1:
         add_member(h);
@@ -78,19 +75,19 @@ static void disturb(struct history *h)
             member_vanish(m);
         break;
     case 4:
-        if (world_chance(w, 1, 3))
+        if (scene_chance(&w->scene, 1, 3))
             world_crash(w);
         break;
     case 5:
-        if (world_chance(w, 1, 6))
+        if (scene_chance(&w->scene, 1, 6))
             world_move(w);
         break;
     case 6:
-        if (world_chance(w, 1, 4))
-            world_grow(w, (int)world_below(w, WORLD_TOPICS));
+        if (scene_chance(&w->scene, 1, 4))
+            world_grow(w, (int)scene_below(&w->scene, GROUP_TOPICS));
         break;
     case 7:
-        if (world_chance(w, 1, 4))
+        if (scene_chance(&w->scene, 1, 4))
             world_check_replay(w);
         break;
     default:
@@ -103,7 +100,7 @@ static void work(struct history *h)
     struct member *m = choose(h);
     if (m == NULL)
         return;
-    if (world_chance(&h->world, 2, 3))
+    if (scene_chance(&h->world.scene, 2, 3))
         member_commit(m);
     else
         member_fetch(m);
@@ -111,34 +108,11 @@ static void work(struct history *h)
 
 // ---- What must hold ----
 
-static int owners(const struct history *h, int group, int topic, int partition)
-{
-    int count = 0;
-    for (int i = 0; i < h->member_count; i++)
-        count += member_group(h->members[i]) == group && member_is_alive(h->members[i]) &&
-                 member_owns(h->members[i], topic, partition);
-    return count;
-}
-
-static int alive_in(const struct history *h, int group)
-{
-    int count = 0;
-    for (int i = 0; i < h->member_count; i++)
-        count += member_group(h->members[i]) == group && member_is_alive(h->members[i]);
-    return count;
-}
-
-// Fails unless each partition of each group with members has one owner.
 static void check_settled(struct history *h)
 {
-    for (int g = 0; g < WORLD_GROUPS; g++)
-        for (int t = 0; alive_in(h, g) > 0 && t < WORLD_TOPICS; t++)
-            for (int p = 0; p < h->world.partition_counts[t]; p++)
-                if (owners(h, g, t, p) != 1)
-                    world_fail(&h->world,
-                               "group %s does not settle: %s-%d has %d owners, of %d members",
-                               world_group_id(g), world_topic_name(t), p, owners(h, g, t, p),
-                               alive_in(h, g));
+    char why[SETTLED_WORDS_MAX];
+    if (!members_are_settled(&h->world.scene, h->members, h->member_count, why, sizeof why))
+        scene_fail(&h->world.scene, "%s", why);
 }
 
 static void check_journals(struct history *h)
@@ -146,7 +120,7 @@ static void check_journals(struct history *h)
     struct world *w = &h->world;
     for (struct group *g = NULL; w->is_up && (g = groups_next(w->groups, g)) != NULL;)
         if (g->journal.count > JOURNAL_ENTRIES_MAX)
-            world_fail(w, "the journal of %s has %d entries", g->id, g->journal.count);
+            scene_fail(&w->scene, "the journal of %s has %d entries", g->id, g->journal.count);
 }
 
 // ---- A history ----
@@ -155,19 +129,17 @@ static void run_until(struct history *h, int64_t end_ms)
 {
     while (world_step(&h->world, end_ms)) {
     }
-    if (!h->world.failed && h->world.now.mono_ms < end_ms) {
-        h->world.now.wall_ms += end_ms - h->world.now.mono_ms;
-        h->world.now.mono_ms = end_ms;
-    }
+    if (!h->world.scene.failed && h->world.scene.now_ms < end_ms)
+        h->world.scene.now_ms = end_ms;
 }
 
 static void trouble(struct history *h)
 {
-    int64_t end_ms = h->world.now.mono_ms + TROUBLE_MS;
+    int64_t end_ms = h->world.scene.now_ms + TROUBLE_MS;
     for (int i = 0; i < 4; i++)
         add_member(h);
-    while (!h->world.failed && h->world.now.mono_ms < end_ms) {
-        run_until(h, h->world.now.mono_ms + STEP_MS);
+    while (!h->world.scene.failed && h->world.scene.now_ms < end_ms) {
+        run_until(h, h->world.scene.now_ms + STEP_MS);
         disturb(h);
         work(h);
         check_journals(h);
@@ -177,19 +149,19 @@ static void trouble(struct history *h)
 static void rest(struct history *h)
 {
     struct world *w = &h->world;
-    int64_t end_ms = w->now.mono_ms + REST_MS;
+    int64_t end_ms = w->scene.now_ms + REST_MS;
     w->has_faults = false;
-    world_note(w, "no more faults");
-    while (!w->failed && w->now.mono_ms < end_ms)
-        run_until(h, w->now.mono_ms + STEP_MS * 10);
+    scene_note(&w->scene, "no more faults");
+    while (!w->scene.failed && w->scene.now_ms < end_ms)
+        run_until(h, w->scene.now_ms + STEP_MS * 10);
     check_settled(h);
     world_check_replay(w);
     // It stays settled, and what was promised is there.
-    for (int i = 0; i < h->member_count && !w->failed; i++)
+    for (int i = 0; i < h->member_count && !w->scene.failed; i++)
         if (member_is_alive(h->members[i]))
             for (int k = 0; k < 4; k++)
                 member_fetch(h->members[i]);
-    run_until(h, w->now.mono_ms + STEP_MS * 100);
+    run_until(h, w->scene.now_ms + STEP_MS * 100);
     check_settled(h);
 }
 
@@ -198,20 +170,20 @@ static bool run_seed(const struct world_options *options)
     struct history *h = mem_new(struct history);
     world_init(&h->world, options);
     trouble(h);
-    if (!h->world.failed)
+    if (!h->world.scene.failed)
         rest(h);
-    bool good = !h->world.failed;
+    bool good = !h->world.scene.failed;
     if (!good && options->verbose)
         world_show(&h->world);
     if (!good && (options->bug == BUG_NONE || options->verbose))
         fprintf(stderr, "seed %" PRIu64 ", at %" PRId64 " ms: %s\n", options->seed,
-                h->world.now.mono_ms, h->world.message);
+                h->world.scene.now_ms, h->world.scene.message);
     totals.crashes += h->world.crashes;
-    totals.requests += h->world.requests;
-    totals.hash = totals.hash * 31 + h->world.hash;
-    world_release(&h->world);
+    totals.requests += h->world.scene.asked;
+    totals.hash = totals.hash * 31 + h->world.scene.hash;
     for (int i = 0; i < h->member_count; i++)
         member_free(h->members[i]);
+    world_release(&h->world);
     mem_free(h);
     return good;
 }
