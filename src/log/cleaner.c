@@ -290,39 +290,20 @@ void log__cleaning_configured(struct log *log)
 
 // ---- Beginning ----
 
-static void note_sources(const struct log *log, int64_t first_uncleanable, struct cleaner_plan *plan)
+// All segments, since what decides a transaction may lie behind what can be cleaned.
+static int note_sources(struct log *log, int64_t first_uncleanable, struct cleaner_plan *plan)
 {
     plan->sources = mem_alloc_array((size_t)log->segment_count, sizeof *plan->sources);
-    plan->txn_bases = mem_alloc_array((size_t)log->segment_count, sizeof *plan->txn_bases);
-    for (int i = 0; i + 1 < log->segment_count; i++) {
-        const struct segment *s = log->segments[i];
+    for (int i = 0; i < log->segment_count; i++) {
+        struct segment *s = log->segments[i];
         int64_t end_offset = log__segment_end(log, i);
-        if (end_offset <= first_uncleanable)
-            plan->sources[plan->source_count++] = (struct cleaner_source){
-                .base_offset = s->base_offset, .size = s->size, .end_offset = end_offset};
-        if (s->has_txn_index)
-            plan->txn_bases[plan->txn_base_count++] = s->base_offset;
-    }
-}
-
-// Some entries of the active segment may be in memory only.
-static int note_active_txns(struct log *log, struct cleaner_plan *plan)
-{
-    struct segment *active = log__active(log);
-    if (!active->has_txn_index)
-        return 0;
-    int err = segment_open(&log->env, active);
-    if (err < 0)
-        return err;
-    struct entry_file *index = &active->files->txn_index;
-    int64_t count = index->ref != NULL ? index->count : 0;
-    plan->txns = mem_alloc_array((size_t)count + 1, sizeof *plan->txns);
-    for (int64_t i = 0; i < count; i++) {
-        uint8_t bytes[TXN_ENTRY_SIZE];
-        err = entry_file_get(index, i, bytes);
+        int err = segment_load_size(&log->env, s);
         if (err < 0)
             return err;
-        txn_entry_decode(bytes, &plan->txns[plan->txn_count++]);
+        plan->sources[plan->segment_count++] = (struct segment_span){
+            .base_offset = s->base_offset, .size = s->size, .end_offset = end_offset};
+        if (i + 1 < log->segment_count && end_offset <= first_uncleanable)
+            plan->source_count = plan->segment_count;
     }
     return 0;
 }
@@ -344,8 +325,6 @@ static void note_producers(const struct log *log, struct cleaner_plan *plan)
 static void plan_release(struct cleaner_plan *plan)
 {
     mem_free(plan->sources);
-    mem_free(plan->txn_bases);
-    mem_free(plan->txns);
     mem_free(plan->producers);
 }
 
@@ -368,9 +347,8 @@ static int make_plan(struct cleaning *g, const struct log_cleaning_info *info, s
         .io_bytes = c->config.io_bytes,
     };
     env_random_fill(c->env->random, out->seeds, sizeof out->seeds);
-    note_sources(log, info->first_uncleanable, out);
     note_producers(log, out);
-    int err = note_active_txns(log, out);
+    int err = note_sources(log, info->first_uncleanable, out);
     if (err < 0)
         plan_release(out);
     return err;

@@ -200,7 +200,8 @@ int cleaner_filter_batch(struct cleaner_filter *f, const struct batch_header *he
     if (batch_last_offset(h) < h->base_offset)
         return ERR_CORRUPT;
     // What the map does not speak of is left as it is, but for what was aborted.
-    if (h->base_offset >= f->map_end && !known->is_aborted && h->magic >= BATCH_MAGIC_CURRENT)
+    bool is_beyond = h->base_offset >= f->map_end && !known->is_aborted && h->magic >= BATCH_MAGIC_CURRENT;
+    if (is_beyond || known->is_undecided)
         return copy_whole(batch, out, outcome);
     if (h->record_count == 0)
         return keep_empty(h, &c, known, batch, out, outcome);

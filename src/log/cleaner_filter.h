@@ -41,6 +41,7 @@ void cleaner_filter_release(struct cleaner_filter *f);
 // What is known of a batch from elsewhere.
 struct cleaner_batch {
     bool is_aborted;     // data of an aborted transaction
+    bool is_undecided;   // data of a transaction that no marker ends: it stays as it is
     bool is_marker_done; // a control batch, of whose transaction nothing is left
     bool is_needed;      // stays, if need be without records
 };

@@ -33,7 +33,7 @@ __attribute__((format(printf, 3, 4))) static int fail(struct cleaner_run *r, int
     return err;
 }
 
-static const struct cleaner_source *source(const struct cleaner_run *r)
+static const struct segment_span *source(const struct cleaner_run *r)
 {
     return &r->plan.sources[r->source];
 }
@@ -57,7 +57,7 @@ static void close_source(struct cleaner_run *r)
 static int open_source(struct cleaner_run *r)
 {
     char path[FS_PATH_MAX];
-    const struct cleaner_source *s = source(r);
+    const struct segment_span *s = source(r);
     if (r->file != NULL)
         return 0;
     if (!log_file_path(path, r->plan.dir, s->base_offset, LOG_FILE_LOG))
@@ -68,29 +68,6 @@ static int open_source(struct cleaner_run *r)
     batch_scan_init(&r->scan, r->file, 0, s->size, r->window, (size_t)r->plan.io_bytes);
     r->next_offset = s->base_offset;
     return 0;
-}
-
-// The next batch of the source, checked: 1, 0 at its end, or an error.
-static int next_batch(struct cleaner_run *r, struct batch_header *h, struct bytes *batch)
-{
-    int64_t position;
-    int got = batch_scan_next(&r->scan, h, &position);
-    if (got == 0)
-        return 0;
-    if (got == ERR_CORRUPT || got == ERR_TRUNCATED)
-        return fail_at(r, ERR_CORRUPT, r->scan.position, "no batch can be read here");
-    if (got == 1)
-        got = batch_scan_bytes(&r->scan, h, position, &r->spare, batch);
-    if (got < 0)
-        return fail_at(r, got, r->scan.position, err_text(got));
-    if (!batch_crc_is_valid(*batch))
-        return fail_at(r, ERR_CORRUPT, position, "the CRC of a batch is wrong");
-    // In the former formats an entry that holds several has the offset of the last.
-    int64_t last = batch_last_offset(h);
-    if (h->base_offset < r->next_offset || last < h->base_offset || last >= source(r)->end_offset)
-        return fail_at(r, ERR_CORRUPT, position, "the offsets of a batch do not fit those around it");
-    r->next_offset = last + 1;
-    return 1;
 }
 
 static bool is_control(const struct batch_header *h)
@@ -109,7 +86,8 @@ static struct reading begin_reading(const struct cleaner_run *r)
     int64_t left = source(r)->size - r->scan.position;
     size_t size = left < r->plan.io_bytes ? (size_t)left : (size_t)r->plan.io_bytes;
     return (struct reading){.from = r->scan.position,
-                            .was_cached = fs_file_is_cached(r->file, r->scan.position, size)};
+                            .was_cached = !r->txns.scout.read_cold &&
+                                          fs_file_is_cached(r->file, r->scan.position, size)};
 }
 
 static void end_reading(struct cleaner_run *r, const struct reading *reading)
@@ -118,6 +96,53 @@ static void end_reading(struct cleaner_run *r, const struct reading *reading)
     r->step_bytes += size;
     if (!reading->was_cached)
         fs_file_drop_cached(r->file, reading->from, size);
+}
+
+// What became of the transaction of a batch with data: enum txn_fate, or an error.
+static int find_fate(struct cleaner_run *r, const struct batch_header *h, int64_t position)
+{
+    const struct txn_scout *scout = &r->txns.scout;
+    int fate = cleaner_txns_batch(&r->txns, h, r->source, position, r->plan.io_bytes);
+    r->step_bytes += scout->read_bytes;
+    if (fate >= 0)
+        return fate;
+    return fail(r, fate, "%s/%020" PRId64 ".log: position %" PRId64 ": %s", r->plan.dir,
+                r->plan.sources[scout->span].base_offset, scout->scan.position,
+                fate == ERR_CORRUPT ? "a batch that may end a transaction cannot be read"
+                                    : err_text(fate));
+}
+
+enum { NOT_YET = 2 };
+
+// The next batch of the source, checked, and its fate: 1, 0 at its end, NOT_YET when another step is to
+// find out the fate, or an error.
+static int next_batch(struct cleaner_run *r, struct batch_header *h, struct bytes *batch, int *fate)
+{
+    int64_t position;
+    int got = batch_scan_next(&r->scan, h, &position);
+    if (got == 0)
+        return 0;
+    if (got == ERR_CORRUPT || got == ERR_TRUNCATED)
+        return fail_at(r, ERR_CORRUPT, r->scan.position, "no batch can be read here");
+    if (got == 1)
+        got = batch_scan_bytes(&r->scan, h, position, &r->spare, batch);
+    if (got < 0)
+        return fail_at(r, got, r->scan.position, err_text(got));
+    if (!batch_crc_is_valid(*batch))
+        return fail_at(r, ERR_CORRUPT, position, "the CRC of a batch is wrong");
+    // In the former formats an entry that holds several has the offset of the last.
+    int64_t last = batch_last_offset(h);
+    if (h->base_offset < r->next_offset || last < h->base_offset || last >= source(r)->end_offset)
+        return fail_at(r, ERR_CORRUPT, position, "the offsets of a batch do not fit those around it");
+    *fate = is_control(h) ? TXN_COMMITTED : find_fate(r, h, position);
+    if (*fate < 0)
+        return *fate;
+    if (*fate == TXN_UNKNOWN) {
+        r->scan.position = position;
+        return NOT_YET;
+    }
+    r->next_offset = last + 1;
+    return 1;
 }
 
 // ---- Beginning ----
@@ -130,46 +155,6 @@ static int remove_leftover(void *context, const char *name, enum fs_kind kind)
     if (kind == FS_KIND_DIR || !log_file_name_parse(name, &file) || file.state != LOG_FILE_CLEANED)
         return 0;
     return path_join(path, r->plan.dir, name) ? small_file_remove(r->plan.fs, path) : ERR_LIMIT;
-}
-
-// A damaged entry must not let committed records be dropped.
-static bool entry_is_sound(const struct txn_entry *e)
-{
-    return e->version == 0 && e->first_offset >= 0 && e->last_offset > e->first_offset;
-}
-
-static int add_txn_entries(struct cleaner_run *r, const char *path, struct bytes bytes)
-{
-    for (size_t at = 0; bytes.size - at >= TXN_ENTRY_SIZE; at += TXN_ENTRY_SIZE) {
-        struct txn_entry e;
-        txn_entry_decode(bytes.data + at, &e);
-        if (!entry_is_sound(&e))
-            return fail(r, ERR_CORRUPT, "%s: position %zu: no entry of an aborted transaction", path, at);
-        cleaner_txns_add(&r->txns, &e);
-    }
-    if (bytes.size % TXN_ENTRY_SIZE != 0)
-        return fail(r, ERR_CORRUPT, "%s: its size is not that of whole entries", path);
-    return 0;
-}
-
-static int load_txns(struct cleaner_run *r)
-{
-    int err = 0;
-    for (int i = 0; i < r->plan.txn_base_count && err == 0; i++) {
-        char path[FS_PATH_MAX];
-        struct buf bytes;
-        if (!log_file_path(path, r->plan.dir, r->plan.txn_bases[i], LOG_FILE_TXN_INDEX))
-            return ERR_LIMIT;
-        buf_init(&bytes, INT32_MAX);
-        err = small_file_read(r->plan.fs, path, &bytes);
-        err = err < 0 ? fail(r, err, "%s: %s", path, err_text(err))
-                      : add_txn_entries(r, path, buf_bytes(&bytes));
-        buf_release(&bytes);
-    }
-    for (int i = 0; i < r->plan.txn_count && err == 0; i++)
-        cleaner_txns_add(&r->txns, &r->plan.txns[i]);
-    cleaner_txns_begin(&r->txns);
-    return err;
 }
 
 static int first_dirty_source(const struct cleaner_run *r)
@@ -185,9 +170,6 @@ static int begin(struct cleaner_run *r)
     int err = fs_list(r->plan.fs, r->plan.dir, remove_leftover, r);
     if (err < 0)
         return fail(r, err, "%s: %s", r->plan.dir, err_text(err));
-    err = load_txns(r);
-    if (err < 0)
-        return err;
     r->source = first_dirty_source(r);
     int64_t end = r->plan.source_count > 0 ? r->plan.sources[r->plan.source_count - 1].end_offset : 0;
     r->map = offset_map_new(r->plan.seeds, end - r->plan.first_dirty, r->plan.map_bytes_max,
@@ -199,6 +181,11 @@ static int begin(struct cleaner_run *r)
     return CLEANER_MORE;
 }
 
+static void init_txns(struct cleaner_run *r)
+{
+    cleaner_txns_init(&r->txns, r->plan.fs, r->plan.dir, r->plan.sources, r->plan.segment_count);
+}
+
 void cleaner_run_begin(struct cleaner_run *r, const struct cleaner_plan *plan)
 {
     *r = (struct cleaner_run){.plan = *plan, .next = begin};
@@ -207,7 +194,7 @@ void cleaner_run_begin(struct cleaner_run *r, const struct cleaner_plan *plan)
                                                        : plan->io_bytes;
     r->env = (struct segment_env){.fs = plan->fs, .trace = plan->trace, .dir = plan->dir,
                                   .index_interval_bytes = plan->index_interval_bytes};
-    cleaner_txns_init(&r->txns);
+    init_txns(r);
     buf_init(&r->spare, BATCH_SIZE_MAX);
     buf_init(&r->out, INT32_MAX);
     cleaner_filter_init(&r->filter, NULL, 0, plan->now_ms, plan->delete_retention_ms);
@@ -226,22 +213,23 @@ static int begin_copying(struct cleaner_run *r)
     r->filter.map_end = r->map_end;
     // Once more from the start.
     cleaner_txns_release(&r->txns);
-    cleaner_txns_init(&r->txns);
+    init_txns(r);
     r->source = 0;
     r->next = plan_group;
-    int err = load_txns(r);
-    return err < 0 ? err : CLEANER_MORE;
+    return CLEANER_MORE;
 }
 
 // Takes one batch into the map: 1, 0 when it is full, or an error.
-static int note_batch(struct cleaner_run *r, const struct batch_header *h, struct bytes batch)
+static int note_batch(struct cleaner_run *r, const struct batch_header *h, struct bytes batch, int fate)
 {
-    struct txn_entry aborted;
+    enum control_type type;
+    struct txn_entry entry;
     if (is_control(h)) {
-        cleaner_txns_marker(&r->txns, h, &aborted);
+        if (batch_is_end_txn_marker(batch, &type))
+            cleaner_txns_marker(&r->txns, h, &entry);
         return 1;
     }
-    if (cleaner_txns_batch(&r->txns, h) || batch_last_offset(h) < r->plan.first_dirty)
+    if (fate != TXN_COMMITTED || batch_last_offset(h) < r->plan.first_dirty)
         return 1;
     int got = cleaner_note_keys(r->map, h, batch, r->plan.first_dirty, &r->filter.scratch);
     return got < 0 ? fail_at(r, got, r->scan.position - (int64_t)batch.size, err_text(got)) : got;
@@ -257,10 +245,10 @@ static int read_keys(struct cleaner_run *r)
     struct reading reading = begin_reading(r);
     struct batch_header h;
     struct bytes batch;
-    int got = 1, room = 1;
+    int got = 1, room = 1, fate;
     while (r->scan.position - reading.from < r->plan.io_bytes && room == 1 &&
-           (got = next_batch(r, &h, &batch)) == 1) {
-        room = note_batch(r, &h, batch);
+           (got = next_batch(r, &h, &batch, &fate)) == 1) {
+        room = note_batch(r, &h, batch, fate);
         if (room == 1 && batch_last_offset(&h) >= r->map_end)
             r->map_end = batch_last_offset(&h) + 1;
     }
@@ -293,7 +281,7 @@ static int64_t index_size(struct cleaner_run *r, int index, enum log_file_kind k
 
 static int count_group(struct cleaner_run *r, int first)
 {
-    const struct cleaner_source *s = r->plan.sources;
+    const struct segment_span *s = r->plan.sources;
     int64_t bytes_max = r->plan.segment_bytes < INT32_MAX ? r->plan.segment_bytes : INT32_MAX;
     int64_t size = s[first].size, index = index_size(r, first, LOG_FILE_INDEX);
     int64_t times = index_size(r, first, LOG_FILE_TIME_INDEX);
@@ -353,33 +341,29 @@ static int keep_aborted(struct cleaner_run *r, const struct txn_entry *entry)
     return err;
 }
 
-static bool is_end_marker(struct bytes batch)
-{
-    struct batch_iter it;
-    struct record record;
-    int16_t type;
-    return batch_iter_init(&it, batch, NULL) == 0 && batch_iter_next(&it, &record) == 1 &&
-           control_key_read(record.key, &type) == 0 && (type == CONTROL_ABORT || type == CONTROL_COMMIT);
-}
-
-// Finds out what is known of the batch; the entry of a transaction that it ends goes on with it.
-static int look_at(struct cleaner_run *r, const struct batch_header *h, struct bytes batch,
+// Finds out what is known of the batch. Where it ends an aborted transaction that has left something, the
+// index says so from now on.
+static int look_at(struct cleaner_run *r, const struct batch_header *h, struct bytes batch, int fate,
                    struct cleaner_batch *known)
 {
     bool ends_group = r->source + 1 == r->group_first + r->group_count &&
                       r->scan.position == source(r)->size;
     *known = (struct cleaner_batch){
+        .is_aborted = fate == TXN_ABORTED,
+        .is_undecided = fate == TXN_OPEN,
         .is_needed = ends_group || batch_last_offset(h) + 1 == r->map_end || is_last_of_producer(r, h)};
-    if (!is_control(h)) {
-        known->is_aborted = cleaner_txns_batch(&r->txns, h);
+    if (!is_control(h))
         return 0;
+    enum control_type type;
+    struct txn_entry entry;
+    if (h->record_count == 0) {
+        known->is_marker_done = true; // it was taken out of it
+    } else if (batch_is_end_txn_marker(batch, &type)) {
+        known->is_marker_done = !cleaner_txns_marker(&r->txns, h, &entry);
+        if (!known->is_marker_done && type == CONTROL_ABORT)
+            return keep_aborted(r, &entry);
     }
-    if (batch_codec(h) != CODEC_NONE || (h->record_count > 0 && !is_end_marker(batch)))
-        return 0; // whatever it is, it stays
-    struct txn_entry aborted;
-    bool had_batches = cleaner_txns_marker(&r->txns, h, &aborted);
-    known->is_marker_done = !had_batches;
-    return had_batches && aborted.version >= 0 ? keep_aborted(r, &aborted) : 0;
+    return 0; // whatever it is else, it stays
 }
 
 // ---- Copying ----
@@ -407,12 +391,12 @@ static int flush(struct cleaner_run *r)
                    : 0;
 }
 
-static int copy_batch(struct cleaner_run *r, const struct batch_header *h, struct bytes batch)
+static int copy_batch(struct cleaner_run *r, const struct batch_header *h, struct bytes batch, int fate)
 {
     struct cleaner_batch known;
     struct cleaner_outcome outcome;
     int64_t position = r->scan.position - (int64_t)batch.size;
-    int err = look_at(r, h, batch, &known);
+    int err = look_at(r, h, batch, fate, &known);
     if (err < 0)
         return fail_at(r, err, position, err_text(err));
     err = cleaner_filter_batch(&r->filter, h, batch, &known, &r->out, &outcome);
@@ -432,14 +416,14 @@ static int copy_batches(struct cleaner_run *r)
     struct reading reading = begin_reading(r);
     struct batch_header h;
     struct bytes batch;
-    int got = 1;
+    int got = 1, fate;
     while (r->scan.position - reading.from < r->plan.io_bytes && err == 0 &&
-           (got = next_batch(r, &h, &batch)) == 1)
-        err = copy_batch(r, &h, batch);
+           (got = next_batch(r, &h, &batch, &fate)) == 1)
+        err = copy_batch(r, &h, batch, fate);
     end_reading(r, &reading);
     if (err < 0 || got < 0)
         return err < 0 ? err : got;
-    if (got == 1)
+    if (got != 0)
         return CLEANER_MORE;
     r->figures.bytes_before += source(r)->size;
     r->figures.segments_before++;
@@ -521,8 +505,6 @@ void cleaner_run_end(struct cleaner_run *r)
     buf_release(&r->out);
     mem_free(r->window);
     mem_free(r->plan.sources);
-    mem_free(r->plan.txn_bases);
-    mem_free(r->plan.txns);
     mem_free(r->plan.producers);
     *r = (struct cleaner_run){0};
 }

@@ -26,12 +26,6 @@
 #include "log/cleaner_txns.h"
 #include "log/segment.h"
 
-struct cleaner_source {
-    int64_t base_offset;
-    int64_t size;
-    int64_t end_offset; // base of the next
-};
-
 // A producer that is still known: the batch that says its last sequence, or its last marker, stays.
 struct cleaner_producer {
     int64_t producer_id;
@@ -50,12 +44,9 @@ struct cleaner_plan {
     int64_t delete_retention_ms;
     int64_t now_ms;
     int64_t first_dirty;        // below, every key was looked at
-    struct cleaner_source *sources; // from the log's first segment to the last that may be cleaned
-    int source_count;
-    int64_t *txn_bases;         // sealed segments with a transaction index
-    int txn_base_count;
-    struct txn_entry *txns;     // of the active segment
-    int txn_count;
+    struct segment_span *sources; // all segments of the log,
+    int segment_count;
+    int source_count;           // of which the first so many may be cleaned
     struct cleaner_producer *producers; // by producer id
     int producer_count;
     struct hash_seed seeds[2];

@@ -379,6 +379,10 @@ int control_key_read(struct bytes key, int16_t *type);
 void end_txn_marker_store(uint8_t out[END_TXN_MARKER_SIZE], int32_t coordinator_epoch);
 int end_txn_marker_read(struct bytes value, int32_t *coordinator_epoch);
 
+// True if the batch, whose CRC was checked, is a marker that ends a transaction; *type says how:
+// CONTROL_ABORT or CONTROL_COMMIT.
+bool batch_is_end_txn_marker(struct bytes batch, enum control_type *type);
+
 // Appends the batch of one marker: `options` gives offset, epochs and producer; the transactional
 // and control bits are added and the sequence is none. Errors as batch_builder_finish.
 int batch_append_end_txn_marker(struct buf *out, const struct batch_options *options,

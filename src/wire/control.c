@@ -33,6 +33,22 @@ int end_txn_marker_read(struct bytes value, int32_t *coordinator_epoch)
     return 0;
 }
 
+bool batch_is_end_txn_marker(struct bytes batch, enum control_type *type)
+{
+    struct batch_header h;
+    struct batch_iter it;
+    struct record record;
+    int16_t found;
+    if (batch_header_parse(batch, &h) < 0 || h.magic < BATCH_MAGIC_CURRENT || !batch_is_control(&h) ||
+        batch_codec(&h) != CODEC_NONE) // nobody compresses a marker
+        return false;
+    if (batch_iter_init(&it, batch, NULL) < 0 || batch_iter_next(&it, &record) != 1 ||
+        control_key_read(record.key, &found) < 0)
+        return false;
+    *type = (enum control_type)found;
+    return found == CONTROL_ABORT || found == CONTROL_COMMIT;
+}
+
 int batch_append_end_txn_marker(struct buf *out, const struct batch_options *options,
                                 enum control_type type, int32_t coordinator_epoch,
                                 int64_t timestamp, struct bytes *batch)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a compaction reads: a segment and a transaction index with any bytes. It must end, leave the log
-// alone, and whatever it hands over must be whole batches inside of the offsets that were there.
+// What a compaction reads: segments with any bytes. It must end, leave the log alone, and whatever it hands
+// over must be whole batches inside of the offsets that were there.
 //
-// Input: a byte of flags, a byte for the size of the transaction index in entries, that index, the segment.
+// Input: a byte of flags, the segment.
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -27,24 +27,20 @@ static void set_crcs(uint8_t *bytes, size_t size)
             batch_set_crc(bytes + (batch.data - bytes), batch.size);
 }
 
-static struct cleaner_plan plan_of(struct env_fs *fs, uint8_t flags, size_t size, bool has_txns)
+static struct cleaner_plan plan_of(struct env_fs *fs, uint8_t flags, size_t size)
 {
     struct cleaner_plan plan = {
         .fs = fs, .dir = "/d", .index_interval_bytes = 20, .segment_bytes = 1 << 20,
         .segment_index_bytes = 1000, .delete_retention_ms = 1000, .now_ms = 100000,
         .first_dirty = flags & 2 ? 3 : 0, .map_bytes_max = flags & 4 ? 24 * 4 : 1 << 16,
-        .load_factor = 1, .io_bytes = 1, .source_count = SEGMENTS,
+        .load_factor = 1, .io_bytes = 1, .source_count = SEGMENTS, .segment_count = SEGMENTS,
     };
     plan.sources = mem_alloc_array(SEGMENTS, sizeof *plan.sources);
     for (int i = 0; i < SEGMENTS; i++)
-        plan.sources[i] = (struct cleaner_source){.base_offset = i * OFFSETS_MAX, .size = (int64_t)size,
-                                                  .end_offset = (i + 1) * OFFSETS_MAX};
+        plan.sources[i] = (struct segment_span){.base_offset = i * OFFSETS_MAX, .size = (int64_t)size,
+                                                .end_offset = (i + 1) * OFFSETS_MAX};
     plan.producers = mem_alloc_array(1, sizeof *plan.producers);
     plan.producers[plan.producer_count++] = (struct cleaner_producer){.producer_id = 1, .last_offset = 5};
-    if (has_txns) {
-        plan.txn_bases = mem_alloc_array(1, sizeof *plan.txn_bases);
-        plan.txn_bases[plan.txn_base_count++] = 0;
-    }
     return plan;
 }
 
@@ -89,33 +85,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sim sim;
     struct sim_env shard;
-    if (size < 2 || size > 1 << 16)
+    if (size < 1 || size > 1 << 16)
         return 0;
-    size_t txns_size = (size_t)(data[1] % 4) * TXN_ENTRY_SIZE;
-    uint8_t flags = data[0];
-    data += 2;
-    size -= 2;
-    if (txns_size > size)
-        return 0;
+    uint8_t flags = *data++;
+    size--;
     sim_init(&sim, 1);
     sim_env_init(&shard, &sim, NULL);
     struct sim_fs *disk = sim_fs_new(1, &shard.clock);
     struct env_fs *fs = sim_fs_env(disk);
-    size_t log_size = size - txns_size;
-    uint8_t *log = mem_alloc(log_size + 1);
-    memcpy(log, data + txns_size, log_size);
+    uint8_t *log = mem_alloc(size + 1);
+    memcpy(log, data, size);
     check(fs_make_dir(fs, "/d") == 0);
-    check(small_file_write(fs, "/d/00000000000000000000.txnindex", bytes_of(data, txns_size), false) == 0);
     if (flags & 1)
-        set_crcs(log, log_size);
-    check(small_file_write(fs, "/d/00000000000000000000.log", bytes_of(log, log_size), false) == 0);
+        set_crcs(log, size);
+    check(small_file_write(fs, "/d/00000000000000000000.log", bytes_of(log, size), false) == 0);
     // The same once more, a segment later.
-    struct bytes rest = bytes_of(log, log_size), batch;
+    struct bytes rest = bytes_of(log, size), batch;
     struct batch_header h;
     while (batch_next(&rest, &h, &batch) == 1 && h.base_offset <= INT64_MAX - OFFSETS_MAX)
         batch_set_base_offset(log + (batch.data - log), h.base_offset + OFFSETS_MAX);
-    check(small_file_write(fs, "/d/00000000000000001000.log", bytes_of(log, log_size), false) == 0);
-    struct cleaner_plan plan = plan_of(fs, flags, log_size, txns_size > 0);
+    check(small_file_write(fs, "/d/00000000000000001000.log", bytes_of(log, size), false) == 0);
+    struct cleaner_plan plan = plan_of(fs, flags, size);
     run(fs, &plan);
     mem_free(log);
     sim_fs_free(disk);

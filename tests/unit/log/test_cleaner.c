@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a compaction keeps of a batch, the map of keys, and what it knows of transactions. That nothing is
-// lost on the way to the disk is tests/sim/sim_cleaner's.
+// What a compaction keeps of a batch, the map of keys, and what is due. What becomes of transactions is
+// test_cleaner_txns.c's; that nothing is lost on the way to the disk is tests/sim/sim_cleaner's.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,6 @@
 #include "codec/crc32c.h"
 #include "log/cleaner.h"
 #include "log/cleaner_filter.h"
-#include "log/cleaner_txns.h"
 #include "log/offset_map.h"
 #include "testing.h"
 
@@ -366,72 +365,6 @@ static void former_formats_are_written_anew_when_they_lose_something(void **stat
     buf_release(&out);
 }
 
-// ---- Transactions ----
-
-static struct batch_header batch_of(int64_t producer_id, int64_t base_offset, int64_t last_offset)
-{
-    return (struct batch_header){.magic = BATCH_MAGIC_CURRENT, .base_offset = base_offset,
-                                 .last_offset_delta = (int32_t)(last_offset - base_offset),
-                                 .attributes = BATCH_TRANSACTIONAL, .producer_id = producer_id};
-}
-
-static void a_walk_knows_what_was_aborted(void **state)
-{
-    struct cleaner_txns t;
-    struct txn_entry aborted;
-    static const struct txn_entry entries[] = {
-        {.producer_id = 2, .first_offset = 30, .last_offset = 40},
-        {.producer_id = 1, .first_offset = 0, .last_offset = 20},
-        {.producer_id = 1, .first_offset = 50, .last_offset = 60},
-    };
-    cleaner_txns_init(&t);
-    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++)
-        cleaner_txns_add(&t, &entries[i]);
-    cleaner_txns_begin(&t);
-    struct batch_header h = batch_of(1, 0, 4);
-    assert_true(cleaner_txns_batch(&t, &h));
-    h = batch_of(2, 5, 6);
-    assert_false(cleaner_txns_batch(&t, &h));
-    h.attributes = 0;
-    assert_false(cleaner_txns_batch(&t, &h)); // in no transaction
-    h = batch_of(1, 20, 20);
-    assert_true(cleaner_txns_marker(&t, &h, &aborted));
-    assert_int_equal(aborted.version, 0);
-    assert_int_equal(aborted.last_offset, 20);
-    h = batch_of(1, 21, 21); // one that commits what was taken already
-    assert_false(cleaner_txns_marker(&t, &h, &aborted));
-    assert_int_equal(aborted.version, -1);
-    h = batch_of(1, 22, 25); // the next transaction of 1 was committed
-    assert_false(cleaner_txns_batch(&t, &h));
-    h = batch_of(1, 28, 28);
-    assert_true(cleaner_txns_marker(&t, &h, &aborted));
-    assert_int_equal(aborted.version, -1);
-    h = batch_of(2, 29, 29); // committed at 29, and then aborted
-    assert_true(cleaner_txns_marker(&t, &h, &aborted));
-    assert_int_equal(aborted.version, -1);
-    h = batch_of(2, 30, 33);
-    assert_true(cleaner_txns_batch(&t, &h));
-    h = batch_of(1, 55, 56); // its first batch is gone
-    assert_true(cleaner_txns_batch(&t, &h));
-    cleaner_txns_release(&t);
-}
-
-static void a_walk_may_begin_in_the_middle(void **state)
-{
-    struct cleaner_txns t;
-    struct txn_entry first = {.producer_id = 1, .first_offset = 0, .last_offset = 20};
-    struct txn_entry second = {.producer_id = 2, .first_offset = 10, .last_offset = 60};
-    cleaner_txns_init(&t);
-    cleaner_txns_add(&t, &second);
-    cleaner_txns_add(&t, &first);
-    cleaner_txns_begin(&t);
-    struct batch_header h = batch_of(1, 50, 51); // behind the end of its entry
-    assert_false(cleaner_txns_batch(&t, &h));
-    h = batch_of(2, 52, 53);
-    assert_true(cleaner_txns_batch(&t, &h));
-    cleaner_txns_release(&t);
-}
-
 // ---- What is due ----
 
 // Three segments of one batch each, and an active one; on disk up to its end.
@@ -515,8 +448,6 @@ int main(void)
         cmocka_unit_test(markers_go_when_nothing_of_their_transaction_is_left),
         cmocka_unit_test(keys_are_noted_from_an_offset_on_until_the_map_is_full),
         cmocka_unit_test(former_formats_are_written_anew_when_they_lose_something),
-        cmocka_unit_test(a_walk_knows_what_was_aborted),
-        cmocka_unit_test(a_walk_may_begin_in_the_middle),
         cmocka_unit_test(what_is_due_and_what_holds_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -544,6 +544,14 @@ static void test_control_records(void **state)
     assert_int_equal(type, CONTROL_COMMIT);
     assert_int_equal(end_txn_marker_read(r.value, &epoch), 0);
     assert_int_equal(epoch, 5);
+    enum control_type ends;
+    assert_true(batch_is_end_txn_marker(batch, &ends));
+    assert_int_equal(ends, CONTROL_COMMIT);
+    f->buf.data[f->buf.size - batch.size + BATCH_ATTRIBUTES_AT + 1] |= CODEC_GZIP;
+    assert_false(batch_is_end_txn_marker(batch, &ends));
+    f->buf.data[f->buf.size - batch.size + BATCH_ATTRIBUTES_AT + 1] = BATCH_TRANSACTIONAL;
+    assert_false(batch_is_end_txn_marker(batch, &ends));
+    assert_false(batch_is_end_txn_marker(TEXT("short"), &ends));
     assert_int_equal(control_key_read(TEXT("\0\0\0"), &type), ERR_CORRUPT);
     assert_int_equal(control_key_read(TEXT("\xff\xff\0\1"), &type), ERR_CORRUPT);
     assert_int_equal(control_key_read(TEXT("\0\1\0\x63more"), &type), 0);
