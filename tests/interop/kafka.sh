@@ -3,7 +3,8 @@
 #
 # Apache Kafka from Maven Central, for comparison: its tools, and a broker.
 #
-#   kafka.sh fetch tools|broker|logging downloads the jars once; 3 when that cannot be done here
+#   kafka.sh fetch tools|broker|streams|logging
+#                                       downloads the jars once; 3 when that cannot be done here
 #   kafka.sh tool CLASS ARGUMENT...     runs one of Kafka's tools
 #   kafka.sh server FOLDER PORT [KEY=VALUE]...
 #                                       a broker of one node in an empty FOLDER, in the foreground;
@@ -28,7 +29,7 @@ tools_api=$version
     tools_api=4.3.1
 }
 
-fetch() { # tools|broker|logging
+fetch() { # tools|broker|streams|logging
     folder=$cache/$1
     [ "$1" != broker ] || folder=$broker
     [ ! -e "$folder/.complete" ] || return 0
