@@ -187,7 +187,7 @@ static int append_staged(struct append *a, int64_t now_ms, struct log_append_inf
 }
 
 static int append(struct log *log, uint8_t *batches, size_t size, bool leader, int32_t leader_epoch,
-                  int64_t now_ms, struct log_append_info *out)
+                  int64_t now_ms, const struct log_writer *writer, struct log_append_info *out)
 {
     int err = log_load(log);
     if (err < 0)
@@ -200,6 +200,7 @@ static int append(struct log *log, uint8_t *batches, size_t size, bool leader, i
     struct log_append_info info = {
         .base_offset = -1, .last_offset = -1, .max_timestamp = -1, .producer_id = -1};
     producer_stage_init(&a.stage, &log->producers);
+    a.stage.writer = writer;
     err = stage_batches(&a, batches, leader_epoch, &info);
     if (err == 0 && info.verdict == LOG_APPENDED)
         err = append_staged(&a, now_ms, &info);
@@ -217,7 +218,13 @@ static int append(struct log *log, uint8_t *batches, size_t size, bool leader, i
 int log_append(struct log *log, uint8_t *batches, size_t size, int32_t leader_epoch, int64_t now_ms,
                struct log_append_info *out)
 {
-    return append(log, batches, size, true, leader_epoch, now_ms, out);
+    return append(log, batches, size, true, leader_epoch, now_ms, NULL, out);
+}
+
+int log_append_as(struct log *log, uint8_t *batches, size_t size, int32_t leader_epoch, int64_t now_ms,
+                  const struct log_writer *writer, struct log_append_info *out)
+{
+    return append(log, batches, size, true, leader_epoch, now_ms, writer, out);
 }
 
 int log_append_follower(struct log *log, const uint8_t *batches, size_t size, int64_t now_ms,
@@ -228,5 +235,5 @@ int log_append_follower(struct log *log, const uint8_t *batches, size_t size, in
         const uint8_t *read_only;
         uint8_t *bytes;
     } cast = {.read_only = batches};
-    return append(log, cast.bytes, size, false, -1, now_ms, out);
+    return append(log, cast.bytes, size, false, -1, now_ms, NULL, out);
 }

@@ -405,6 +405,15 @@ int log_each_producer(struct log *log, int (*each)(void *context, const struct l
     return err;
 }
 
+int log_begin_verification(struct log *log, const struct log_verification *v, int64_t now_ms,
+                           int64_t *guard)
+{
+    int err = log_load(log);
+    if (err == 0)
+        *guard = producer_verify_begin(&log->producers, v, now_ms);
+    return err;
+}
+
 int log_expire_producers(struct log *log, int64_t now_ms)
 {
     int err = log__check(log);

@@ -155,7 +155,8 @@ enum log_verdict {
     LOG_DUPLICATE,              // seen before: success with the first time's offset and timestamp
     LOG_OUT_OF_ORDER_SEQUENCE,  // OUT_OF_ORDER_SEQUENCE_NUMBER
     LOG_INVALID_PRODUCER_EPOCH, // INVALID_PRODUCER_EPOCH: older than the one known
-    LOG_INVALID_TXN_STATE,      // INVALID_TXN_STATE: plain batch inside the producer's open transaction
+    LOG_INVALID_TXN_STATE,      // INVALID_TXN_STATE: plain batch inside the producer's open transaction, or
+                                // one that begins a transaction which was not verified
     LOG_COORDINATOR_FENCED,     // TRANSACTION_COORDINATOR_FENCED: marker of a deposed coordinator
     LOG_RECORD_LIST_TOO_LARGE,  // RECORD_LIST_TOO_LARGE: the batches are larger than a segment
     LOG_OUT_OF_ORDER_OFFSETS,   // follower only: offsets not above the log end, or not ascending
@@ -180,6 +181,18 @@ struct log_append_info {
 // error of I/O. `now_ms` is wall time.
 int log_append(struct log *log, uint8_t *batches, size_t size, int32_t leader_epoch, int64_t now_ms,
                struct log_append_info *out);
+
+// What an append has to prove when it is about a transaction (KIP-890, KIP-1228).
+struct log_writer {
+    bool is_coordinator;        // of groups or transactions: its batches have epochs, but no sequences
+    bool needs_verification;    // a batch that begins a transaction here must come with its
+    int64_t guard;              // from log_begin_verification(), which nothing has made void since
+    int8_t transaction_version; // of a marker: from 2 on its epoch must be above that of the records
+};
+
+// As log_append(), which stands for a client that needs no verification.
+int log_append_as(struct log *log, uint8_t *batches, size_t size, int32_t leader_epoch, int64_t now_ms,
+                  const struct log_writer *writer, struct log_append_info *out);
 
 // Appends as follower (and metadata log): offsets and epochs are in the batches and are kept. The
 // first may leave a gap to log_end_offset (a compacted leader). CRCs were checked by the caller.
@@ -316,6 +329,25 @@ struct log_producer {
 // returns it.
 int log_each_producer(struct log *log, int (*each)(void *context, const struct log_producer *p),
                       void *context);
+
+// A batch that is to begin a transaction here, or to be its next one.
+struct log_verification {
+    int64_t producer_id;
+    int32_t base_sequence; // -1: none
+    int16_t producer_epoch;
+    bool adds;             // the partition is added to the transaction with it (Produce 12 on): sequences
+                           // begin at 0 then in each transaction
+};
+
+// Begins to verify that a transaction covers this partition, before its first batch may be appended
+// (KIP-890): *guard is LOG_GUARD_NONE if the transaction is open here, so that nothing need be verified.
+// Otherwise the transaction's coordinator has to be asked, and then *guard is the ticket for the append:
+// the first batch of the producer that is appended, and any marker, make it void. So a batch that comes
+// late does not open a transaction that nobody would end. Batches of one producer that are verified at
+// the same time share a guard. Errors of I/O.
+enum { LOG_GUARD_NONE = 0 };
+int log_begin_verification(struct log *log, const struct log_verification *v, int64_t now_ms,
+                           int64_t *guard);
 
 // Forgets producers idle for producer.id.expiration.ms and without an open transaction.
 int log_expire_producers(struct log *log, int64_t now_ms);

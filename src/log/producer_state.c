@@ -12,6 +12,8 @@ void producer_state_init(struct producer_state *s)
     *s = (struct producer_state){0};
     map_init(&s->producers);
     list_init(&s->ongoing);
+    map_init(&s->verifications);
+    list_init(&s->verifications_by_age);
 }
 
 void producer_state_clear(struct producer_state *s)
@@ -21,12 +23,14 @@ void producer_state_clear(struct producer_state *s)
         mem_free(container_of(node, struct producer, node));
     list_init(&s->ongoing);
     s->unreplicated_count = 0;
+    producer_verifications_clear(s);
 }
 
 void producer_state_release(struct producer_state *s)
 {
     producer_state_clear(s);
     map_release(&s->producers);
+    map_release(&s->verifications);
     mem_free(s->unreplicated);
     producer_state_init(s);
 }
@@ -145,19 +149,49 @@ static bool sequence_fits(const struct producer *p, const struct batch_header *h
            refuse(info, LOG_OUT_OF_ORDER_SEQUENCE, next, h->base_sequence);
 }
 
-static bool data_is_acceptable(const struct producer *p, const struct batch_header *h,
-                               struct log_append_info *info)
+// Whether a batch may be where it is in a transaction: that must be open here, or verified.
+static bool transaction_is_known(const struct producer_stage *g, const struct producer *p,
+                                 const struct batch_header *h)
 {
-    const struct producer_batch *duplicate = find_duplicate(p, h);
+    const struct log_writer *w = g->writer;
+    if (w == NULL || !w->needs_verification || !batch_is_transactional(h))
+        return true;
+    if (p->txn_first_offset >= 0 && p->epoch == h->producer_epoch)
+        return true;
+    const struct producer_verification *v = producer_verification_find(g->state, p->id);
+    return v != NULL && v->guard == w->guard;
+}
+
+// The first batch that arrives need not be the first that was sent: the one before it may have been
+// refused on its way through the coordinator, and will come again.
+static bool follows_verification(const struct producer_stage *g, const struct producer *p,
+                                 const struct batch_header *h, struct log_append_info *info)
+{
+    const struct producer_verification *v = producer_verification_find(g->state, p->id);
+    if (v == NULL)
+        return true;
+    if (v->adds && h->base_sequence != 0 && p->batch_count == 0)
+        return refuse(info, LOG_OUT_OF_ORDER_SEQUENCE, 0, h->base_sequence);
+    return h->base_sequence <= v->lowest_sequence ||
+           refuse(info, LOG_OUT_OF_ORDER_SEQUENCE, v->lowest_sequence, h->base_sequence);
+}
+
+static bool data_is_acceptable(const struct producer_stage *g, const struct producer *p,
+                               const struct batch_header *h, struct log_append_info *info)
+{
+    bool has_sequences = g->writer == NULL || !g->writer->is_coordinator;
+    const struct producer_batch *duplicate = has_sequences ? find_duplicate(p, h) : NULL;
     if (duplicate != NULL) {
         info->base_offset = duplicate->last_offset - duplicate->offset_delta;
         info->last_offset = duplicate->last_offset;
         info->max_timestamp = duplicate->timestamp;
         return refuse(info, LOG_DUPLICATE, 0, 0);
     }
+    if (!transaction_is_known(g, p, h))
+        return refuse(info, LOG_INVALID_TXN_STATE, -1, h->base_sequence);
     if (h->producer_epoch < p->epoch)
         return refuse(info, LOG_INVALID_PRODUCER_EPOCH, p->epoch, h->producer_epoch);
-    if (!sequence_fits(p, h, info))
+    if (has_sequences && (!follows_verification(g, p, h, info) || !sequence_fits(p, h, info)))
         return false;
     if (p->txn_first_offset >= 0 && !batch_is_transactional(h))
         return refuse(info, LOG_INVALID_TXN_STATE, p->txn_first_offset, h->base_sequence);
@@ -239,6 +273,16 @@ static void apply_marker(struct producer_stage *g, struct producer *p, const str
     p->txn_first_offset = -1;
 }
 
+// From version 2 on a transaction's marker has the epoch after that of its records, so that one which
+// comes late cannot end the next transaction; one that comes twice finds none open.
+static bool marker_is_current(const struct producer_stage *g, const struct producer *p,
+                              const struct batch_header *h)
+{
+    bool is_bumped = g->writer != NULL && g->writer->transaction_version >= 2;
+    return h->producer_epoch > p->epoch ||
+           (h->producer_epoch == p->epoch && (!is_bumped || p->txn_first_offset < 0));
+}
+
 static int stage_marker(struct producer_stage *g, const struct batch_header *h, struct bytes batch,
                         bool checked, struct log_append_info *info)
 {
@@ -248,7 +292,7 @@ static int stage_marker(struct producer_stage *g, const struct batch_header *h, 
     if (found != 1)
         return found; // not about transactions (leader change, ...), or not readable
     struct producer *p = stage_get(g, h->producer_id);
-    if (checked && h->producer_epoch < p->epoch) {
+    if (checked && !marker_is_current(g, p, h)) {
         refuse(info, LOG_INVALID_PRODUCER_EPOCH, p->epoch, h->producer_epoch);
         return 0;
     }
@@ -267,10 +311,11 @@ int producer_stage_batch(struct producer_stage *g, const struct batch_header *h,
     if (h->producer_id < 0)
         return 0;
     info->producer_id = h->producer_id;
+    g->is_transactional |= batch_is_transactional(h);
     if (batch_is_control(h))
         return stage_marker(g, h, batch, checked, info);
     struct producer *p = stage_get(g, h->producer_id);
-    if (!checked || data_is_acceptable(p, h, info))
+    if (!checked || data_is_acceptable(g, p, h, info))
         apply_data(p, h);
     return 0;
 }
@@ -301,12 +346,15 @@ void producer_stage_commit(struct producer_stage *g)
             p->txn_node = txn_node;
         }
         ongoing_update(s, p);
+        if (g->is_transactional)
+            producer_verification_drop(s, p->id);
     }
     for (int i = 0; i < g->completed_count; i++) {
         mem_grow(s->unreplicated, s->unreplicated_count, s->unreplicated_capacity);
         s->unreplicated[s->unreplicated_count++] = g->completed[i];
     }
     g->count = g->completed_count = 0;
+    g->is_transactional = false;
 }
 
 // ---- Stable offset, expiry ----
@@ -348,6 +396,7 @@ void producer_state_expire(struct producer_state *s, int64_t now_ms, int64_t exp
         mem_free(p);
     }
     mem_free(all);
+    producer_verifications_expire(s, now_ms, expiration_ms);
 }
 
 static int compare_ids(const void *a, const void *b)

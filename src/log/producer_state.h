@@ -26,6 +26,7 @@ enum {
     SNAPSHOT_ENTRY_SIZE = 46,
     SNAPSHOT_VERSION = 1,
     SNAPSHOT_SIZE_MAX = 1 << 30,
+    VERIFICATIONS_MAX = 10000, // the oldest goes for another: its batch is to be sent again
 };
 
 struct producer_batch {
@@ -55,12 +56,27 @@ struct completed_txn {
     bool aborted;
 };
 
+// A producer whose transaction is being verified (log_begin_verification()).
+struct producer_verification {
+    struct map_node node;      // in producer_state.verifications
+    struct list_node age_node; // in producer_state.verifications_by_age
+    int64_t producer_id;
+    int64_t guard;
+    int64_t begun_ms;
+    int32_t lowest_sequence;   // of the epoch's batches: none above it may be the first
+    int16_t epoch;             // the latest that came
+    bool adds;
+};
+
 struct producer_state {
     struct map producers;
     struct list ongoing;                 // producers with an open transaction, by first offset
     struct completed_txn *unreplicated;  // markers not below the high watermark yet
     int unreplicated_count;
     int unreplicated_capacity;
+    struct map verifications;          // by producer id, at most VERIFICATIONS_MAX
+    struct list verifications_by_age;
+    int64_t last_guard;                // never used again
 };
 
 void producer_state_init(struct producer_state *s);
@@ -74,6 +90,8 @@ struct producer *producer_find(const struct producer_state *s, int64_t id);
 // Changes that an append will make, kept apart until its bytes are written.
 struct producer_stage {
     struct producer_state *state;
+    const struct log_writer *writer; // NULL: a client that needs no verification, or no leader's append
+    bool is_transactional;           // one of the batches
     struct producer *items; // copies of producers that are affected
     int count;
     int capacity;
@@ -93,7 +111,7 @@ void producer_stage_release(struct producer_stage *g);
 int producer_stage_batch(struct producer_stage *g, const struct batch_header *h, struct bytes batch,
                          bool checked, struct log_append_info *info);
 
-// Makes it so.
+// Makes it so. Whatever it says of a transaction makes verifications of its producers void.
 void producer_stage_commit(struct producer_stage *g);
 
 // What a completed transaction leaves as last stable offset, for the transaction index: the first
@@ -105,6 +123,20 @@ void producer_state_set_high_watermark(struct producer_state *s, int64_t high_wa
 
 // First offset of the oldest transaction that is open or unreplicated; -1.
 int64_t producer_state_first_unstable(const struct producer_state *s);
+
+// ---- Verification (producer_verify.c) ----
+
+// As log_begin_verification().
+int64_t producer_verify_begin(struct producer_state *s, const struct log_verification *v, int64_t now_ms);
+
+// NULL: none is under way.
+const struct producer_verification *producer_verification_find(const struct producer_state *s,
+                                                               int64_t producer_id);
+void producer_verification_drop(struct producer_state *s, int64_t producer_id);
+void producer_verifications_clear(struct producer_state *s);
+void producer_verifications_expire(struct producer_state *s, int64_t now_ms, int64_t expiration_ms);
+
+// ---- Expiry, snapshots ----
 
 // Forgets those idle since `expiration_ms` before `now_ms` (by record time) without open transaction.
 void producer_state_expire(struct producer_state *s, int64_t now_ms, int64_t expiration_ms);
