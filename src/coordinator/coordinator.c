@@ -376,6 +376,133 @@ int coordinator_end(struct coordinator *c, coordinator_ticket *ticket)
     return 0;
 }
 
+// ---- Transactions of producers ----
+
+coordinator_ticket coordinator_replayed_ticket(const struct coordinator *c)
+{
+    return c->is_active ? c->open_ticket : 0;
+}
+
+// Notes that a batch is in the log.
+static void add_flight(struct coordinator *c, int64_t end_offset)
+{
+    struct flight *f = mem_new(struct flight);
+    f->ticket = c->open_ticket++;
+    f->end_offset = end_offset;
+    c->next_offset = end_offset;
+    list_append(&c->flights, &f->node);
+}
+
+// Why nothing of a transaction can be appended, or 0: then all that was gathered is in the log.
+static int prepare_txn(struct coordinator *c)
+{
+    check(c->series_depth == 0 && c->options.append_txn != NULL);
+    int err = c->failure;
+    if (err == 0 && c->options.may_append != NULL)
+        err = c->options.may_append(c->options.append_context);
+    return err != 0 ? err : coordinator_flush(c);
+}
+
+// Appends the batch in batch_bytes.
+static enum kafka_error append_txn(struct coordinator *c, const struct coordinator_txn *txn,
+                                   int64_t *end_offset)
+{
+    enum kafka_error error = KAFKA_NONE;
+    int err = c->options.append_txn(c->options.append_context, txn, c->batch_bytes.data,
+                                    c->batch_bytes.size, end_offset, &error);
+    return err != 0 ? coordinator_error(err) : error;
+}
+
+static int build_txn(struct coordinator *c, const struct coordinator_txn *txn)
+{
+    struct batch_options options = BATCH_OPTIONS_DEFAULT;
+    options.codec = (enum codec)c->options.codec;
+    options.attributes = BATCH_TRANSACTIONAL;
+    options.producer_id = txn->producer_id;
+    options.producer_epoch = txn->producer_epoch;
+    options.base_sequence = 0; // as Kafka writes it; nobody looks
+    buf_clear(&c->batch_bytes);
+    batch_builder_begin(&c->builder, &c->batch_bytes, &options);
+    for (size_t i = 0; i < c->record_count; i++)
+        batch_builder_add(&c->builder, c->now.wall_ms, record_key(c, &c->records[i]),
+                          record_value(c, &c->records[i]), NULL, 0);
+    return batch_builder_finish(&c->builder, NULL);
+}
+
+static void replay_txn(struct coordinator *c, const struct coordinator_txn *txn, int64_t offset)
+{
+    struct coordinator_origin origin = {
+        .timestamp_ms = c->now.wall_ms,
+        .producer_id = txn->producer_id,
+        .producer_epoch = txn->producer_epoch,
+    };
+    for (size_t i = 0; i < c->record_count; i++) {
+        const struct command_record *r = &c->records[i];
+        struct diag diag;
+        diag_clear(&diag);
+        origin.offset = offset + (int64_t)i;
+        check(replay_record(c, record_key(c, r), record_value(c, r), &origin, &diag) == 0);
+    }
+}
+
+static enum kafka_error end_txn(struct coordinator *c, const struct coordinator_txn *txn,
+                                coordinator_ticket *ticket)
+{
+    size_t size = c->command_bytes.size + c->record_count * RECORD_OVERHEAD_MAX;
+    int64_t end_offset;
+    int err = c->command_error;
+    if (err == 0 && BATCH_HEADER_SIZE + size > c->options.batch_bytes_max)
+        err = ERR_LIMIT;
+    if (err == 0)
+        err = prepare_txn(c);
+    if (err == 0)
+        err = build_txn(c, txn);
+    enum kafka_error error = err != 0 ? coordinator_error(err) : append_txn(c, txn, &end_offset);
+    if (error != KAFKA_NONE)
+        return error;
+    replay_txn(c, txn, end_offset - (int64_t)c->record_count);
+    *ticket = c->open_ticket;
+    add_flight(c, end_offset);
+    return KAFKA_NONE;
+}
+
+enum kafka_error coordinator_end_txn(struct coordinator *c, const struct coordinator_txn *txn,
+                                     coordinator_ticket *ticket)
+{
+    check(c->in_command);
+    *ticket = 0;
+    enum kafka_error error = c->record_count > 0 ? end_txn(c, txn, ticket) : KAFKA_NONE;
+    command_clear(c);
+    return error;
+}
+
+enum kafka_error coordinator_write_marker(struct coordinator *c, const struct coordinator_time *now,
+                                          const struct coordinator_txn *txn, coordinator_ticket *ticket)
+{
+    struct batch_options options = BATCH_OPTIONS_DEFAULT;
+    int64_t end_offset;
+    check(c->is_active && !c->in_command);
+    c->now = *now;
+    options.producer_id = txn->producer_id;
+    options.producer_epoch = txn->producer_epoch;
+    int err = prepare_txn(c);
+    if (err == 0) {
+        buf_clear(&c->batch_bytes);
+        err = batch_append_end_txn_marker(&c->batch_bytes, &options,
+                                          txn->is_commit ? CONTROL_COMMIT : CONTROL_ABORT,
+                                          txn->coordinator_epoch, now->wall_ms, NULL);
+    }
+    enum kafka_error error = err != 0 ? coordinator_error(err) : append_txn(c, txn, &end_offset);
+    if (error != KAFKA_NONE)
+        return error;
+    if (c->options.machine->replay_end != NULL)
+        c->options.machine->replay_end(c->options.state, txn->producer_id, txn->producer_epoch,
+                                       txn->is_commit);
+    *ticket = c->open_ticket;
+    add_flight(c, end_offset);
+    return KAFKA_NONE;
+}
+
 // ---- Appending and committing ----
 
 bool coordinator_has_batch(const struct coordinator *c)
@@ -397,11 +524,7 @@ int coordinator_flush(struct coordinator *c)
         c->failure = err;
         return err;
     }
-    struct flight *f = mem_new(struct flight);
-    f->ticket = c->open_ticket++;
-    f->end_offset = end_offset;
-    c->next_offset = end_offset;
-    list_append(&c->flights, &f->node);
+    add_flight(c, end_offset);
     return 0;
 }
 

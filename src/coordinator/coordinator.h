@@ -61,7 +61,8 @@ struct coordinator_machine {
     // not loaded then. Records of types that nobody knows are skipped before they come here (KIP-915).
     int (*replay)(void *state, const struct coordinator_record_type *type, struct bytes key,
                   struct bytes value, const struct coordinator_origin *origin, struct diag *diag);
-    // A transaction ended in this partition. NULL: the records of transactions hold at once.
+    // A transaction ended in this partition. NULL: the records of transactions hold at once, and there are
+    // no markers.
     void (*replay_end)(void *state, int64_t producer_id, int16_t producer_epoch, bool committed);
 };
 
@@ -69,12 +70,32 @@ struct coordinator_machine {
 // ERR_*: nothing was appended. May patch the bytes.
 typedef int (*coordinator_append)(void *context, uint8_t *batch, size_t size, int64_t *end_offset);
 
+// What stands beside a batch that belongs to a producer's transaction.
+struct coordinator_txn {
+    int64_t producer_id;
+    int16_t producer_epoch;
+    // Of records: whether their transaction must have been verified, and what that gave.
+    bool needs_verification;
+    int64_t guard;
+    // Of a marker:
+    bool is_commit;
+    int32_t coordinator_epoch;  // of the transaction's coordinator
+    int8_t transaction_version;
+};
+
+// Appends a batch of a transaction: records, or the marker that ends it. Returns 0 with *error KAFKA_NONE
+// and the offset after it; or 0 with why the log refuses it; or ERR_*. Unless it is the first, nothing was
+// appended.
+typedef int (*coordinator_append_txn)(void *context, const struct coordinator_txn *txn, uint8_t *batch,
+                                      size_t size, int64_t *end_offset, enum kafka_error *error);
+
 struct coordinator_options {
     const struct coordinator_machine *machine;
     void *state;             // handed to the machine; the caller's
     struct trace *trace;     // may be NULL
     const char *name;        // of the partition, for messages; copied
     coordinator_append append;
+    coordinator_append_txn append_txn; // NULL: nobody else's transactions come here
     // Why nothing can be appended just now (ERR_NOSPC, ...), or 0: asked before records change the state,
     // so that a full disk costs a refusal and not the state. NULL: never.
     int (*may_append)(void *context);
@@ -123,6 +144,12 @@ int coordinator_end(struct coordinator *c, coordinator_ticket *ticket);
 // How large a record can be at most, key and value together: what will never fit need not be remembered.
 size_t coordinator_record_bytes_max(const struct coordinator *c);
 
+// As coordinator_end(), for records that belong to a producer's transaction (KIP-98). They are a batch of
+// their own, which is appended at once, behind all that was gathered, and then replayed with the producer's
+// id. Not in a series. Returns the error for clients: nothing has changed then.
+enum kafka_error coordinator_end_txn(struct coordinator *c, const struct coordinator_txn *txn,
+                                     coordinator_ticket *ticket);
+
 // Forgets the records.
 void coordinator_abandon(struct coordinator *c);
 
@@ -132,6 +159,14 @@ void coordinator_abandon(struct coordinator *c);
 // the outermost pair counts.
 void coordinator_begin_series(struct coordinator *c);
 void coordinator_end_series(struct coordinator *c);
+
+// Ends a transaction in this partition: appends its marker at once, behind all that was gathered, and
+// replays it. Not inside a command. Returns as coordinator_end_txn().
+enum kafka_error coordinator_write_marker(struct coordinator *c, const struct coordinator_time *now,
+                                          const struct coordinator_txn *txn, coordinator_ticket *ticket);
+
+// The ticket of the records that are replayed just now; 0 while the log is loaded.
+coordinator_ticket coordinator_replayed_ticket(const struct coordinator *c);
 
 // Says what time it is, outside of commands.
 void coordinator_set_time(struct coordinator *c, const struct coordinator_time *now);

@@ -31,6 +31,11 @@ struct fixture {
     int batches;
     int append_error;
     int refusal;
+    int64_t producer_id;           // of the record that was replayed last
+    int64_t replayed_offset;
+    coordinator_ticket replayed_ticket; // when a transaction ended
+    struct coordinator_txn appended;    // with the last batch of a transaction
+    enum kafka_error txn_error;    // what the log says of those
 };
 
 static int replay(void *state, const struct coordinator_record_type *type, struct bytes key,
@@ -42,7 +47,8 @@ static int replay(void *state, const struct coordinator_record_type *type, struc
     struct offset_commit_value v;
     struct bytes rest;
     int16_t version;
-    (void)origin;
+    f->producer_id = origin->producer_id;
+    f->replayed_offset = origin->offset;
     arena_init(&arena, 4096);
     coordinator_prefix_read(key, &version, &rest);
     if (wire_decode(type->key, 0, rest, &arena, &k, NULL) != 0)
@@ -66,6 +72,7 @@ static void replay_end(void *state, int64_t producer_id, int16_t producer_epoch,
     assert_int_equal(producer_id, 7);
     assert_int_equal(producer_epoch, 1);
     f->ended_transactions += committed ? 1 : 100;
+    f->replayed_ticket = coordinator_replayed_ticket(f->c);
 }
 
 static const struct coordinator_machine machine = {COORDINATOR_LOG_GROUP, replay, replay_end};
@@ -86,6 +93,22 @@ static int append(void *context, uint8_t *batch, size_t size, int64_t *end_offse
     return 0;
 }
 
+static int append_txn(void *context, const struct coordinator_txn *txn, uint8_t *batch, size_t size,
+                      int64_t *end_offset, enum kafka_error *error)
+{
+    struct fixture *f = context;
+    struct batch_header header;
+    assert_int_equal(batch_header_parse(bytes_of(batch, size), &header), 0);
+    assert_true(batch_is_transactional(&header));
+    assert_int_equal(header.producer_id, txn->producer_id);
+    assert_int_equal(header.producer_epoch, txn->producer_epoch);
+    *error = f->txn_error;
+    if (f->txn_error != KAFKA_NONE)
+        return 0;
+    f->appended = *txn;
+    return append(context, batch, size, end_offset);
+}
+
 static int may_append(void *context)
 {
     return ((struct fixture *)context)->refusal;
@@ -100,6 +123,7 @@ static void make(struct fixture *f)
         .state = f,
         .name = "__consumer_offsets-0",
         .append = append,
+        .append_txn = append_txn,
         .may_append = may_append,
         .append_context = f,
         .batch_bytes_max = BATCH_BYTES_MAX,
@@ -479,6 +503,104 @@ static void test_partition_of(void **state)
                          cases[i].partition);
 }
 
+// ---- Transactions of producers ----
+
+static const struct coordinator_txn a_txn = {
+    .producer_id = 7, .producer_epoch = 1, .needs_verification = true, .guard = 4711};
+
+static enum kafka_error commit_in_txn(struct fixture *f, int32_t partition, int64_t offset,
+                                      coordinator_ticket *ticket)
+{
+    coordinator_begin(f->c, &now);
+    write_offset(f, partition, offset, "");
+    return coordinator_end_txn(f->c, &a_txn, ticket);
+}
+
+static void a_transaction_stands_behind_what_was_gathered(void **state)
+{
+    struct fixture *f = *state;
+    coordinator_ticket plain, inside, ended, after;
+    coordinator_begin(f->c, &now);
+    write_offset(f, 1, 11, "");
+    assert_int_equal(coordinator_end(f->c, &plain), 0);
+    assert_int_equal(f->batches, 0);
+    assert_int_equal(commit_in_txn(f, 2, 22, &inside), KAFKA_NONE);
+    assert_int_equal(f->batches, 2);
+    assert_int_equal(f->appended.guard, 4711);
+    assert_int_equal(f->producer_id, 7);
+    assert_int_equal(f->replayed_offset, 1);
+    coordinator_begin(f->c, &now);
+    write_offset(f, 3, 33, "");
+    assert_int_equal(coordinator_end(f->c, &after), 0);
+    assert_int_equal(f->replayed_offset, 2);
+    const struct coordinator_txn end = {
+        .producer_id = 7, .producer_epoch = 1, .is_commit = true, .coordinator_epoch = 5};
+    assert_int_equal(coordinator_write_marker(f->c, &now, &end, &ended), KAFKA_NONE);
+    assert_int_equal(f->batches, 4);
+    assert_int_equal(f->ended_transactions, 1);
+    assert_int_equal(f->replayed_ticket, ended);
+    assert_true(plain < inside && inside < after && after < ended);
+    coordinator_committed(f->c, 2);
+    assert_true(coordinator_is_committed(f->c, inside));
+    assert_false(coordinator_is_committed(f->c, after));
+    coordinator_committed(f->c, 4);
+    assert_true(coordinator_is_committed(f->c, ended));
+}
+
+// What the log refuses leaves no trace, and the coordinator goes on.
+static void a_refused_transaction_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    coordinator_ticket ticket;
+    f->txn_error = KAFKA_INVALID_PRODUCER_EPOCH;
+    assert_int_equal(commit_in_txn(f, 2, 22, &ticket), KAFKA_INVALID_PRODUCER_EPOCH);
+    assert_int_equal(coordinator_write_marker(f->c, &now, &a_txn, &ticket), KAFKA_INVALID_PRODUCER_EPOCH);
+    f->txn_error = KAFKA_NONE;
+    f->append_error = ERR_IO;
+    assert_int_equal(commit_in_txn(f, 2, 22, &ticket), KAFKA_NOT_COORDINATOR);
+    f->append_error = 0;
+    f->refusal = ERR_NOSPC;
+    assert_int_equal(commit_in_txn(f, 2, 22, &ticket), KAFKA_COORDINATOR_NOT_AVAILABLE);
+    f->refusal = 0;
+    assert_int_equal(f->replayed, 0);
+    assert_int_equal(f->ended_transactions, 0);
+    assert_int_equal(f->offsets[2], -1);
+    assert_int_equal(coordinator_failure(f->c), 0);
+    assert_int_equal(commit_in_txn(f, 2, 22, &ticket), KAFKA_NONE);
+    assert_int_equal(f->offsets[2], 22);
+}
+
+static void a_transaction_that_writes_nothing_is_no_batch(void **state)
+{
+    struct fixture *f = *state;
+    coordinator_ticket ticket = 1;
+    coordinator_begin(f->c, &now);
+    assert_int_equal(coordinator_end_txn(f->c, &a_txn, &ticket), KAFKA_NONE);
+    assert_int_equal(ticket, 0);
+    assert_int_equal(f->batches, 0);
+}
+
+// What it wrote means the same when it is loaded.
+static void a_log_with_transactions_loads(void **state)
+{
+    struct fixture *f = *state;
+    coordinator_ticket ticket;
+    struct diag diag;
+    struct coordinator_txn abort = a_txn;
+    assert_int_equal(commit_in_txn(f, 2, 22, &ticket), KAFKA_NONE);
+    assert_int_equal(coordinator_write_marker(f->c, &now, &abort, &ticket), KAFKA_NONE);
+    coordinator_fail(f->c, KAFKA_NOT_COORDINATOR);
+    coordinator_free(f->c);
+    make(f);
+    f->ended_transactions = 0;
+    f->replayed = 0;
+    assert_int_equal(coordinator_load(f->c, buf_bytes(&f->log), &diag), 0);
+    assert_int_equal(f->replayed, 1);
+    assert_int_equal(f->producer_id, 7);
+    assert_int_equal(f->ended_transactions, 100);
+    assert_int_equal(f->replayed_ticket, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +618,10 @@ int main(void)
         TEST(test_a_bad_record_is_told_with_its_offset),
         TEST(test_timers),
         cmocka_unit_test(test_partition_of),
+        TEST(a_transaction_stands_behind_what_was_gathered),
+        TEST(a_refused_transaction_changes_nothing),
+        TEST(a_transaction_that_writes_nothing_is_no_batch),
+        TEST(a_log_with_transactions_loads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
