@@ -34,20 +34,46 @@ static struct partition *find_partition(const struct coordinator_slot *slot)
 
 // ---- Appending ----
 
-static int append(void *context, uint8_t *batch, size_t size, int64_t *end_offset)
+static int append_as(struct coordinator_slot *slot, const struct log_writer *writer, uint8_t *batch,
+                     size_t size, struct log_append_info *info)
 {
-    struct coordinator_slot *slot = context;
     struct partition *p = find_partition(slot);
-    struct log_append_info info;
     if (p == NULL)
         return ERR_OFFLINE;
     int64_t now_ms = env_wall_ms(slot->shard->env->clock);
-    int err = log_append(p->log, batch, size, slot->leader_epoch, now_ms, &info);
+    int err = log_append_as(p->log, batch, size, slot->leader_epoch, now_ms, writer, info);
+    if (err == 0 && info->verdict == LOG_APPENDED)
+        partition_appended(p);
+    return err;
+}
+
+static int append(void *context, uint8_t *batch, size_t size, int64_t *end_offset)
+{
+    const struct log_writer writer = {.is_coordinator = true};
+    struct log_append_info info;
+    int err = append_as(context, &writer, batch, size, &info);
     if (err != 0)
         return err;
     if (info.verdict != LOG_APPENDED)
         return ERR_LIMIT;
-    partition_appended(p);
+    *end_offset = info.last_offset + 1;
+    return 0;
+}
+
+static int append_txn(void *context, const struct coordinator_txn *txn, uint8_t *batch, size_t size,
+                      int64_t *end_offset, enum kafka_error *error)
+{
+    const struct log_writer writer = {
+        .is_coordinator = true,
+        .needs_verification = txn->needs_verification,
+        .guard = txn->guard,
+        .transaction_version = txn->transaction_version,
+    };
+    struct log_append_info info;
+    int err = append_as(context, &writer, batch, size, &info);
+    if (err != 0)
+        return err;
+    *error = partition_append_error(info.verdict);
     *end_offset = info.last_offset + 1;
     return 0;
 }
@@ -75,6 +101,7 @@ static void make(struct coordinator_slot *slot, const struct partition *p)
         .trace = s->trace,
         .name = slot->name,
         .append = append,
+        .append_txn = append_txn,
         .may_append = may_append,
         .append_context = slot,
         .batch_bytes_max = (size_t)p->config.max_message_bytes,

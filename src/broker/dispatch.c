@@ -30,6 +30,7 @@ static const struct api_route routes[] = {
     {API_DELETE_RECORDS, .on_shard = api_delete_records},
     {API_INIT_PRODUCER_ID, .on_node = api_init_producer_id},
     {API_OFFSET_FOR_LEADER_EPOCH, .on_shard = api_offset_for_leader_epoch},
+    {API_WRITE_TXN_MARKERS, .on_shard = api_write_txn_markers},
     {API_DESCRIBE_CONFIGS, .on_node = api_describe_configs},
     {API_ALTER_CONFIGS, .on_node = api_alter_configs},
     {API_DESCRIBE_LOG_DIRS, .on_shard = api_describe_log_dirs},

@@ -3,11 +3,10 @@
 
 #include "base/check.h"
 #include "broker/partitions.h"
+#include "broker/txn_verify.h"
 #include "env/clock.h"
 #include "env/env.h"
 #include "log/commit.h"
-#include "log/log.h"
-#include "wire/errors.h"
 
 int64_t partition_read_limit(struct partition *p, int isolation_level)
 {
@@ -142,6 +141,21 @@ void partition_appended(struct partition *p)
     partitions_touch(p->owner);
 }
 
+enum kafka_error partition_append_error(enum log_verdict verdict)
+{
+    switch (verdict) {
+    case LOG_APPENDED:
+    case LOG_DUPLICATE: return KAFKA_NONE;
+    case LOG_OUT_OF_ORDER_SEQUENCE: return KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    case LOG_INVALID_PRODUCER_EPOCH: return KAFKA_INVALID_PRODUCER_EPOCH;
+    case LOG_INVALID_TXN_STATE: return KAFKA_INVALID_TXN_STATE;
+    case LOG_COORDINATOR_FENCED: return KAFKA_TRANSACTION_COORDINATOR_FENCED;
+    case LOG_RECORD_LIST_TOO_LARGE: return KAFKA_RECORD_LIST_TOO_LARGE;
+    case LOG_OUT_OF_ORDER_OFFSETS: break;
+    }
+    return KAFKA_UNKNOWN_SERVER_ERROR;
+}
+
 void partition_set_caching(struct partition *p)
 {
     if (p->config.write_caching && p->state == PARTITION_ONLINE)
@@ -156,6 +170,7 @@ void partition_durable(struct partition *p, int64_t offset)
 void partition_end_waits(struct partition *p, int kafka_error)
 {
     env_timer_cancel(p->owner->env->timers, &p->flush_timer);
+    txn_waits_end(p, kafka_error);
     end_turns(p, kafka_error);
     struct list_node *node;
     while ((node = list_pop(&p->append_waits)) != NULL) {

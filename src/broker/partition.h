@@ -17,8 +17,9 @@
 #include "base/uuid.h"
 #include "config/topic_config.h"
 #include "env/timer.h"
+#include "log/log.h"
+#include "wire/errors.h"
 
-struct log;
 struct log_dir;
 struct partitions;
 
@@ -45,6 +46,8 @@ struct partition {
     int64_t high_watermark;            // only grows while the partition is open
     struct list append_turns;          // struct append_turn in the order of their arrival
     bool giving_turns;
+    struct list txn_waits;             // struct txn_wait in the order of their arrival (txn_verify.h)
+    int64_t txn_line_moves;            // the producer whose line moves up just now; -1: none
     struct list append_waits;          // struct append_wait by offset
     struct list fetch_waits;           // struct fetch_wait, no order
     struct list_node create_node;      // while it waits for its log, or its log for being made
@@ -103,6 +106,9 @@ void partition_wake_fetches(struct partition *p);
 // After bytes were appended: hands the log to the committer; where caching is allowed it moves the high
 // watermark at once instead, and leaves syncing to flush.messages and flush.ms, as Kafka does.
 void partition_appended(struct partition *p);
+
+// The error for whoever had something appended; KAFKA_NONE if it is in the log.
+enum kafka_error partition_append_error(enum log_verdict verdict);
 
 // The log became durable up to `offset` (the committer's callback ends here).
 void partition_durable(struct partition *p, int64_t offset);

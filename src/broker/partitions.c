@@ -184,6 +184,8 @@ static struct partition *partition_new(struct partitions *ps, const struct metad
     p->assigned_dir = metadata_partition_directory(topic->partitions[index], ps->node_id);
     p->leader_epoch = topic->partitions[index]->leader_epoch;
     list_init(&p->append_turns);
+    list_init(&p->txn_waits);
+    p->txn_line_moves = -1;
     list_init(&p->append_waits);
     list_init(&p->fetch_waits);
     map_insert(&ps->map, &p->map_node, key_hash(ps, topic->id, index));

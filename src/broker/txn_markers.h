@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "broker/partition.h"
+#include "coordinator/coordinator.h"
 #include "env/mailbox.h"
 #include "wire/errors.h"
 
@@ -50,7 +51,8 @@ struct txn_marker {
     struct env_message message;
     struct shard *home;
     struct shard *there;
-    struct append_wait wait;
+    struct append_wait wait;           // in its partition, or
+    struct coordinator_waiter waiter;  // in the partition's group coordinator
     enum kafka_error error;
 };
 

@@ -138,6 +138,13 @@ void groups_delete_offsets(struct groups *g, struct group_call *call,
                            const struct coordinator_time *now,
                            const struct offset_delete_request *request);
 
+// The marker of a producer's transaction in this partition: what was committed inside it holds from then
+// on, or is dropped. KAFKA_NONE: waiter->done is called when the marker is committed, or the coordinator
+// ends; anything else: nothing was written, and nobody waits.
+enum kafka_error groups_end_transaction(struct groups *g, const struct coordinator_time *now,
+                                        const struct coordinator_txn *txn,
+                                        struct coordinator_waiter *waiter);
+
 // Administration. Each is about one group and fills that group's struct of the response.
 void groups_describe(struct groups *g, struct group_call *call, const struct coordinator_time *now,
                      struct str group_id);          // describe_groups_response_described_group

@@ -147,11 +147,25 @@ void offsets_end_transaction(struct groups *g, int64_t producer_id, bool committ
     struct open_transaction *t = find_transaction(g, producer_id);
     if (t == NULL)
         return;
+    coordinator_ticket ticket = coordinator_replayed_ticket(g->coordinator);
     list_for_each(n, next, &t->parts) {
         struct pending_offsets *part = container_of(n, struct pending_offsets, transaction_node);
         if (committed)
             apply(part);
+        if (ticket != 0)
+            part->group->written = ticket;
         part_free(part);
     }
     transaction_free(g, t);
+}
+
+enum kafka_error groups_end_transaction(struct groups *g, const struct coordinator_time *now,
+                                        const struct coordinator_txn *txn,
+                                        struct coordinator_waiter *waiter)
+{
+    coordinator_ticket ticket;
+    enum kafka_error error = coordinator_write_marker(g->coordinator, now, txn, &ticket);
+    if (error == KAFKA_NONE)
+        coordinator_wait(g->coordinator, waiter, ticket);
+    return error;
 }

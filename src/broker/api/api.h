@@ -41,6 +41,7 @@ void api_delete_topics(struct node *n, struct request *r, const void *body);
 void api_delete_records(struct shard *s, struct request *r, const void *body);
 void api_init_producer_id(struct node *n, struct request *r, const void *body);
 void api_offset_for_leader_epoch(struct shard *s, struct request *r, const void *body);
+void api_write_txn_markers(struct shard *s, struct request *r, const void *body);
 void api_describe_configs(struct node *n, struct request *r, const void *body);
 void api_alter_configs(struct node *n, struct request *r, const void *body);
 void api_describe_log_dirs(struct shard *s, struct request *r, const void *body);

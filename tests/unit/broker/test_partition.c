@@ -102,6 +102,7 @@ static void setup(struct fixture *f, bool write_caching)
     f->partition.state = PARTITION_ONLINE;
     list_init(&f->partition.append_turns);
     list_init(&f->partition.append_waits);
+    list_init(&f->partition.txn_waits);
     list_init(&f->partition.fetch_waits);
     for (int i = 0; i < WAITS; i++)
         f->waiters[i] = (struct waiter){.wait.done = waited, .fixture = f,

@@ -36,6 +36,15 @@ static int append(void *context, uint8_t *batch, size_t size, int64_t *end_offse
     return 0;
 }
 
+static int append_txn(void *context, const struct coordinator_txn *txn, uint8_t *batch, size_t size,
+                      int64_t *end_offset, enum kafka_error *error)
+{
+    struct fixture *f = context;
+    *error = f->txn_error;
+    f->txn = *txn;
+    return f->txn_error != KAFKA_NONE ? 0 : append(context, batch, size, end_offset);
+}
+
 // Drops the batches from this offset on.
 static void log_cut(struct fixture *f, int64_t offset)
 {
@@ -165,6 +174,7 @@ static struct coordinator *new_coordinator(struct fixture *f, struct groups *g)
         .state = g,
         .name = "__consumer_offsets-0",
         .append = append,
+        .append_txn = append_txn,
         .append_context = f,
         .batch_bytes_max = f->batch_bytes_max,
     });
@@ -405,6 +415,20 @@ struct fixture_call *fixture_call_part(struct fixture *f, void *response, int16_
 }
 
 // ---- The state ----
+
+static void marker_is_committed(struct coordinator_waiter *w, enum kafka_error error)
+{
+    assert_int_equal(error, KAFKA_NONE);
+}
+
+void fixture_end_transaction(struct fixture *f, int64_t producer_id, bool committed)
+{
+    const struct coordinator_txn txn = {.producer_id = producer_id, .is_commit = committed};
+    assert_false(list_linked(&f->marker.node));
+    f->marker = (struct coordinator_waiter){.done = marker_is_committed};
+    assert_int_equal(groups_end_transaction(f->groups, &f->now, &txn, &f->marker), KAFKA_NONE);
+    fixture_settle(f);
+}
 
 void fixture_check_replay(struct fixture *f)
 {

@@ -44,6 +44,9 @@ struct fixture {
     int64_t committed_offset;
     int append_error;        // 0, or what every append fails with from now on
     bool holds_commits;      // fixture_settle() appends, but commits nothing
+    enum kafka_error txn_error; // what the log says of batches of transactions
+    struct coordinator_txn txn; // that the last of them came with
+    struct coordinator_waiter marker; // of fixture_end_transaction()
     size_t batch_bytes_max;  // for coordinators that are made from now on
 
     struct list calls;       // struct fixture_call
@@ -103,6 +106,9 @@ void fixture_reload(struct fixture *f, bool appended);
 // Another replica loads the log up to here and must say the same as the groups: see fixture_dump().
 // Nothing may be gathered.
 void fixture_check_replay(struct fixture *f);
+
+// Ends a producer's transaction in the partition, and commits that unless holds_commits says otherwise.
+void fixture_end_transaction(struct fixture *f, int64_t producer_id, bool committed);
 
 // Appends a batch with one record to the log, as another broker wrote it; fixture_reload() shows it.
 // `value` NULL: a tombstone.

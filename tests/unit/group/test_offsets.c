@@ -603,7 +603,7 @@ static void test_pending(void **state)
         assert_int_equal(fetch_offset(&f, "g", "t", 0), OFFSET_NONE);
         assert_true(offsets_are_pending(group, str_from("t"), 0));
         for (int m = 0; m < 3 && cases[i].markers[m].producer_id != 0; m++)
-            offsets_end_transaction(f.groups, cases[i].markers[m].producer_id, cases[i].markers[m].committed);
+            fixture_end_transaction(&f, cases[i].markers[m].producer_id, cases[i].markers[m].committed);
         assert_int_equal(fetch_offset(&f, "g", "t", 0), cases[i].offset);
         fixture_release(&f);
     }
@@ -622,7 +622,7 @@ static void test_pending_goes(void **state)
     assert_int_equal(delete_offset(&f, "g", "t", 0), 0);
     assert_false(offsets_are_pending(group, str_from("t"), 0));
     assert_int_equal(f.groups->transactions.count, 0);
-    offsets_end_transaction(f.groups, 7, true);
+    fixture_end_transaction(&f, 7, true);
     assert_int_equal(fetch_offset(&f, "g", "t", 0), OFFSET_NONE);
     fixture_advance(&f, DAY_MS);
     assert_null(groups_find(f.groups, str_from("g")));
