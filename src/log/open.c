@@ -120,10 +120,15 @@ static int rename_to_live(const struct log *log, const struct log_file_name *f)
 }
 
 // Each step is on disk before the next, so that a crash in the middle leaves what is understood as before.
+// That goes for the names that are seen, too: where only the process was killed they need not be on disk.
 static int complete_swaps(const struct log *log, const struct listing *l)
 {
     bool any = false;
-    int err = 0;
+    int swaps = 0, err = 0;
+    for (int i = 0; i < l->count; i++)
+        swaps += l->files[i].state == LOG_FILE_SWAP;
+    if (swaps > 0)
+        err = fs_dir_sync(log->env.fs, log->path);
     for (int i = 0; i < l->count && err == 0; i++)
         if (l->files[i].state == LOG_FILE_SWAP && l->files[i].kind == LOG_FILE_LOG) {
             err = remove_replaced(log, l, &l->files[i]);

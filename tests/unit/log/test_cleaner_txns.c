@@ -1,179 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a compaction makes of transactions, whatever their indexes say. Logs are written as scripts, of one
-// offset each:
-//
-//   1A  producer 1 puts key A in a transaction; 1a deletes it; _A and _a are in none
-//   1+  the marker that commits its transaction; 1- aborts it
-//   /   a segment ends here
-//
-// and what is there afterwards is read as
-//
-//   1.  a batch without records
-//   1c  a marker that commits, 1x one that aborts, which has got a delete horizon
-//   __  an offset that is gone
+// What a compaction makes of transactions, whatever their indexes say.
 #include <stdio.h>
 #include <string.h>
 
-#include "testing.h"
+#include "scripts.h"
 
-#include "log/cleaner.h"
 #include "log/index.h"
 #include "log/names.h"
+#include "log/segment_check.h"
 #include "log/small_file.h"
 #include "log/txn_scout.h"
 #include "sim_txns.h"
 
-enum { TEXT_MAX = 200, RETENTION_MS = 1000000, ABORTED_MAX = 32 };
-
-#define WRITTEN_MS INT64_C(1700000000000)
-
-// ---- Scripts ----
-
-struct scripted {
-    struct world w;
-    struct log *log;
-    int32_t sequences[10];
-};
-
-static void add_data(struct scripted *s, char producer, char key, struct buf *out)
-{
-    struct batch_options options = BATCH_OPTIONS_DEFAULT;
-    struct batch_builder b;
-    char upper = key >= 'a' ? (char)(key - 32) : key;
-    if (producer != '_') {
-        options.producer_id = producer - '0';
-        options.producer_epoch = 0;
-        options.base_sequence = s->sequences[options.producer_id]++;
-        options.attributes = BATCH_TRANSACTIONAL;
-    }
-    batch_builder_begin(&b, out, &options);
-    batch_builder_add(&b, WRITTEN_MS, bytes_of(&upper, 1),
-                      key >= 'a' ? (struct bytes){0} : bytes_of("v", 1), NULL, 0);
-    assert_int_equal(batch_builder_finish(&b, NULL), 0);
-}
-
-static void add_marker(char producer, enum control_type type, struct buf *out)
-{
-    struct batch_options options = BATCH_OPTIONS_DEFAULT;
-    options.producer_id = producer - '0';
-    options.producer_epoch = 0;
-    assert_int_equal(batch_append_end_txn_marker(out, &options, type, 1, WRITTEN_MS, NULL), 0);
-}
-
-static void write_script(struct scripted *s, const char *script)
-{
-    for (const char *at = script; *at != '\0'; at++) {
-        struct log_append_info info;
-        struct buf batch;
-        if (*at == ' ')
-            continue;
-        if (*at == '/') {
-            assert_int_equal(log_roll(s->log, WRITTEN_MS), 0);
-            continue;
-        }
-        buf_init(&batch, 1 << 12);
-        if (at[1] == '+' || at[1] == '-')
-            add_marker(at[0], at[1] == '+' ? CONTROL_COMMIT : CONTROL_ABORT, &batch);
-        else
-            add_data(s, at[0], at[1], &batch);
-        assert_int_equal(append_batch(s->log, &batch, &info), 0);
-        assert_int_equal(info.verdict, LOG_APPENDED);
-        at++;
-    }
-}
-
-static void begin_script(struct scripted *s, const char *script)
-{
-    *s = (struct scripted){0};
-    world_init(&s->w);
-    s->w.args.config.cleanup_compact = true;
-    s->w.args.config.min_cleanable_dirty_ratio = 0;
-    s->w.args.config.delete_retention_ms = RETENTION_MS;
-    s->log = world_create(&s->w);
-    write_script(s, script);
-}
-
-static void end_script(struct scripted *s)
-{
-    log_free(s->log);
-    world_release(&s->w);
-}
-
-// Closes the log cleanly.
-static void stop(struct scripted *s)
-{
-    assert_int_equal(log_close(s->log), 0);
-    s->w.args.recovery_point = s->w.args.high_watermark = log_end_offset(s->log);
-    s->w.args.clean = true;
-    log_free(s->log);
-    s->log = NULL;
-}
-
-static void start(struct scripted *s)
-{
-    s->log = world_open(&s->w);
-}
-
-// ---- Compaction ----
-
-// Compacts once, with what producers sent known to be on disk, and that `later_ms` after now.
-static void compact(struct scripted *s, int64_t later_ms)
-{
-    struct cleaner_config config = {.cleanings_max = 1, .map_bytes_max = 1 << 20, .load_factor = 0.9,
-                                    .io_bytes = 1, .bytes_per_second = 1e300, .backoff_ms = 1};
-    assert_int_equal(log_close(s->log), 0);
-    log_set_high_watermark(s->log, log_end_offset(s->log));
-    s->w.sim.wall_offset_ms += later_ms;
-    struct cleaner *c = cleaner_new(&s->w.shard.env, NULL, &config);
-    cleaner_add(c, s->log);
-    sim_run_for(&s->w.sim, 1000000000);
-    cleaner_remove(c, s->log);
-    cleaner_free(c);
-}
-
-static void describe_batch(const struct batch_header *h, struct bytes batch, char out[3])
-{
-    struct batch_iter it;
-    struct record record;
-    enum control_type type;
-    out[0] = h->producer_id < 0 ? '_' : (char)('0' + h->producer_id);
-    out[2] = '\0';
-    if (h->record_count == 0) {
-        out[1] = '.';
-    } else if (batch_is_end_txn_marker(batch, &type)) {
-        bool has_horizon = batch_has_delete_horizon(h);
-        out[1] = type == CONTROL_ABORT ? (has_horizon ? 'x' : '-') : has_horizon ? 'c' : '+';
-    } else {
-        assert_int_equal(batch_iter_init(&it, batch, NULL), 0);
-        assert_int_equal(batch_iter_next(&it, &record), 1);
-        out[1] = (char)(record.key.data[0] + (record.value.data == NULL ? 32 : 0));
-    }
-}
-
-static void assert_is(struct scripted *s, const char *expected)
-{
-    int64_t end = log_end_offset(s->log);
-    struct buf found;
-    buf_init(&found, 1 << 12);
-    for (int64_t offset = 0; offset < end; offset++) {
-        struct buf bytes;
-        struct batch_header h;
-        char token[3] = "__";
-        buf_init(&bytes, 1 << 16);
-        assert_int_equal(log_read_bytes(s->log, offset, 1, true, end, &bytes), 0);
-        if (bytes.size > 0)
-            assert_int_equal(batch_header_parse(buf_bytes(&bytes), &h), 0);
-        if (bytes.size > 0 && h.base_offset == offset)
-            describe_batch(&h, buf_bytes(&bytes), token);
-        buf_release(&bytes);
-        buf_append_text(&found, offset > 0 ? " " : "");
-        buf_append_text(&found, token);
-    }
-    buf_append_u8(&found, 0);
-    assert_string_equal((const char *)found.data, expected);
-    buf_release(&found);
-}
+enum { TEXT_MAX = 200, ABORTED_MAX = 32 };
 
 // ---- Reading ahead ----
 
@@ -273,7 +113,7 @@ static void what_becomes_of_transactions(void **state)
         for (int k = 0; k < 3 && rounds[k] != NULL; k++) {
             char expected[TEXT_MAX];
             write_script(&s, k > 0 ? "/ _Y" : "");
-            compact(&s, k == 2 ? 2 * RETENTION_MS : 0);
+            compact(&s, k == 2 ? 2 * DELETE_RETENTION_MS : 0);
             snprintf(expected, sizeof expected, "%s%s", rounds[k], k == 0 ? "" : k == 1 ? " _Y" : " _Y _Y");
             assert_is(&s, expected);
         }
@@ -371,6 +211,55 @@ static void indexes_say_what_is_left_of_aborted_transactions(void **state)
     end_script(&s);
 }
 
+static void note_finding(void *context, const struct segment_finding *f)
+{
+    print_message("part %d: %s\n", f->part, f->what);
+    ++*(int *)context;
+}
+
+// What is wrong with a segment, as the scrubber and `chitin log verify` look at it.
+static int count_findings(struct scripted *s, int64_t base_offset)
+{
+    int count = 0;
+    bool bad_snapshot;
+    struct producer_state producers;
+    struct segment_check check = {
+        .fs = s->w.args.fs, .dir = "/d/t-0", .base_offset = base_offset, .size = -1, .end_offset = -1,
+        .may_have_gaps = true, .producers = &producers, .found = note_finding, .context = &count,
+        .index_interval_bytes = 4096,
+    };
+    producer_state_init(&producers);
+    assert_true(segment_check_load_producers(s->w.args.fs, check.dir, base_offset, &producers, &bad_snapshot));
+    assert_int_equal(segment_check_begin(&check), 0);
+    assert_int_equal(segment_check_step(&check, INT64_MAX), 0);
+    segment_check_release(&check);
+    producer_state_release(&producers);
+    return count;
+}
+
+// Entries say where a transaction began, which may be gone, and some speak of nothing that is left.
+static void a_compacted_log_is_in_order(void **state)
+{
+    static const char *const scripts[] = {
+        "1A 1A 2B 1- / 2B 3C 3+ 2- / 3D 3- 3E 3+ / _Z",
+        "1A 1A 2A 2B / 1- 2- 1A 1+ / _Z",
+        "3B 3+ 1A 2A / 1- 2- 1A 1A 1- 2A 3A 2- 3- 3B 3+ / _Z",
+    };
+    for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+        struct scripted s;
+        begin_script(&s, scripts[i]);
+        compact(&s, 0);
+        assert_int_equal(count_findings(&s, 0), 0);
+        end_script(&s);
+        // And where the segment with the markers was not compacted.
+        begin_script(&s, scripts[i]);
+        compact_below(&s, 4, 0);
+        assert_int_equal(count_findings(&s, 0), 0);
+        assert_int_equal(count_findings(&s, 4), 0);
+        end_script(&s);
+    }
+}
+
 // ---- Damaged logs ----
 
 // What decides a transaction is believed only if its CRC is right; else the log stays as it is.
@@ -405,6 +294,7 @@ int main(void)
         cmocka_unit_test(what_becomes_of_transactions),
         cmocka_unit_test(a_damaged_index_changes_nothing),
         cmocka_unit_test(indexes_say_what_is_left_of_aborted_transactions),
+        cmocka_unit_test(a_compacted_log_is_in_order),
         cmocka_unit_test(a_damaged_marker_decides_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
