@@ -165,6 +165,22 @@ static void note_aborted(struct segment_check *c, const struct producer_stage *s
     }
 }
 
+// What an index may say where it cannot be known what it says.
+static void audit(struct segment_check *c, const struct batch_header *h, struct bytes batch,
+                  const struct producer_stage *stage)
+{
+    const struct producer *p = producer_find(c->producers, h->producer_id);
+    int64_t open_offset = p != NULL ? p->txn_first_offset : -1;
+    struct completed_txn ended = {.producer_id = h->producer_id, .last_offset = batch_last_offset(h)};
+    enum control_type type;
+    if (!c->may_have_gaps || h->producer_id < 0)
+        return;
+    if (!batch_is_control(h))
+        txn_audit_data(&c->txns, h, open_offset);
+    else if (batch_is_end_txn_marker(batch, &type))
+        txn_audit_marker(&c->txns, h, type, open_offset, producer_stage_stable_offset(stage, &ended));
+}
+
 // Applies a batch to the producers, and notes the transactions that it aborts.
 static int follow_producers(struct segment_check *c, const struct batch_header *h, int64_t position)
 {
@@ -181,6 +197,7 @@ static int follow_producers(struct segment_check *c, const struct batch_header *
         err = producer_stage_batch(&stage, h, bytes, false, &info);
     if (err == 0) {
         note_aborted(c, &stage);
+        audit(c, h, bytes, &stage);
         producer_stage_commit(&stage);
     }
     producer_stage_release(&stage);
@@ -322,6 +339,7 @@ int segment_check_begin(struct segment_check *c)
     c->has_before = c->unreadable = c->needs_entry = false;
     buf_init(&c->spare, BATCH_SIZE_MAX);
     buf_init(&c->txn_entries, TXN_INDEX_MAX);
+    txn_audit_init(&c->txns, c->base_offset);
     if (!log_file_path(path, c->dir, c->base_offset, LOG_FILE_LOG))
         return ERR_LIMIT;
     int err = fs_open(c->fs, path, FS_READ, &c->file);
@@ -357,30 +375,42 @@ static void check_ends(struct segment_check *c)
         report(c, SEGMENT_PART_TIME_INDEX, c->time_index.size, "it ends before the latest record");
 }
 
+// What is wrong with the bytes of a transaction index, and where; or NULL.
+static const char *judge_txn_index(const struct segment_check *c, struct bytes found, size_t *position)
+{
+    struct bytes wanted = buf_bytes(&c->txn_entries);
+    size_t at = 0;
+    if (c->may_have_gaps && found.size % TXN_ENTRY_SIZE == 0)
+        return txn_audit_judge(&c->txns, found, position);
+    while (at < wanted.size && at < found.size && wanted.data[at] == found.data[at])
+        at++;
+    *position = at - at % TXN_ENTRY_SIZE;
+    if (at == wanted.size && at == found.size)
+        return NULL;
+    return at < found.size && at < wanted.size ? "an entry differs from the log's markers"
+           : found.size < wanted.size          ? "entries are missing that the log has markers of"
+                                               : "there are entries that the log has no markers of";
+}
+
 static int check_txn_index(struct segment_check *c)
 {
     char path[FS_PATH_MAX];
     struct buf bytes;
+    size_t position;
     if (c->producers == NULL)
         return 0;
     if (!log_file_path(path, c->dir, c->base_offset, LOG_FILE_TXN_INDEX))
         return ERR_LIMIT;
     buf_init(&bytes, TXN_INDEX_MAX);
     int err = small_file_read(c->fs, path, &bytes);
-    struct bytes wanted = buf_bytes(&c->txn_entries), found = buf_bytes(&bytes);
-    if (err == ERR_NOT_FOUND && wanted.size > 0)
-        report(c, SEGMENT_PART_TXN_INDEX, -1, "the file is missing");
-    size_t at = 0;
-    while (err == 0 && at < wanted.size && at < found.size && wanted.data[at] == found.data[at])
-        at++;
-    bool less = found.size < wanted.size;
-    if (err == 0 && !c->active && (at < wanted.size || at < found.size))
-        report(c, SEGMENT_PART_TXN_INDEX, (int64_t)(at - at % TXN_ENTRY_SIZE),
-               at < found.size && !(at >= wanted.size) ? "an entry differs from the log's markers"
-               : less ? "entries are missing that the log has markers of"
-                      : "there are entries that the log has no markers of");
+    bool is_missing = err == ERR_NOT_FOUND;
+    bool is_judged = is_missing || (err == 0 && !c->active);
+    const char *what = is_judged ? judge_txn_index(c, buf_bytes(&bytes), &position) : NULL;
     buf_release(&bytes);
-    return err == ERR_NOT_FOUND || err == ERR_LIMIT ? 0 : err;
+    if (what != NULL)
+        report(c, SEGMENT_PART_TXN_INDEX, is_missing ? -1 : (int64_t)position,
+               is_missing ? "the file is missing" : what);
+    return is_missing || err == ERR_LIMIT ? 0 : err;
 }
 
 int segment_check_step(struct segment_check *c, int64_t bytes_max)
@@ -419,6 +449,7 @@ void segment_check_release(struct segment_check *c)
     reader_close(&c->time_index);
     buf_release(&c->spare);
     buf_release(&c->txn_entries);
+    txn_audit_release(&c->txns);
     mem_free(c->window);
     c->window = NULL;
 }

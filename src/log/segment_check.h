@@ -14,6 +14,7 @@
 #include "log/batch_scan.h"
 #include "log/epoch_cache.h"
 #include "log/producer_state.h"
+#include "log/txn_audit.h"
 
 enum segment_part {
     SEGMENT_PART_LOG,
@@ -85,6 +86,7 @@ struct segment_check {
     uint8_t *window;
     struct buf spare;
     struct entry_reader index, time_index;
+    struct txn_audit txns; // where there may be gaps
     struct batch_header before;
     int64_t before_at;
     bool has_before;
