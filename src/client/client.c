@@ -77,6 +77,7 @@ struct client {
     struct metadata_request_metadata_request_topic *metadata_topics;
 
     int64_t now_ms; // of the call that runs now, for completions
+    int64_t ended_count; // requests
     bool was_connected;
     char trouble[TROUBLE_MAX];
 };
@@ -210,6 +211,7 @@ static void request_finish(struct client_request *r, int err, struct client_answ
 {
     list_remove(&r->node_in_list);
     r->active = false;
+    r->client->ended_count++;
     r->done(r, err, answer, now_ms);
 }
 
@@ -520,6 +522,11 @@ void client_step(struct client *c, int64_t now_ms)
     expire_requests(c, now_ms);
     metadata_step(c, now_ms);
     start_waiting(c, now_ms);
+}
+
+int64_t client_ended_count(const struct client *c)
+{
+    return c->ended_count;
 }
 
 static void sooner(int64_t *next_ms, int64_t ms)

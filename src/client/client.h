@@ -87,6 +87,10 @@ void client_on_closed(struct client *c, int link, const char *why, int64_t now_m
 // Does what can be done now: assigns requests to links, notices what timed out.
 void client_step(struct client *c, int64_t now_ms);
 
+// How many requests have ended so far: a driver sees by it whether a call has changed anything for who
+// uses the client. Those without an answer end in client_step(), with no event behind them.
+int64_t client_ended_count(const struct client *c);
+
 // When client_step() is due at the latest; INT64_MAX when nothing is waited for.
 int64_t client_next_ms(const struct client *c);
 

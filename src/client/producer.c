@@ -347,7 +347,7 @@ static void keep_early(struct topic *t, const struct produce_record *r, size_t c
     char *at = (char *)(e + 1);
     e->record = *r;
     e->charged = charged;
-    e->deadline_ms = now_ms + t->producer->options.delivery_timeout_ms;
+    e->deadline_ms = now_ms + t->producer->options.topic_wait_ms;
     e->record.topic = str_from(t->name);
     e->record.key = copy_bytes(&at, r->key);
     e->record.value = copy_bytes(&at, r->value);
@@ -556,6 +556,7 @@ int producer_new(struct client *client, const struct producer_options *options,
     o->buffer_bytes_max = (size_t)or_default((int64_t)o->buffer_bytes_max, 32 << 20);
     o->request_timeout_ms = or_default(o->request_timeout_ms, 30000);
     o->delivery_timeout_ms = or_default(o->delivery_timeout_ms, 120000);
+    o->topic_wait_ms = or_default(o->topic_wait_ms, o->delivery_timeout_ms);
     list_init(&p->topics);
     list_init(&p->shipments);
     *out = p;

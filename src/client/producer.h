@@ -35,6 +35,7 @@ struct producer_options {
     size_t buffer_bytes_max;     // of all that is not delivered yet, 0 = 32 MiB
     int64_t request_timeout_ms;  // 0 = 30 000; also what the broker may take for acks=all
     int64_t delivery_timeout_ms; // 0 = 120 000, from producer_add() on
+    int64_t topic_wait_ms;       // of that, until the topic is known; 0 = all of it
     int retry_max;               // 0 = until the delivery timeout; -1 = none
     bool create_topics;          // let the broker create unknown topics, if it does
     uint64_t seed;               // of the sticky partitioner

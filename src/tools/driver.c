@@ -189,9 +189,10 @@ static void on_timer(struct env_timer *timer)
     (void)timer; // having woken up is all
 }
 
-static void set_timer(struct driver *d, int64_t now_ms)
+// `again`: at once.
+static void set_timer(struct driver *d, int64_t now_ms, bool again)
 {
-    int64_t next_ms = client_next_ms(d->client);
+    int64_t next_ms = again ? now_ms : client_next_ms(d->client);
     if (d->user.next_ms != NULL) {
         int64_t user_ms = d->user.next_ms(d->user.user);
         next_ms = user_ms < next_ms ? user_ms : next_ms;
@@ -209,6 +210,7 @@ static void drive(struct driver *d)
     int64_t now_ms = driver_now_ms(d);
     if (d->user.step != NULL)
         d->user.step(d->user.user, now_ms);
+    int64_t ended = client_ended_count(d->client);
     client_step(d->client, now_ms);
     struct client_effect effect;
     while (client_next_effect(d->client, &effect)) {
@@ -219,7 +221,8 @@ static void drive(struct driver *d)
     }
     for (int i = 0; i < d->socket_count; i++)
         socket_write(d->sockets[i]);
-    set_timer(d, now_ms);
+    // What ended since the user's step is news for it.
+    set_timer(d, now_ms, client_ended_count(d->client) != ended);
 }
 
 void driver_run(struct driver *d, const bool *done)

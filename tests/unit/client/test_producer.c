@@ -269,6 +269,24 @@ static void a_partition_that_is_not_there(void **state)
     stop(&f);
 }
 
+// A topic may be waited for less long than a delivery.
+static void a_topic_that_does_not_come(void **state)
+{
+    struct fixture f;
+    struct producer_options options = idempotent;
+    options.topic_wait_ms = 1000;
+    start(&f, options);
+    f.broker.topic_missing = true;
+    add(&f, -1, "a");
+    pass(&f, 900);
+    assert_int_equal(f.count, 0);
+    pass(&f, 200);
+    assert_int_equal(f.count, 1);
+    assert_int_equal(f.results[0].code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(f.results[0].partition, -1);
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +301,7 @@ int main(void)
         cmocka_unit_test(fire_and_forget),
         cmocka_unit_test(the_buffer_has_a_maximum),
         cmocka_unit_test(a_partition_that_is_not_there),
+        cmocka_unit_test(a_topic_that_does_not_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
