@@ -9,7 +9,11 @@ is killed and started again meanwhile. Prints its seed.
 
 --mix says who takes part: "confluent:range,kafka-python:range", "confluent:cooperative-sticky" or, with
 a librdkafka that knows KIP-848, "confluent:consumer"; members are made of its entries in turn.
---python is the interpreter that runs the members, where other versions of the libraries are installed.
+--python is the interpreter that runs the members, where other versions of the libraries are installed;
+--franz is the program of tests/interop/groups/franz, for "franz:range" and the like.
+
+How long the group took to settle is told twice: as the members saw it, and from the broker's journal of
+rebalances (`chitin group explain`), which a busy machine that runs all these members does not stretch.
 """
 
 import argparse
@@ -28,7 +32,7 @@ from pathlib import Path
 import confluent_kafka
 
 import clients
-from broker import Broker
+from broker import Broker, binary
 
 TOPIC = f"chaos-{os.getpid()}"
 GROUP = f"chaos-group-{os.getpid()}"
@@ -45,16 +49,24 @@ class Member:
         self.name = f"m{number:03d}-{library}-{assignor}"
         self.path = Path(folder) / (self.name + ".jsonl")
         protocol = "consumer" if assignor == "consumer" else "classic"
+        self.all_events = []
+        self.read_to = 0       # in its file
+        with open(self.path, "wb") as out, open(self.path.with_suffix(".stderr"), "wb") as errors:
+            self.process = subprocess.Popen(self.command(a, library, protocol, assignor, bootstrap),
+                                            stdout=out, stderr=errors)
+        self.frozen_at = None
+        self.gone_at = None    # when it was killed
+        self.is_leaving = False  # was told to
+
+    def command(self, a, library, protocol, assignor, bootstrap):
+        if library == "franz":
+            return [a.franz, bootstrap, GROUP, TOPIC, protocol, assignor, "", str(a.session_ms), self.name]
         command = [a.python, str(HERE / "group_member.py"), "--library", library, "--bootstrap", bootstrap,
                    "--group", GROUP, "--topic", TOPIC, "--name", self.name, "--protocol", protocol,
                    "--session-ms", str(a.session_ms)]
         if protocol == "classic":
             command += ["--assignor", assignor]
-        with open(self.path, "wb") as out, open(self.path.with_suffix(".stderr"), "wb") as errors:
-            self.process = subprocess.Popen(command, stdout=out, stderr=errors)
-        self.frozen_at = None
-        self.gone_at = None    # when it was killed
-        self.is_leaving = False  # was told to
+        return command
 
     def freeze(self):
         self.process.send_signal(signal.SIGSTOP)
@@ -77,11 +89,14 @@ class Member:
         return self.process.poll() is None
 
     def events(self):
-        for line in self.path.read_text().splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                return  # the last line of one that was killed
+        """What it has said in whole lines."""
+        with open(self.path, "rb") as file:
+            file.seek(self.read_to)
+            text = file.read()
+        whole = text[:text.rfind(b"\n") + 1]
+        self.read_to += len(whole)
+        self.all_events += [json.loads(line) for line in whole.splitlines()]
+        return self.all_events
 
 
 def owned_now(events):
@@ -222,6 +237,7 @@ class Chaos:
         self.ends = defaultdict(list)  # by name: when it was killed or frozen
         self.kinds = a.mix.split(",")
         self.problems = []
+        self.changed_at = 0  # the last change, by time.time()
 
     def add(self):
         kind = self.kinds[len(self.members) % len(self.kinds)]
@@ -232,6 +248,7 @@ class Chaos:
 
     def disturb(self):
         """One change."""
+        self.changed_at = time.time()
         active = [m for m in self.alive() if m.frozen_at is None]
         frozen = [m for m in self.alive() if m.frozen_at is not None]
         choice = self.random.random()
@@ -257,7 +274,7 @@ class Chaos:
         everything = set(range(self.a.partitions))
         while time.monotonic() < changed + seconds:
             if any(m.is_leaving for m in self.alive()) and time.monotonic() < begin + LEAVE_SECONDS:
-                changed = time.monotonic()
+                changed, self.changed_at = time.monotonic(), time.time()
             owned = [owned_now(m.events()) for m in self.alive()]
             together = set().union(*owned) if owned else set()
             if together == everything and sum(map(len, owned)) == len(everything):
@@ -267,6 +284,25 @@ class Chaos:
         self.problems.append(f"not settled after {seconds:.0f} s: {len(lost)} partitions have no owner "
                              f"{lost[:5]}, {sum(map(len, owned)) - len(together)} have two")
         return None
+
+    def settled_by_journal(self, seconds):
+        """Seconds from the last change to the end of the newest rebalance, as the coordinator remembers; it
+        may end later than the members' partitions are right, when the last one has told that it knows.
+        None: this broker does not tell."""
+        deadline = time.monotonic() + seconds
+        while True:
+            told = subprocess.run([binary(), "group", "explain", "-b", self.broker.bootstrap, GROUP,
+                                   "-o", "json"], capture_output=True, text=True)
+            if told.returncode != 0:
+                return None
+            newest = json.loads(told.stdout)["journal"][:1]
+            if all(r["duration_ms"] >= 0 for r in newest):
+                ends = [(r["begin_ms"] + r["duration_ms"]) / 1000 - self.changed_at for r in newest]
+                return max([0, *ends])
+            if time.monotonic() > deadline:
+                self.problems.append(f"the group still rebalances {seconds:.0f} s later: {newest}")
+                return None
+            time.sleep(0.2)
 
     def read_spans(self):
         read = defaultdict(list)
@@ -315,6 +351,7 @@ def run(a, folder):
         writer.start()
         watch.start()
         patience = a.session_ms / 1000 + SLACK_SECONDS
+        chaos.changed_at = time.time()
         print(f"{a.members} members settled after {chaos.settle(patience + 30) or -1:.1f} s", flush=True)
         for n in range(a.changes):
             time.sleep(chaos.random.uniform(0, a.pause))
@@ -325,8 +362,11 @@ def run(a, folder):
         for m in chaos.alive():
             if m.frozen_at is not None:
                 m.thaw()
+                chaos.changed_at = time.time()
         took = chaos.settle(patience + (30 if a.broker_kills else 0))
-        print(f"settled {took or -1:.1f} s after the last change, {len(chaos.alive())} members", flush=True)
+        by_journal = chaos.settled_by_journal(patience)
+        print(f"settled {took or -1:.1f} s after the last change, {len(chaos.alive())} members" +
+              (f", {by_journal:.1f} s by the broker's journal" if by_journal is not None else ""), flush=True)
         writer.stopping.set()
         writer.join()
         chaos.problems += chaos.wait_read(writer.written, 60)
@@ -357,6 +397,7 @@ def parser():
     p.add_argument("--delay-ms", type=int, default=500)
     p.add_argument("--broker-kills", type=int, default=0)
     p.add_argument("--python", default=sys.executable)
+    p.add_argument("--franz", help="the program of tests/interop/groups/franz")
     p.add_argument("--seed", type=int, default=int(time.time()))
     p.add_argument("--bootstrap", help="use this broker, which then is not killed; its "
                    "group.consumer.session.timeout.ms has to be --session-ms")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A member of a consumer group with franz-go: member BOOTSTRAP GROUP TOPIC PROTOCOL ASSIGNOR INSTANCE
+// A member of a consumer group with franz-go:
+// member BOOTSTRAP GROUP TOPIC PROTOCOL ASSIGNOR INSTANCE [SESSION-MS [CLIENT-ID]]
 // (README.md in the folder above). KIP-848 needs the newest franz-go and -tags newest.
 package main
 
@@ -10,18 +11,29 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 var out sync.Mutex
 
+// Seconds on the clock that all members share; Go's own monotonic clock begins with the process.
+func monotonic() float64 {
+	const clockMonotonic = 1
+	var now syscall.Timespec
+	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockMonotonic, uintptr(unsafe.Pointer(&now)), 0)
+	return float64(now.Sec) + float64(now.Nsec)/1e9
+}
+
 func tell(event map[string]any) {
 	out.Lock()
 	defer out.Unlock()
+	event["t"] = monotonic()
 	line, _ := json.Marshal(event)
 	fmt.Println(string(line))
 }
@@ -66,20 +78,32 @@ func consume(ctx context.Context, client *kgo.Client) bool {
 		}
 	})
 	if records := fetches.Records(); len(records) > 0 {
-		check(client.CommitRecords(context.Background(), records...))
+		// An error is no end: the group moved on, or the broker is away; it is read again then.
+		_ = client.CommitRecords(context.Background(), records...)
 	}
 	client.AllowRebalance()
 	return true
+}
+
+// The argument of this number, if it is there.
+func argument(i int, otherwise string) string {
+	if i < len(os.Args) {
+		return os.Args[i]
+	}
+	return otherwise
 }
 
 func main() {
 	bootstrap, group, topic, protocol := os.Args[1], os.Args[2], os.Args[3], os.Args[4]
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	sessionMs, err := strconv.Atoi(argument(7, "20000"))
+	check(err)
 	options := []kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(200 * time.Millisecond),
-		kgo.HeartbeatInterval(500 * time.Millisecond), kgo.SessionTimeout(20 * time.Second),
+		kgo.HeartbeatInterval(500 * time.Millisecond), kgo.SessionTimeout(time.Duration(sessionMs) * time.Millisecond),
+		kgo.ClientID(argument(8, "interop")),
 		kgo.Balancers(balancer(os.Args[5])), kgo.OnPartitionsAssigned(tellPartitions("assigned")),
 		kgo.OnPartitionsRevoked(tellPartitions("revoked")),
 		kgo.OnPartitionsLost(tellPartitions("revoked"))}
