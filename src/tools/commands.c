@@ -49,5 +49,6 @@ const struct command *const aliases[] = {
     &alias_server_start,
     &alias_storage,
     &alias_topics,
+    &alias_verifiable_producer,
     NULL,
 };

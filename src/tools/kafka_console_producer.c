@@ -9,6 +9,7 @@
 #include "env/random.h"
 #include "tools/commands.h"
 #include "tools/kafka.h"
+#include "tools/kafka_producer.h"
 #include "tools/sender.h"
 
 enum {
@@ -241,48 +242,26 @@ static void make_reader(const struct properties *p, struct reader *out)
     };
 }
 
-static int64_t number_of(const struct properties *p, const char *key, int64_t fallback)
-{
-    int64_t value;
-    const char *text = properties_get(p, key);
-    return text != NULL && str_parse_i64(str_from(text), &value) ? value : fallback;
-}
-
 // Flags win over client settings, as in Kafka's tool.
-static int make_options(struct tool *t, const struct properties *p, struct producer_options *o)
+static void add_flags(const struct flags *f, struct properties *p)
 {
-    const struct flags *f = &t->flags;
-    const char *acks = flags_given(f, ACKS) ? flags_text(f, ACKS) : text_of(p, "acks", "-1");
-    const char *codec = flags_given(f, COMPRESSION) ? flags_text(f, COMPRESSION)
-                                                    : text_of(p, "compression.type", "none");
-    int batch = flags_given(f, PARTITION_MEMORY) ? PARTITION_MEMORY : BATCH_SIZE;
-    *o = (struct producer_options){
-        .acks = strcmp(acks, "0") == 0   ? ACKS_NONE
-                : strcmp(acks, "1") == 0 ? ACKS_LEADER
-                                         : ACKS_ALL,
-        .codec_level = CODEC_LEVEL_DEFAULT,
-        .linger_ms = flags_given(f, LINGER) ? flags_number(f, LINGER)
-                                            : number_of(p, "linger.ms", 5),
-        .batch_bytes_max =
-            (size_t)(flags_given(f, batch) ? flags_number(f, batch)
-                                           : number_of(p, "batch.size", flags_number(f, batch))),
-        .buffer_bytes_max = (size_t)flags_number(f, MAX_MEMORY),
-        .request_timeout_ms = flags_given(f, REQUEST_TIMEOUT)
-                                  ? flags_number(f, REQUEST_TIMEOUT)
-                                  : number_of(p, "request.timeout.ms", 30000),
-        .delivery_timeout_ms = number_of(p, "delivery.timeout.ms", 120000),
-        .retry_max = flags_given(f, RETRIES) && flags_number(f, RETRIES) > 0
-                         ? (int)flags_number(f, RETRIES)
-                         : 0,
-        .create_topics = true,
+    static const struct {
+        int flag;
+        const char *key;
+    } settings[] = {
+        {ACKS, "acks"},
+        {COMPRESSION, "compression.type"},
+        {LINGER, "linger.ms"},
+        {BATCH_SIZE, "batch.size"},
+        {PARTITION_MEMORY, "batch.size"},
+        {MAX_MEMORY, "buffer.memory"},
+        {MAX_BLOCK, "max.block.ms"},
+        {REQUEST_TIMEOUT, "request.timeout.ms"},
+        {RETRIES, "retries"},
     };
-    if (flags_given(f, RETRIES) && flags_number(f, RETRIES) == 0)
-        o->retry_max = -1;
-    const char *idempotence = text_of(p, "enable.idempotence", "true");
-    o->idempotent = o->acks == ACKS_ALL && strcmp(idempotence, "true") == 0;
-    if (!codec_parse(str_from(codec), &o->codec))
-        return tool_usage(t, "compression.type is \"%s\", not none, gzip, snappy, lz4 or zstd", codec);
-    return EXIT_OK;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (flags_given(f, settings[i].flag))
+            properties_set(p, str_from(settings[i].key), str_from(flags_text(f, settings[i].flag)), 0);
 }
 
 static int check_flags(struct tool *t)
@@ -302,7 +281,7 @@ static int check_flags(struct tool *t)
     return EXIT_OK;
 }
 
-static int run_with(struct tool *t, const struct properties *client, struct reader *reader)
+static int run_with(struct tool *t, struct properties *client, struct reader *reader)
 {
     const struct flags *f = &t->flags;
     const char *servers = flags_text(f, BOOTSTRAP);
@@ -315,7 +294,8 @@ static int run_with(struct tool *t, const struct properties *client, struct read
         .parse = parse_line,
         .user = reader,
     };
-    int status = make_options(t, client, &s.options);
+    add_flags(f, client);
+    int status = kafka_producer_options(t, client, &s.options);
     if (status == EXIT_OK)
         status = kafka_connect(t, servers != NULL ? servers : flags_text(f, BROKER_LIST), client);
     if (status != EXIT_OK)

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "client/topology.h"
+#include "group/regex.h"
 #include "tools/commands.h"
 #include "wire/errors.h"
 
@@ -53,6 +54,11 @@ static const struct flag_def groups_flags[] = {
                            .kind = FLAG_BOOL,
                            .help = "Forget what a group has committed for topics that it does not "
                                    "read."},
+    [CG_VALIDATE_REGEX] = {.names = "--validate-regex",
+                           .argument = "REGEX",
+                           .kind = FLAG_TEXT,
+                           .help = "Tell whether this is a regular expression that members of consumer\n"
+                                   "groups can subscribe to (RE2's syntax). No broker is asked."},
     [CG_STATE] = {.names = "--state",
                   .argument = "STATE[,...]",
                   .kind = FLAG_OPTIONAL,
@@ -522,14 +528,15 @@ static int check_views(struct tool *t)
 
 static int check(struct tool *t)
 {
-    static const int actions[] = {CG_LIST, CG_DESCRIBE, CG_DELETE, CG_RESET, CG_DELETE_OFFSETS};
+    static const int actions[] = {CG_LIST, CG_DESCRIBE, CG_DELETE, CG_RESET, CG_DELETE_OFFSETS,
+                                  CG_VALIDATE_REGEX};
     static const int scopes[] = {CG_GROUP, CG_ALL_GROUPS};
     static const int list_group[] = {CG_GROUP, CG_LIST}, list_topic[] = {CG_TOPIC, CG_LIST},
                      describe_topic[] = {CG_TOPIC, CG_DESCRIBE};
     const struct flags *f = &t->flags;
-    if (count_given(f, actions, 5) != 1)
+    if (count_given(f, actions, 6) != 1)
         return tool_usage(t, "Command must include exactly one action: --list, --describe, "
-                             "--delete, --reset-offsets, --delete-offsets");
+                             "--delete, --reset-offsets, --delete-offsets, --validate-regex");
     int status = check_views(t);
     bool has_group = count_given(f, scopes, 2) > 0;
     for (int i = 1; i < 4 && status == EXIT_OK; i++)
@@ -578,6 +585,22 @@ static int act(struct tool *t, const struct group_ids *ids)
     return delete_offsets(t, ids->items[ids->count - 1]);
 }
 
+static int validate_regex(struct tool *t)
+{
+    struct str pattern = str_from(flags_text(&t->flags, CG_VALIDATE_REGEX));
+    struct regex *regex;
+    struct diag diag;
+    diag_clear(&diag);
+    if (regex_new(pattern, &regex, &diag) < 0) {
+        buf_printf(&t->out.buf, "The regular expression `%.*s` is invalid: %s.\n", STR_ARG(pattern),
+                   diag.text);
+        return EXIT_OK;
+    }
+    buf_printf(&t->out.buf, "The regular expression `%.*s` is valid.\n", STR_ARG(pattern));
+    regex_free(regex);
+    return EXIT_OK;
+}
+
 static int groups_run(struct tool *t)
 {
     const struct flags *f = &t->flags;
@@ -587,6 +610,8 @@ static int groups_run(struct tool *t)
     if (kafka_version(t, CG_VERSION))
         return EXIT_OK;
     int status = check(t);
+    if (status == EXIT_OK && flags_given(f, CG_VALIDATE_REGEX))
+        return validate_regex(t);
     if (status == EXIT_OK)
         status = kafka_connect_flags(t, CG_BOOTSTRAP, CG_COMMAND_CONFIG, -1);
     if (status != EXIT_OK)

@@ -20,6 +20,7 @@ enum consumer_groups_flag {
     CG_DELETE,
     CG_RESET,
     CG_DELETE_OFFSETS,
+    CG_VALIDATE_REGEX,
     CG_STATE,
     CG_TYPE,
     CG_MEMBERS,

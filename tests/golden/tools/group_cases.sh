@@ -35,6 +35,10 @@ run groups-no-action $C $B
 run groups-no-bootstrap $C --list
 run groups-two-actions $C $B --list --describe --group idle
 run groups-unknown-flag $C $B --list --nosuch
+run groups-regex $C $B --validate-regex 'orders-.*'
+run groups-regex-bad $C $B --validate-regex 'orders('
+run groups-regex-look-behind $C $B --validate-regex '(?<=a)b'
+run groups-regex-reference $C $B --validate-regex '(a)\1'
 run groups-list $C $B --list
 run groups-list-state $C $B --list --state
 run groups-list-state-filter $C $B --list --state Stable,empty

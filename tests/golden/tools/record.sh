@@ -5,7 +5,8 @@
 #
 #   record.sh HOST:PORT TOOL-LAUNCHER [OUT]
 #
-# CASES=group_cases records those of consumer groups instead of cases.sh.
+# CASES=group_cases records those of consumer groups instead of cases.sh, CASES=verifiable_cases those of
+# the tools that print what they do.
 # TOOL-LAUNCHER CLASS ARGS... must run a class of Kafka's tools. With CHITIN_BIN=DIR the aliases in
 # that folder run instead, so that the two recordings can be compared.
 set -u
@@ -29,6 +30,8 @@ class_of() {
     kafka-storage) echo kafka.tools.StorageTool ;;
     kafka-consumer-groups) echo org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
     kafka-groups) echo org.apache.kafka.tools.GroupsCommand ;;
+    kafka-verifiable-producer) echo org.apache.kafka.tools.VerifiableProducer ;;
+    kafka-verifiable-consumer) echo org.apache.kafka.tools.VerifiableConsumer ;;
     esac
 }
 
@@ -65,6 +68,7 @@ run() {
         cat "$TMP/err"
         echo "-- exit $status"
     } | sed -E "/  \(1\)/!s#$BOOTSTRAP#127.0.0.1:9092#g; s#$TMP#/tmp/x#g; /^SLF4J:/d; /^Option .*Description/,/^-- exit/{/^-- exit/!d}; /^\t(at |\.\.\. )/d;
-        s#(TopicId: |Cluster ID: )[A-Za-z0-9_-]{22}#\\1ID#" > "$out/$name.txt"
+        s#(TopicId: |Cluster ID: )[A-Za-z0-9_-]{22}#\\1ID#;
+        s#(\"timestamp\":|\"avg_throughput\":)[0-9.E-]+#\\1N#g" > "$out/$name.txt"
 }
 . "$here/${CASES:-cases}.sh"
