@@ -126,18 +126,24 @@ int group_config_validate(const struct config *c, const struct properties *value
     return 0;
 }
 
-int32_t group_config_i32(const struct config *c, const struct properties *values, const char *name)
+int64_t group_config_i64(const struct config *c, const struct properties *values, const char *name)
 {
     const struct config_key *key = config_key_find(CONFIG_GROUP, str_from(name));
     check(key != NULL && config_key_broker_default(key) != NULL);
     const char *text = values == NULL ? NULL : properties_get(values, name);
-    int32_t value;
-    if (text == NULL || !str_parse_i32(str_trim(str_from(text)), &value))
-        return config_i32(c, config_key_broker_default(key));
+    int64_t value;
+    if (text == NULL || !str_parse_i64(str_trim(str_from(text)), &value))
+        return config_i64(c, config_key_broker_default(key));
     const struct group_bounds *b = find_bounds(name);
-    if (b != NULL && b->min != NULL && value < config_i32(c, b->min))
-        value = config_i32(c, b->min);
-    if (b != NULL && b->max != NULL && value > config_i32(c, b->max))
-        value = config_i32(c, b->max);
+    if (b != NULL && b->min != NULL && value < config_i64(c, b->min))
+        value = config_i64(c, b->min);
+    if (b != NULL && b->max != NULL && value > config_i64(c, b->max))
+        value = config_i64(c, b->max);
     return value;
+}
+
+int32_t group_config_i32(const struct config *c, const struct properties *values, const char *name)
+{
+    int64_t value = group_config_i64(c, values, name);
+    return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
 }

@@ -17,3 +17,4 @@ int group_config_validate(const struct config *c, const struct properties *value
 // The value that holds for a group with these settings (NULL: none), of a key of type INT that has a
 // broker key for its default. The bounds may have changed since it was set: they hold.
 int32_t group_config_i32(const struct config *c, const struct properties *values, const char *name);
+int64_t group_config_i64(const struct config *c, const struct properties *values, const char *name); // LONG

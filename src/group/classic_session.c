@@ -94,7 +94,7 @@ void groups_heartbeat(struct groups *g, struct group_call *call, const struct co
     struct group *group = groups_find(g, request->group_id);
     if (request->group_id.size == 0)
         group_call_fail(call, KAFKA_INVALID_GROUP_ID);
-    else if (group == NULL)
+    else if (group == NULL || group->kind == GROUP_STREAMS)
         group_call_fail(call, KAFKA_UNKNOWN_MEMBER_ID);
     else if (group->kind == GROUP_CONSUMER)
         consumer_classic_heartbeat(g, group, call, now, request);

@@ -202,7 +202,7 @@ void groups_sync(struct groups *g, struct group_call *call, const struct coordin
         group_call_fail(call, KAFKA_INCONSISTENT_GROUP_PROTOCOL);
     else if (request->group_id.size == 0)
         group_call_fail(call, KAFKA_INVALID_GROUP_ID);
-    else if (group == NULL || group_is_empty(group))
+    else if (group == NULL || group_is_empty(group) || group->kind == GROUP_STREAMS)
         group_call_fail(call, KAFKA_UNKNOWN_MEMBER_ID);
     else if (group->kind == GROUP_CONSUMER)
         consumer_classic_sync(g, group, call, now, request);

@@ -30,31 +30,10 @@ struct replaying {
 // The group that a record is about. For a tombstone it may be NULL: there is nothing to take away.
 static int group_of(const struct replaying *r, struct str id, struct consumer_group **out)
 {
-    struct group *group = groups_find(r->g, id);
-    *out = NULL;
-    if (group != NULL && group->kind == GROUP_CONSUMER) {
-        *out = group->consumer;
-        return 0;
-    }
-    if (r->value.data == NULL)
-        return 0;
-    if (group != NULL && !group_is_empty(group))
-        return diag_set(r->diag, ERR_CORRUPT, "group \"%.*s\" is of another kind and has members",
-                        STR_ARG(id));
-    if (group == NULL)
-        group = groups_add(r->g, id);
-    group_become(r->g, group, GROUP_CONSUMER);
-    *out = group->consumer;
-    return 0;
-}
-
-// Offsets outlive the group that committed them, as those of a group without members.
-static void remove_group(struct groups *g, struct consumer_group *cg)
-{
-    if (cg->group->offsets.total > 0)
-        group_become(g, cg->group, GROUP_CLASSIC);
-    else
-        groups_remove(g, cg->group);
+    struct group *group;
+    int err = group_replay_kind(r->g, id, GROUP_CONSUMER, r->value.data != NULL, &group, r->diag);
+    *out = group == NULL ? NULL : group->consumer;
+    return err;
 }
 
 // The value of a tombstone is left alone.
@@ -77,7 +56,7 @@ static int replay_group(const struct replaying *r)
     if (err != 0 || cg == NULL)
         return err;
     if (r->value.data == NULL) {
-        remove_group(r->g, cg);
+        group_replay_removal(r->g, cg->group);
         return 0;
     }
     cg->epoch = value.epoch;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "group/internal.h"
 
@@ -16,6 +17,7 @@ const struct group_kind_type *group_kind_type(enum group_kind kind)
     static const struct group_kind_type *const types[] = {
         [GROUP_CLASSIC] = &classic_kind,
         [GROUP_CONSUMER] = &consumer_kind,
+        [GROUP_STREAMS] = &streams_kind,
     };
     return types[kind];
 }
@@ -197,6 +199,34 @@ void groups_set_image(struct groups *g, const struct metadata_image *image,
 
 // ---- Replaying ----
 
+int group_replay_kind(struct groups *g, struct str id, enum group_kind kind, bool creates,
+                      struct group **out, struct diag *diag)
+{
+    struct group *group = groups_find(g, id);
+    *out = NULL;
+    if (group != NULL && group->kind == kind) {
+        *out = group;
+        return 0;
+    }
+    if (!creates)
+        return 0;
+    if (group != NULL && !group_is_empty(group))
+        return diag_set(diag, ERR_CORRUPT, "group \"%.*s\" is of another kind and has members", STR_ARG(id));
+    if (group == NULL)
+        group = groups_add(g, id);
+    group_become(g, group, kind);
+    *out = group;
+    return 0;
+}
+
+void group_replay_removal(struct groups *g, struct group *group)
+{
+    if (group->offsets.total > 0)
+        group_become(g, group, GROUP_CLASSIC);
+    else
+        groups_remove(g, group);
+}
+
 typedef int (*family_replay)(struct groups *g, const struct coordinator_record_type *type,
                              struct bytes key, struct bytes value,
                              const struct coordinator_origin *origin, struct diag *diag);
@@ -217,8 +247,15 @@ static family_replay family_of(int16_t type)
     case GROUP_RECORD_CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT:
     case GROUP_RECORD_CONSUMER_GROUP_REGULAR_EXPRESSION:
         return consumer_replay;
+    case GROUP_RECORD_STREAMS_GROUP_METADATA:
+    case GROUP_RECORD_STREAMS_GROUP_MEMBER_METADATA:
+    case GROUP_RECORD_STREAMS_GROUP_TARGET_ASSIGNMENT_METADATA:
+    case GROUP_RECORD_STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER:
+    case GROUP_RECORD_STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT:
+    case GROUP_RECORD_STREAMS_GROUP_TOPOLOGY:
+        return streams_replay;
     default:
-        return NULL; // streams and share groups, which are not served: their records stay in the log
+        return NULL; // share groups, which are not served: their records stay in the log
     }
 }
 

@@ -85,6 +85,7 @@ struct group_call {
 struct chitin_describe_groups_request;
 struct consumer_group_heartbeat_request;
 struct consumer_group_heartbeat_response;
+struct create_topics_request;
 struct delete_groups_response_deletable_group_result;
 struct describe_groups_response_described_group;
 struct consumer_group_describe_response_described_group;
@@ -95,6 +96,8 @@ struct list_groups_request;
 struct offset_commit_request;
 struct offset_delete_request;
 struct offset_fetch_request_offset_fetch_request_group;
+struct streams_group_heartbeat_request;
+struct streams_group_heartbeat_response;
 struct sync_group_request;
 
 // Each takes the whole request and fills the response struct of the same API, unless it says otherwise.
@@ -124,6 +127,15 @@ bool groups_check_consumer_heartbeat(const struct config *config, int16_t versio
 void groups_consumer_heartbeat(struct groups *g, struct group_call *call,
                                const struct coordinator_time *now,
                                const struct consumer_group_heartbeat_request *request);
+
+// The same for streams groups (KIP-1071).
+bool groups_check_streams_heartbeat(const struct streams_group_heartbeat_request *request,
+                                    struct streams_group_heartbeat_response *reply, struct arena *arena);
+// *missing, initialised, gets the internal topics of the application that are not there and that the
+// caller shall make, in the arena of the call; the members hear of them when they ask again.
+void groups_streams_heartbeat(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                              const struct streams_group_heartbeat_request *request,
+                              struct create_topics_request *missing);
 
 // Offsets. Topics of a request that do not exist were answered by the caller already and are left out,
 // as are those that the client may not see.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Inside the group coordinator: what all kinds of groups share. Each kind has a header of its own
-// (classic.h, consumer.h), and so have the offsets (offsets.h).
+// (classic.h, consumer.h, streams.h), and so have the offsets (offsets.h).
 #pragma once
 
 #include "base/map.h"
@@ -11,10 +11,12 @@
 
 struct classic_group;
 struct consumer_group;
+struct streams_group;
 
 enum group_kind {
     GROUP_CLASSIC,  // also the simple groups, which have offsets and never had a member
     GROUP_CONSUMER,
+    GROUP_STREAMS,
 };
 
 struct group {
@@ -31,6 +33,7 @@ struct group {
         void *state;
         struct classic_group *classic;
         struct consumer_group *consumer;
+        struct streams_group *streams;
     };
 };
 
@@ -128,6 +131,7 @@ struct group_kind_type {
 
 extern const struct group_kind_type classic_kind;
 extern const struct group_kind_type consumer_kind;
+extern const struct group_kind_type streams_kind;
 
 const struct group_kind_type *group_kind_type(enum group_kind kind);
 
@@ -205,6 +209,19 @@ int classic_replay(struct groups *g, const struct coordinator_record_type *type,
                    struct bytes value, const struct coordinator_origin *origin, struct diag *diag);
 int consumer_replay(struct groups *g, const struct coordinator_record_type *type, struct bytes key,
                     struct bytes value, const struct coordinator_origin *origin, struct diag *diag);
+
+int streams_replay(struct groups *g, const struct coordinator_record_type *type, struct bytes key,
+                   struct bytes value, const struct coordinator_origin *origin, struct diag *diag);
+
+// The group that a record of a kind is about. `creates`: the record is no tombstone; a group that is not
+// there is made, and an empty one of another kind becomes one of this. Otherwise *out may be NULL: there is
+// nothing to take away. ERR_CORRUPT with words.
+int group_replay_kind(struct groups *g, struct str id, enum group_kind kind, bool creates,
+                      struct group **out, struct diag *diag);
+
+// The tombstone of a group. Offsets outlive the group that committed them, as those of a group without
+// members.
+void group_replay_removal(struct groups *g, struct group *group);
 
 // Decodes a key or value (after its int16 prefix) into *out with g->arena.
 int replay_key(struct groups *g, const struct coordinator_record_type *type, struct bytes key, void *out,
