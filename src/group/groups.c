@@ -211,7 +211,8 @@ int group_replay_kind(struct groups *g, struct str id, enum group_kind kind, boo
     if (!creates)
         return 0;
     if (group != NULL && !group_is_empty(group))
-        return diag_set(diag, ERR_CORRUPT, "group \"%.*s\" is of another kind and has members", STR_ARG(id));
+        return diag_set(diag, ERR_CORRUPT, "group \"%.*s\" is of another kind and has members",
+                        STR_ARG(id));
     if (group == NULL)
         group = groups_add(g, id);
     group_become(g, group, kind);

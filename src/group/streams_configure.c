@@ -147,7 +147,8 @@ static void begin_repartition(struct configuring *c)
 }
 
 // The most partitions that a source of the subtopology is known to have; 0: none is known.
-static int32_t most_partitions(const struct configuring *c, const struct streams_group_topology_value_subtopology *s)
+static int32_t most_partitions(const struct configuring *c,
+                               const struct streams_group_topology_value_subtopology *s)
 {
     int32_t most = 0;
     for (int32_t i = 0; i < s->source_topics.count; i++) {
@@ -161,7 +162,8 @@ static int32_t most_partitions(const struct configuring *c, const struct streams
     return most;
 }
 
-static bool decide_sinks(struct configuring *c, const struct streams_group_topology_value_subtopology *s, bool *has_progress)
+static bool decide_sinks(struct configuring *c, const struct streams_group_topology_value_subtopology *s,
+                         bool *has_progress)
 {
     bool is_complete = true;
     for (int32_t i = 0; i < s->repartition_sink_topics.count; i++) {
@@ -212,7 +214,8 @@ static int compare_pointers(const void *a, const void *b)
     return compare_topics(*(struct known_topic *const *)a, *(struct known_topic *const *)b);
 }
 
-static int add_topics(struct configuring *c, struct copartition *group, const struct streams_group_topology_value_subtopology *s,
+static int add_topics(struct configuring *c, struct copartition *group,
+                      const struct streams_group_topology_value_subtopology *s,
                       const struct wire_int16_array *indexes, bool is_repartition)
 {
     int32_t count = is_repartition ? s->repartition_source_topics.count : s->source_topics.count;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One StreamsGroupHeartbeat while it is served: what its parts (streams_heartbeat.c, streams_answer.c) share.
+// One StreamsGroupHeartbeat while it is served: what streams_heartbeat.c and streams_answer.c share.
 #pragma once
 
 #include "group/streams.h"

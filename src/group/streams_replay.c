@@ -51,7 +51,8 @@ static void set_configs(struct streams_group *sg, const struct streams_group_met
     size_t count = v->last_assignment_configs.count > 0 ? (size_t)v->last_assignment_configs.count : 0;
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
-        size += v->last_assignment_configs.items[i].key.size + v->last_assignment_configs.items[i].value.size;
+        size += v->last_assignment_configs.items[i].key.size +
+                v->last_assignment_configs.items[i].value.size;
     struct streams_config *items = mem_alloc(count * sizeof(*items) + size + 1);
     char *at = (char *)(items + count);
     for (size_t i = 0; i < count; i++) {
