@@ -14,7 +14,7 @@
 static bool show_state(struct tool *t, const struct group_info *g, int rows)
 {
     if (str_is(g->state, "Dead"))
-        consumer_groups_error(t, "Consumer group '%.*s' does not exist.", STR_ARG(g->id));
+        group_tool_error(t, "Consumer group '%.*s' does not exist.", STR_ARG(g->id));
     else if (str_is(g->state, "Empty"))
         buf_printf(&t->err.buf, "\nConsumer group '%.*s' has no active members.\n", STR_ARG(g->id));
     else if (!str_is(g->state, "Stable"))
@@ -48,14 +48,14 @@ static int share_size(const struct group_share *shares, int count)
 static void head_offsets(struct buf *out, const struct offset_widths *w, bool verbose)
 {
     buf_append_u8(out, '\n');
-    consumer_groups_cell(out, w->group, str_from("GROUP"));
-    consumer_groups_cell(out, w->topic, str_from("TOPIC"));
+    group_tool_cell(out, w->group, str_from("GROUP"));
+    group_tool_cell(out, w->topic, str_from("TOPIC"));
     buf_printf(out, "%-10s ", "PARTITION");
     if (verbose)
         buf_printf(out, "%-15s ", "LEADER-EPOCH");
     buf_printf(out, "%-15s %-15s %-15s ", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG");
-    consumer_groups_cell(out, w->member, str_from("CONSUMER-ID"));
-    consumer_groups_cell(out, w->host, str_from("HOST"));
+    group_tool_cell(out, w->member, str_from("CONSUMER-ID"));
+    group_tool_cell(out, w->host, str_from("HOST"));
     buf_append_text(out, "CLIENT-ID");
 }
 
@@ -74,16 +74,16 @@ static void show_offset(struct buf *out, const struct group_info *g,
 {
     struct str dash = str_from("-");
     buf_append_u8(out, '\n');
-    consumer_groups_cell(out, w->group, g->id);
-    consumer_groups_cell(out, w->topic, row->topic);
-    consumer_groups_number(out, 10, row->partition);
+    group_tool_cell(out, w->group, g->id);
+    group_tool_cell(out, w->topic, row->topic);
+    group_tool_number(out, 10, row->partition);
     if (verbose)
-        consumer_groups_number(out, 15, row->leader_epoch);
-    consumer_groups_number(out, 15, row->offset);
-    consumer_groups_number(out, 15, row->end_offset);
+        group_tool_number(out, 15, row->leader_epoch);
+    group_tool_number(out, 15, row->offset);
+    group_tool_number(out, 15, row->end_offset);
     show_lag(out, row);
-    consumer_groups_cell(out, w->member, row->owner != NULL ? row->owner->id : dash);
-    consumer_groups_cell(out, w->host, row->owner != NULL ? row->owner->host : dash);
+    group_tool_cell(out, w->member, row->owner != NULL ? row->owner->id : dash);
+    group_tool_cell(out, w->host, row->owner != NULL ? row->owner->host : dash);
     buf_printf(out, "%.*s", STR_ARG(row->owner != NULL ? row->owner->client_id : dash));
 }
 
@@ -99,18 +99,18 @@ static void show_offsets_of(struct buf *out, const struct group_info *g,
 // Members with the most partitions come first, what nobody owns last.
 static void show_offsets(struct tool *t, const struct group_info *g, const struct group_lag *lag)
 {
-    bool verbose = flags_given(&t->flags, CG_VERBOSE);
+    bool verbose = flags_given(&t->flags, GF_VERBOSE);
     struct offset_widths w = {15, 15, 15, 15};
     int most = 0;
     if (!show_state(t, g, lag->count))
         return;
-    w.group = consumer_groups_width(w.group, g->id);
+    w.group = group_tool_width(w.group, g->id);
     for (int i = 0; i < lag->count; i++) {
-        w.topic = consumer_groups_width(w.topic, lag->items[i].topic);
+        w.topic = group_tool_width(w.topic, lag->items[i].topic);
         if (lag->items[i].owner == NULL)
             continue;
-        w.member = consumer_groups_width(w.member, lag->items[i].owner->id);
-        w.host = consumer_groups_width(w.host, lag->items[i].owner->host);
+        w.member = group_tool_width(w.member, lag->items[i].owner->id);
+        w.host = group_tool_width(w.host, lag->items[i].owner->host);
     }
     for (int i = 0; i < g->member_count; i++) {
         int size = share_size(g->members[i].shares, g->members[i].share_count);
@@ -134,7 +134,7 @@ static int describe_offsets(struct tool *t, const struct group_info *g)
     if (err < 0) {
         status = tool_fail_call(t, err);
     } else if (r.code != KAFKA_NONE) {
-        status = consumer_groups_failed(t, r.code, str_from(r.message), true);
+        status = group_tool_failed(t, &consumer_groups_tool, r.code, str_from(r.message), true);
     } else {
         struct group_lag lag;
         group_lag_find(t->driver, g, &offsets, &lag);
@@ -199,13 +199,13 @@ static void measure_members(struct member_table *w, struct group_info *g)
         buf_init(&text[1], 1 << 28);
         assignment_text(&text[0], m->shares, m->share_count);
         assignment_text(&text[1], m->target, m->target_count);
-        w->group = consumer_groups_width(w->group, g->id);
-        w->member = consumer_groups_width(w->member, m->id);
-        w->instance = consumer_groups_width(w->instance, m->instance_id);
-        w->host = consumer_groups_width(w->host, m->host);
-        w->client = consumer_groups_width(w->client, m->client_id);
-        w->assignment = consumer_groups_width(w->assignment, buf_str(&text[0]));
-        w->target = consumer_groups_width(w->target, buf_str(&text[1]));
+        w->group = group_tool_width(w->group, g->id);
+        w->member = group_tool_width(w->member, m->id);
+        w->instance = group_tool_width(w->instance, m->instance_id);
+        w->host = group_tool_width(w->host, m->host);
+        w->client = group_tool_width(w->client, m->client_id);
+        w->assignment = group_tool_width(w->assignment, buf_str(&text[0]));
+        w->target = group_tool_width(w->target, buf_str(&text[1]));
         w->with_instance = w->with_instance || m->instance_id.size > 0;
         classic = classic || m->is_classic;
         consumer = consumer || !m->is_classic;
@@ -216,12 +216,12 @@ static void measure_members(struct member_table *w, struct group_info *g)
 static void head_members(struct buf *out, const struct member_table *w)
 {
     buf_append_u8(out, '\n');
-    consumer_groups_cell(out, w->group, str_from("GROUP"));
-    consumer_groups_cell(out, w->member, str_from("CONSUMER-ID"));
+    group_tool_cell(out, w->group, str_from("GROUP"));
+    group_tool_cell(out, w->member, str_from("CONSUMER-ID"));
     if (w->with_instance)
-        consumer_groups_cell(out, w->instance, str_from("GROUP-INSTANCE-ID"));
-    consumer_groups_cell(out, w->host, str_from("HOST"));
-    consumer_groups_cell(out, w->client, str_from("CLIENT-ID"));
+        group_tool_cell(out, w->instance, str_from("GROUP-INSTANCE-ID"));
+    group_tool_cell(out, w->host, str_from("HOST"));
+    group_tool_cell(out, w->client, str_from("CLIENT-ID"));
     buf_printf(out, "%-15s ", "#PARTITIONS");
     if (w->verbose) {
         buf_printf(out, "%-15s %-*s %-15s %-*s", "CURRENT-EPOCH", w->assignment,
@@ -236,17 +236,17 @@ static void show_member(struct buf *out, const struct member_table *w, const str
                         int i)
 {
     const struct group_member_info *m = &g->members[i];
-    consumer_groups_cell(out, w->group, g->id);
-    consumer_groups_cell(out, w->member, m->id);
+    group_tool_cell(out, w->group, g->id);
+    group_tool_cell(out, w->member, m->id);
     if (w->with_instance)
-        consumer_groups_cell(out, w->instance, m->instance_id);
-    consumer_groups_cell(out, w->host, m->host);
-    consumer_groups_cell(out, w->client, m->client_id);
-    consumer_groups_number(out, 15, share_size(m->shares, m->share_count));
+        group_tool_cell(out, w->instance, m->instance_id);
+    group_tool_cell(out, w->host, m->host);
+    group_tool_cell(out, w->client, m->client_id);
+    group_tool_number(out, 15, share_size(m->shares, m->share_count));
     if (w->verbose) {
-        consumer_groups_number(out, 15, m->epoch);
-        consumer_groups_cell(out, w->assignment, buf_str(&w->texts[2 * i]));
-        consumer_groups_number(out, 15, g->target_epoch);
+        group_tool_number(out, 15, m->epoch);
+        group_tool_cell(out, w->assignment, buf_str(&w->texts[2 * i]));
+        group_tool_number(out, 15, g->target_epoch);
         buf_printf(out, "%-*.*s", w->target, STR_ARG(buf_str(&w->texts[2 * i + 1])));
         if (w->with_upgraded)
             buf_append_text(out, m->is_classic ? " false" : " true");
@@ -257,7 +257,7 @@ static void show_member(struct buf *out, const struct member_table *w, const str
 static int describe_members(struct tool *t, struct group_info *g)
 {
     struct member_table w = {15, 15, 17, 15, 15, 20, 20, false, false, false, NULL};
-    w.verbose = flags_given(&t->flags, CG_VERBOSE);
+    w.verbose = flags_given(&t->flags, GF_VERBOSE);
     w.texts = mem_alloc_array(2 * (size_t)g->member_count + 1, sizeof *w.texts);
     show_state(t, g, g->member_count);
     measure_members(&w, g);
@@ -276,7 +276,7 @@ static int describe_members(struct tool *t, struct group_info *g)
 static int describe_state(struct tool *t, const struct group_info *g)
 {
     struct buf *out = &t->out.buf, where;
-    bool verbose = flags_given(&t->flags, CG_VERBOSE);
+    bool verbose = flags_given(&t->flags, GF_VERBOSE);
     const struct topology_node *node =
         topology_node(client_topology(driver_client(t->driver)), g->node);
     if (!show_state(t, g, 1))
@@ -285,19 +285,19 @@ static int describe_state(struct tool *t, const struct group_info *g)
     if (node != NULL)
         buf_printf(&where, "%s:%d", node->host, node->port);
     buf_printf(&where, "  (%d)", g->node);
-    int group = consumer_groups_width(15, g->id), at = consumer_groups_width(25, buf_str(&where));
+    int group = group_tool_width(15, g->id), at = group_tool_width(25, buf_str(&where));
     buf_printf(out, "\n%-*s %-*s %-20s %-20s ", group, "GROUP", at, "COORDINATOR (ID)",
                "ASSIGNMENT-STRATEGY", "STATE");
     if (verbose)
         buf_printf(out, "%-15s %-25s ", "GROUP-EPOCH", "TARGET-ASSIGNMENT-EPOCH");
     buf_append_text(out, "#MEMBERS\n");
-    consumer_groups_cell(out, group, g->id);
-    consumer_groups_cell(out, at, buf_str(&where));
-    consumer_groups_cell(out, 20, or_dash(g->assignor));
-    consumer_groups_cell(out, 20, g->state);
+    group_tool_cell(out, group, g->id);
+    group_tool_cell(out, at, buf_str(&where));
+    group_tool_cell(out, 20, or_dash(g->assignor));
+    group_tool_cell(out, 20, g->state);
     if (verbose) {
-        consumer_groups_number(out, 15, g->epoch);
-        consumer_groups_number(out, 25, g->target_epoch);
+        group_tool_number(out, 15, g->epoch);
+        group_tool_number(out, 25, g->target_epoch);
     }
     buf_printf(out, "%d\n", g->member_count);
     buf_release(&where);
@@ -323,13 +323,13 @@ static int find_all(struct tool *t, const struct group_ids *ids, struct group_in
         *failed = err < 0 || r.code != KAFKA_NONE;
         if (!*failed && g->protocol_type.size > 0 && !str_is(g->protocol_type, "consumer")) {
             *failed = true;
-            consumer_groups_error(t,
+            group_tool_error(t,
                                   "Executing consumer group command failed due to "
                                   "java.lang.IllegalArgumentException: GroupId %.*s is not a "
                                   "consumer group (%.*s).",
                                   STR_ARG(g->id), STR_ARG(g->protocol_type));
         } else if (r.code != KAFKA_NONE) {
-            consumer_groups_failed(t, r.code, str_from(r.message), true);
+            group_tool_failed(t, &consumer_groups_tool, r.code, str_from(r.message), true);
         }
         if (*failed) {
             admin_group_release(g);
@@ -348,9 +348,9 @@ int consumer_groups_describe(struct tool *t, const struct group_ids *ids)
     if (count > 0)
         qsort(infos, (size_t)count, sizeof *infos, order_ids);
     for (int i = 0; i < count && !failed && status == EXIT_OK; i++) {
-        if (flags_given(&t->flags, CG_MEMBERS))
+        if (flags_given(&t->flags, GF_MEMBERS))
             status = describe_members(t, &infos[i]);
-        else if (flags_given(&t->flags, CG_STATE))
+        else if (flags_given(&t->flags, GF_STATE))
             status = describe_state(t, &infos[i]);
         else
             status = describe_offsets(t, &infos[i]);

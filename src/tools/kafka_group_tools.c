@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the tools for groups share.
+#include "tools/kafka_group_tools.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "client/topology.h"
+#include "wire/errors.h"
+
+enum { NAMES_MAX = 8 };
+
+// ---- Printing ----
+
+void group_tool_error(struct tool *t, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    buf_append_text(&t->out.buf, "\nError: ");
+    buf_vprintf(&t->out.buf, format, args);
+    buf_append_u8(&t->out.buf, '\n');
+    va_end(args);
+}
+
+int group_tool_failed(struct tool *t, const struct group_tool *tool, int16_t code, struct str message,
+                      bool with_class)
+{
+    if (message.size == 0)
+        message = str_from(java_message(code));
+    group_tool_error(t, "Executing %s group command failed due to %s%s%s%.*s", tool->kind,
+                     with_class ? "org.apache.kafka.common.errors." : "",
+                     with_class ? java_exception(code) : "", with_class ? ": " : "", STR_ARG(message));
+    return tool->failed;
+}
+
+void group_tool_cell(struct buf *out, int width, struct str text)
+{
+    buf_printf(out, "%-*.*s ", width, STR_ARG(text));
+}
+
+void group_tool_number(struct buf *out, int width, int64_t value)
+{
+    char digits[24] = "-";
+    if (value >= 0)
+        snprintf(digits, sizeof digits, "%lld", (long long)value);
+    group_tool_cell(out, width, str_from(digits));
+}
+
+int group_tool_width(int width, struct str text)
+{
+    return (int)text.size > width ? (int)text.size : width;
+}
+
+int *group_tool_order(const struct str *ids, int count)
+{
+    int *order = mem_alloc_array((size_t)count + 1, sizeof *order);
+    java_order(ids, count, java_capacity_grown(count), order);
+    return order;
+}
+
+void group_tool_sort(struct group_list *list)
+{
+    struct str *ids = mem_alloc_array((size_t)list->count + 1, sizeof *ids);
+    struct group_entry *sorted = mem_alloc_array((size_t)list->count + 1, sizeof *sorted);
+    for (int i = 0; i < list->count; i++)
+        ids[i] = list->items[i].id;
+    int *order = group_tool_order(ids, list->count);
+    for (int i = 0; i < list->count; i++)
+        sorted[i] = list->items[order[i]];
+    mem_free(order);
+    mem_free(ids);
+    mem_free(list->items);
+    list->items = sorted;
+}
+
+// ---- Names ----
+
+static const char *known_name(struct str text, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (str_equal_nocase(text, str_from(*names)))
+            return *names;
+    return NULL;
+}
+
+int group_tool_parse_names(struct tool *t, int flag, const char *what, const char *const *names,
+                       struct wire_string_array *out)
+{
+    struct str rest = str_from(flags_text(&t->flags, flag));
+    out->items = mem_alloc_array(NAMES_MAX, sizeof *out->items);
+    out->count = 0;
+    while (rest.size > 0) {
+        const char *name = known_name(str_trim(str_cut(&rest, ',')), names);
+        if (name == NULL || out->count == NAMES_MAX) {
+            char list[200] = "";
+            for (; *names != NULL; names++)
+                snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s",
+                         list[0] != '\0' ? ", " : "", *names);
+            return tool_usage(t, "Invalid %s list '%s'. Valid %s are: %s", what,
+                              flags_text(&t->flags, flag), what, list);
+        }
+        out->items[out->count++] = str_from(name);
+    }
+    return EXIT_OK;
+}
+
+// ---- The command line ----
+
+int group_tool_count_given(const struct flags *f, const int *ids, int count)
+{
+    int given = 0;
+    for (int i = 0; i < count; i++)
+        given += flags_given(f, ids[i]);
+    return given;
+}
+
+const char *group_tool_bare_name(const struct tool *t, int flag)
+{
+    return t->flags.defs[flag].names + 2;
+}
+
+int group_tool_check_exclusive(struct tool *t, const int *ids, int count)
+{
+    for (int i = 0; i < count; i++)
+        for (int k = i + 1; k < count; k++)
+            if (flags_given(&t->flags, ids[i]) && flags_given(&t->flags, ids[k]))
+                return tool_usage(t, "Option \"[%s]\" can't be used with option \"[%s]\"",
+                                  group_tool_bare_name(t, ids[i]), group_tool_bare_name(t, ids[k]));
+    return EXIT_OK;
+}
+
+void group_ids_add(struct group_ids *ids, struct str id)
+{
+    for (int i = 0; i < ids->count; i++)
+        if (str_equal(ids->items[i], id))
+            return;
+    ids->items = mem_resize(ids->items, (size_t)(ids->count + 1) * sizeof *ids->items);
+    ids->items[ids->count++] = id;
+}
+
+// ---- delete-offsets ----
+
+int group_tool_choose(struct tool *t, struct admin_offsets *out)
+{
+    const struct flag_value *given = &t->flags.values[GF_TOPIC];
+    const struct topology *topology = client_topology(driver_client(t->driver));
+    for (int i = 0; i < given->count; i++) {
+        struct str ids = str_from(given->list[i]), topic = str_cut(&ids, ':');
+        struct wire_int32_array numbers = {0};
+        if (ids.data != NULL && ids_parse(ids, ',', &numbers) < 0)
+            return tool_usage(t, "Invalid partition '%.*s' specified in topic arg '%s''",
+                              STR_ARG(ids), given->list[i]);
+        for (int32_t k = 0; k < numbers.count; k++)
+            admin_offsets_add(out, topic, numbers.items[k]);
+        mem_free(numbers.items);
+        if (ids.data != NULL)
+            continue;
+        const struct topology_topic *known = topology_topic(topology, topic);
+        bool is_there = known != NULL && known->error == KAFKA_NONE;
+        for (int k = 0; is_there && k < known->partition_count; k++)
+            admin_offsets_add(out, topic, k);
+        if (!is_there)
+            admin_offsets_add(out, topic, -1)->code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    }
+    admin_offsets_sort(out);
+    return EXIT_OK;
+}
+
+static void show_offsets_result(struct tool *t, struct str id, int16_t code)
+{
+    switch (code) {
+    case KAFKA_NONE:
+        buf_printf(&t->out.buf, "Request succeeded for deleting offsets from group %.*s.\n",
+                   STR_ARG(id));
+        break;
+    case KAFKA_INVALID_GROUP_ID:
+    case KAFKA_GROUP_ID_NOT_FOUND:
+    case KAFKA_GROUP_AUTHORIZATION_FAILED:
+    case KAFKA_NON_EMPTY_GROUP:
+        group_tool_error(t, "%s", java_message(code));
+        break;
+    case KAFKA_GROUP_SUBSCRIBED_TO_TOPIC:
+    case KAFKA_TOPIC_AUTHORIZATION_FAILED:
+    case KAFKA_UNKNOWN_TOPIC_OR_PARTITION:
+        group_tool_error(t,
+                              "Encountered some partition-level error, see the follow-up details.");
+        break;
+    default:
+        group_tool_error(t, "Encountered some unknown error: %s", kafka_error_name(code));
+    }
+}
+
+static void show_offsets_items(struct tool *t, const struct admin_offsets *items)
+{
+    struct buf *out = &t->out.buf;
+    int width = 15;
+    for (int i = 0; i < items->count; i++)
+        width = group_tool_width(width, items->items[i].topic);
+    buf_append_u8(out, '\n');
+    group_tool_cell(out, width, str_from("TOPIC"));
+    buf_printf(out, "%-10s %-15s", "PARTITION", "STATUS");
+    for (int i = 0; i < items->count; i++) {
+        const struct admin_offset *item = &items->items[i];
+        buf_append_u8(out, '\n');
+        group_tool_cell(out, width, item->topic);
+        group_tool_number(out, 10, item->partition);
+        if (item->code == KAFKA_NONE)
+            buf_printf(out, "%-15s", "Successful");
+        else
+            buf_printf(out, "Error: org.apache.kafka.common.errors.%s: %s",
+                       java_exception(item->code), java_message(item->code));
+    }
+    buf_append_u8(out, '\n');
+}
+
+int group_tool_delete_offsets(struct tool *t, struct str id, struct admin_offsets *items)
+{
+    struct admin_result r = {0};
+    int known = 0; // -1 sorts before a topic's partitions; what is there goes to the broker
+    struct admin_offset *sent = mem_alloc_array((size_t)items->count + 1, sizeof *sent);
+    for (int i = 0; i < items->count; i++)
+        if (items->items[i].partition >= 0)
+            sent[known++] = items->items[i];
+    int err = admin_offsets_delete(t->driver, id, sent, known, &r);
+    int16_t code = r.code;
+    for (int i = 0, k = 0; i < items->count && err == 0; i++) {
+        if (items->items[i].partition < 0)
+            continue;
+        items->items[i].code = r.code != KAFKA_NONE ? r.code : sent[k].code;
+        code = code != KAFKA_NONE ? code : sent[k].code;
+        k++;
+    }
+    mem_free(sent);
+    if (err < 0)
+        return tool_fail_call(t, err);
+    show_offsets_result(t, id, code);
+    show_offsets_items(t, items);
+    return EXIT_OK;
+}
