@@ -5,8 +5,8 @@
 #
 #   record.sh HOST:PORT TOOL-LAUNCHER [OUT]
 #
-# CASES=group_cases records those of consumer groups instead of cases.sh, CASES=verifiable_cases those of
-# the tools that print what they do.
+# CASES=group_cases records those of consumer groups instead of cases.sh, CASES=streams_cases those of
+# streams groups, CASES=verifiable_cases those of the tools that print what they do.
 # TOOL-LAUNCHER CLASS ARGS... must run a class of Kafka's tools. With CHITIN_BIN=DIR the aliases in
 # that folder run instead, so that the two recordings can be compared.
 set -u
@@ -32,6 +32,7 @@ class_of() {
     kafka-groups) echo org.apache.kafka.tools.GroupsCommand ;;
     kafka-verifiable-producer) echo org.apache.kafka.tools.VerifiableProducer ;;
     kafka-verifiable-consumer) echo org.apache.kafka.tools.VerifiableConsumer ;;
+    kafka-streams-groups) echo org.apache.kafka.tools.streams.StreamsGroupCommand ;;
     esac
 }
 
@@ -48,7 +49,7 @@ done
 mkdir "$TMP/data" "$TMP/data2"
 
 stdin=''
-# The address of a coordinator, "HOST:PORT  (1)", stays as it is: the width of its column comes from it.
+# The address of a coordinator, "HOST:PORT (1)", stays as it is: the width of its column comes from it.
 run() {
     local name=$1 tool=$2
     shift 2
@@ -67,7 +68,7 @@ run() {
         echo "-- stderr"
         cat "$TMP/err"
         echo "-- exit $status"
-    } | sed -E "/  \(1\)/!s#$BOOTSTRAP#127.0.0.1:9092#g; s#$TMP#/tmp/x#g; /^SLF4J:/d; /^Option .*Description/,/^-- exit/{/^-- exit/!d}; /^\t(at |\.\.\. )/d;
+    } | sed -E "/ \(1\)/!s#$BOOTSTRAP#127.0.0.1:9092#g; s#$TMP#/tmp/x#g; /^SLF4J:/d; /^Option .*Description/,/^-- exit/{/^-- exit/!d}; /^\t(at |\.\.\. )/d;
         s#(TopicId: |Cluster ID: )[A-Za-z0-9_-]{22}#\\1ID#;
         s#(\"timestamp\":|\"avg_throughput\":)[0-9.E-]+#\\1N#g" > "$out/$name.txt"
 }
