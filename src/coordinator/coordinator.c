@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/trace.h"
 #include "wire/batch.h"
+#include "wire/wire.h"
 
 enum {
     RECORD_OVERHEAD_MAX = 32,              // of a record in a batch, beside key and value
@@ -653,6 +654,37 @@ void coordinator_advance(struct coordinator *c, const struct coordinator_time *n
         heap_remove(&c->timers, first);
         t->fire(t);
     }
+}
+
+// ---- Reading records ----
+
+static int decode(const struct wire_schema *schema, int16_t version, struct bytes rest,
+                  struct arena *arena, void *out, struct diag *diag)
+{
+    int err = wire_decode(schema, version, rest, arena, out, NULL);
+    if (err != 0)
+        return diag_set(diag, err, "version %d of it cannot be read: %s", version, err_text(err));
+    return 0;
+}
+
+int coordinator_key_decode(const struct coordinator_record_type *type, struct bytes key,
+                           struct arena *arena, void *out, struct diag *diag)
+{
+    int16_t prefix;
+    struct bytes rest;
+    int err = coordinator_prefix_read(key, &prefix, &rest);
+    return err == 0 ? decode(type->key, 0, rest, arena, out, diag)
+                    : diag_set(diag, err, "it has no key");
+}
+
+int coordinator_value_decode(const struct coordinator_record_type *type, struct bytes value,
+                             struct arena *arena, void *out, struct diag *diag)
+{
+    int16_t version;
+    struct bytes rest;
+    int err = coordinator_prefix_read(value, &version, &rest);
+    return err == 0 ? decode(type->value, version, rest, arena, out, diag)
+                    : diag_set(diag, err, "its value has no version");
 }
 
 // ---- Where a key lives ----

@@ -36,6 +36,7 @@
 #include "wire/errors.h"
 #include "wire/records.h"
 
+struct arena;
 struct coordinator;
 struct trace;
 
@@ -241,6 +242,15 @@ int64_t coordinator_deadline_ms(const struct coordinator *c);
 
 // Fires what is due.
 void coordinator_advance(struct coordinator *c, const struct coordinator_time *now);
+
+// ---- Reading records ----
+
+// What a machine's replay() does first: decode a key, or a value by the version in it, into the struct of
+// wire/record/ with memory from the arena. Errors of wire_decode(), with words.
+int coordinator_key_decode(const struct coordinator_record_type *type, struct bytes key,
+                           struct arena *arena, void *out, struct diag *diag);
+int coordinator_value_decode(const struct coordinator_record_type *type, struct bytes value,
+                             struct arena *arena, void *out, struct diag *diag);
 
 // ---- Where a key lives ----
 

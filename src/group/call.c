@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/err.h"
 #include "base/uuid.h"
 #include "group/internal.h"
-#include "wire/wire.h"
 
 enum { JAVA_UUID_SIZE = 36 };
 
@@ -115,30 +113,14 @@ struct str group_new_member_id(struct groups *g, struct arena *arena, struct str
 
 // ---- Records ----
 
-static int decode(struct groups *g, const struct wire_schema *schema, int16_t version, struct bytes rest,
-                  void *out, struct diag *diag)
-{
-    int err = wire_decode(schema, version, rest, &g->arena, out, NULL);
-    if (err != 0)
-        return diag_set(diag, err, "version %d of it cannot be read: %s", version, err_text(err));
-    return 0;
-}
-
 int replay_key(struct groups *g, const struct coordinator_record_type *type, struct bytes key, void *out,
                struct diag *diag)
 {
-    int16_t prefix;
-    struct bytes rest;
-    int err = coordinator_prefix_read(key, &prefix, &rest);
-    return err == 0 ? decode(g, type->key, 0, rest, out, diag) : diag_set(diag, err, "it has no key");
+    return coordinator_key_decode(type, key, &g->arena, out, diag);
 }
 
 int replay_value(struct groups *g, const struct coordinator_record_type *type, struct bytes value,
                  void *out, struct diag *diag)
 {
-    int16_t version;
-    struct bytes rest;
-    int err = coordinator_prefix_read(value, &version, &rest);
-    return err == 0 ? decode(g, type->value, version, rest, out, diag)
-                    : diag_set(diag, err, "its value has no version");
+    return coordinator_value_decode(type, value, &g->arena, out, diag);
 }
