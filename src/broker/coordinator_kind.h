@@ -10,7 +10,6 @@
 
 #include "wire/errors.h"
 
-struct config;
 struct coordinator;
 struct coordinator_machine;
 struct coordinator_slot;
@@ -18,18 +17,21 @@ struct coordinator_time;
 struct metadata_image;
 
 enum coordinator_kind {
-    COORDINATOR_GROUP, // groups, src/group
+    COORDINATOR_GROUP,       // groups, src/group
+    COORDINATOR_TRANSACTION, // transactional ids, src/txn
 };
 
-enum { COORDINATOR_KINDS = 1 };
+enum { COORDINATOR_KINDS = 2 };
 
 struct coordinator_kind_type {
     const char *topic; // "__consumer_offsets"
     const char *what;  // it coordinates, for messages: "groups"
     const struct coordinator_machine *machine;
-    const char *piece_bytes_key; // of the setting for what is read at once while loading
-    int (*codec)(const struct config *config);         // enum codec of the batches
-    int32_t (*linger_ms)(const struct config *config); // how long a batch may gather
+    // Names of settings: what is read at once while loading; the codec of batches (NULL: none); how long a
+    // batch may gather (NULL: not at all).
+    const char *piece_bytes_key;
+    const char *codec_key;
+    const char *linger_ms_key;
     // The state of a slot's partition, of the slot's shard; it is not loaded.
     void *(*new)(struct coordinator_slot *slot);
     void (*attach)(void *state, struct coordinator *c);
@@ -41,5 +43,6 @@ struct coordinator_kind_type {
 };
 
 extern const struct coordinator_kind_type group_coordinator;
+extern const struct coordinator_kind_type transaction_coordinator;
 
 const struct coordinator_kind_type *coordinator_kind_type(enum coordinator_kind kind);

@@ -105,12 +105,12 @@ static void make(struct coordinator_slot *slot, const struct partition *p)
         .may_append = may_append,
         .append_context = slot,
         .batch_bytes_max = (size_t)p->config.max_message_bytes,
-        .codec = type->codec(s->config),
+        .codec = type->codec_key == NULL ? 0 : config_i32(s->config, type->codec_key),
     });
     type->attach(slot->state_of_kind, slot->coordinator);
     int32_t piece_bytes = config_i32(s->config, type->piece_bytes_key);
     slot->piece_bytes = (size_t)(piece_bytes < LOAD_PIECE_MAX ? piece_bytes : LOAD_PIECE_MAX);
-    slot->linger_ms = type->linger_ms(s->config);
+    slot->linger_ms = type->linger_ms_key == NULL ? 0 : config_i32(s->config, type->linger_ms_key);
 }
 
 static void forget(struct coordinator_slot *slot, enum kafka_error error)

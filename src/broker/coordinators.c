@@ -25,6 +25,7 @@ const struct coordinator_kind_type *coordinator_kind_type(enum coordinator_kind 
 {
     static const struct coordinator_kind_type *const types[COORDINATOR_KINDS] = {
         [COORDINATOR_GROUP] = &group_coordinator,
+        [COORDINATOR_TRANSACTION] = &transaction_coordinator,
     };
     return types[kind];
 }

@@ -6,7 +6,6 @@
 #include "broker/coordinators.h"
 #include "broker/node.h"
 #include "broker/shard.h"
-#include "config/config.h"
 #include "env/env.h"
 #include "env/random.h"
 #include "group/groups.h"
@@ -29,16 +28,6 @@ static void *new(struct coordinator_slot *slot)
         .random = random_bytes,
         .random_context = s,
     });
-}
-
-static int codec(const struct config *config)
-{
-    return config_i32(config, "offsets.topic.compression.codec");
-}
-
-static int32_t linger_ms(const struct config *config)
-{
-    return config_i32(config, "group.coordinator.append.linger.ms");
 }
 
 static void attach(void *state, struct coordinator *c)
@@ -72,8 +61,8 @@ const struct coordinator_kind_type group_coordinator = {
     .what = "groups",
     .machine = &groups_machine,
     .piece_bytes_key = "offsets.load.buffer.size",
-    .codec = codec,
-    .linger_ms = linger_ms,
+    .codec_key = "offsets.topic.compression.codec",
+    .linger_ms_key = "group.coordinator.append.linger.ms",
     .new = new,
     .attach = attach,
     .loaded = loaded,

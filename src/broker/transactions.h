@@ -13,17 +13,12 @@
 
 #include "base/bytes.h"
 #include "env/mailbox.h"
+#include "txn/txns.h"
 #include "wire/errors.h"
 
 struct shard;
 
 #define TRANSACTION_TOPIC "__transaction_state"
-
-struct transaction_partition {
-    struct str topic;
-    int32_t partition;
-    enum kafka_error error; // the answer
-};
 
 // A question. Embedded in whoever asks; all that it points to must live until done().
 struct transaction_ask {
@@ -33,6 +28,8 @@ struct transaction_ask {
     int16_t producer_epoch;
     // True: are they in the transaction that goes on? False: add them, beginning one if none goes on.
     bool verify_only;
+    // The client adds partitions by itself, as before transactions of version 2.
+    bool is_version_1;
     struct transaction_partition *partitions; // each is answered; one at least
     int32_t partition_count;
     // Called once on the shard that asked, at once or later; also when the broker stops. When the
@@ -41,6 +38,10 @@ struct transaction_ask {
 
     // Inner matters:
     struct shard *home;
+    struct shard *there;
+    int32_t state_partition;
+    struct txn_addition addition;
+    struct txn_call call;
     struct env_message message;
 };
 
@@ -50,9 +51,9 @@ struct transaction_ask {
 //   CONCURRENT_TRANSACTIONS        the transaction before is being ended: ask again soon
 //   INVALID_PRODUCER_ID_MAPPING    the coordinator does not know the id, or under another producer id
 //   PRODUCER_FENCED                it knows another epoch
-//   INVALID_TXN_STATE              what goes on does not allow it
 //   COORDINATOR_LOAD_IN_PROGRESS   ask again soon
-//   COORDINATOR_NOT_AVAILABLE      the topic is not there, or its disk is full
+//   COORDINATOR_NOT_AVAILABLE      its disk is full
 //   NOT_COORDINATOR                no coordinator for this id here (any more)
 //   INVALID_REQUEST                an empty transactional id
+//   UNKNOWN_SERVER_ERROR           more partitions than one record of the transaction has room for
 void transactions_ask(struct shard *s, struct transaction_ask *ask);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// FindCoordinator (key 10, versions 0-6): which broker coordinates a group. The partition of
-// __consumer_offsets that a group's id points to has a leader: that one. The topic is created for the first
-// group. Transactional ids and share groups have no coordinators yet: COORDINATOR_NOT_AVAILABLE, which
-// clients take as "ask again later".
+// FindCoordinator (key 10, versions 0-6): which broker coordinates a group or a transactional id. The
+// partition of __consumer_offsets or __transaction_state that an id points to has a leader: that one. The
+// topic is created for the first that asks. Share groups have no coordinators yet:
+// COORDINATOR_NOT_AVAILABLE, which clients take as "ask again later".
 //   v1: key types. v4: a list of keys (KIP-699). v6: share partitions (KIP-932).
 //
 // Where Kafka answers a first request with an error while the topic is being created, this waits for the
 // creation, which takes about a millisecond.
+#include <stdio.h>
+
 #include "base/check.h"
 #include "broker/api/api.h"
 #include "broker/auto_create.h"
@@ -45,14 +47,28 @@ struct found {
     struct api_endpoint endpoint;
 };
 
-static struct found find_group(const struct find_coordinator_op *op, struct str group_id)
+// Whose topic keys of this type are kept in; false: of none, yet.
+static bool kind_of(int8_t key_type, enum coordinator_kind *kind)
+{
+    *kind = key_type == KEY_GROUP ? COORDINATOR_GROUP : COORDINATOR_TRANSACTION;
+    return key_type == KEY_GROUP || key_type == KEY_TRANSACTION;
+}
+
+static const struct metadata_topic *topic_of(const struct find_coordinator_op *op,
+                                             enum coordinator_kind kind)
+{
+    return metadata_image_topic(node_image(op->node), str_from(coordinator_kind_type(kind)->topic));
+}
+
+static struct found find_in(const struct find_coordinator_op *op, enum coordinator_kind kind,
+                            struct str key)
 {
     struct found none = {KAFKA_COORDINATOR_NOT_AVAILABLE, NO_NODE, {str_of("", 0), NO_PORT}};
     const struct metadata_image *image = node_image(op->node);
-    const struct metadata_topic *topic = metadata_image_topic(image, str_from(GROUP_TOPIC));
+    const struct metadata_topic *topic = topic_of(op, kind);
     if (topic == NULL)
         return none;
-    int32_t index = coordinator_partition_of(group_id, topic->partition_count);
+    int32_t index = coordinator_partition_of(key, topic->partition_count);
     int32_t leader = topic->partitions[index]->leader;
     const struct metadata_broker *broker =
         leader == NO_LEADER ? NULL : metadata_image_broker(image, leader);
@@ -67,8 +83,9 @@ static struct found find(const struct find_coordinator_op *op, struct str key)
 {
     int8_t type = op->body->key_type;
     int8_t type_max = op->request->header.api_version >= VERSION_SHARE ? KEY_SHARE : KEY_TRANSACTION;
-    if (type == KEY_GROUP)
-        return find_group(op, key);
+    enum coordinator_kind kind;
+    if (kind_of(type, &kind))
+        return find_in(op, kind, key);
     bool is_known = type > KEY_GROUP && type <= type_max;
     return (struct found){is_known ? KAFKA_COORDINATOR_NOT_AVAILABLE : KAFKA_INVALID_REQUEST, NO_NODE,
                           {str_of("", 0), NO_PORT}};
@@ -127,45 +144,103 @@ static void created(struct auto_create *create)
     answer(container_of(create, struct find_coordinator_op, create));
 }
 
-// offsets.topic.replication.factor, or as many as there are brokers: a small cluster has groups, too.
-static int16_t replication_factor(const struct node *n)
+// As many as the setting says, or as there are brokers: a small cluster has coordinators, too.
+static int16_t replication_factor(const struct node *n, const char *key)
 {
     const struct metadata_image *image = node_image(n);
     struct pmap_iter iter;
-    int32_t wanted = config_i32(n->config, "offsets.topic.replication.factor"), there = 0;
+    int32_t wanted = config_i32(n->config, key), there = 0;
     for (const struct metadata_broker *b = metadata_broker_first(image, &iter); b != NULL;
          b = metadata_broker_next(&iter))
         there += !b->fenced;
     return (int16_t)(there > 0 && there < wanted ? there : wanted);
 }
 
-// As Kafka creates it.
-static bool list_topic(struct find_coordinator_op *op)
+enum { TOPIC_CONFIGS_MAX = 5, NUMBER_MAX = 12 };
+
+// Topics as Kafka creates them.
+struct topic_settings {
+    const char *partitions_key;
+    const char *replication_factor_key;
+    struct {
+        const char *name;
+        const char *value; // or the setting that has it:
+        const char *key;
+    } configs[TOPIC_CONFIGS_MAX];
+};
+
+static const struct topic_settings topic_settings[COORDINATOR_KINDS] = {
+    [COORDINATOR_GROUP] = {
+        "offsets.topic.num.partitions",
+        "offsets.topic.replication.factor",
+        {{"compression.type", "producer", NULL},
+         {"cleanup.policy", "compact", NULL},
+         {"segment.bytes", NULL, "offsets.topic.segment.bytes"}},
+    },
+    [COORDINATOR_TRANSACTION] = {
+        "transaction.state.log.num.partitions",
+        "transaction.state.log.replication.factor",
+        {{"compression.type", "uncompressed", NULL},
+         {"cleanup.policy", "compact", NULL},
+         {"unclean.leader.election.enable", "false", NULL},
+         {"segment.bytes", NULL, "transaction.state.log.segment.bytes"},
+         {"min.insync.replicas", NULL, "transaction.state.log.min.isr"}},
+    },
+};
+
+static bool list_configs(struct find_coordinator_op *op, const struct topic_settings *settings,
+                         struct create_topics_request_creatable_topic *topic)
 {
     struct arena *arena = &op->request->arena;
     struct create_topics_request_creatable_topic_config_array configs;
-    if (!create_topics_request_creatable_topic_array_new(arena, 1, &op->create.wanted.topics) ||
-        !create_topics_request_creatable_topic_config_array_new(arena, 3, &configs))
+    int32_t count = 0;
+    while (count < TOPIC_CONFIGS_MAX && settings->configs[count].name != NULL)
+        count++;
+    if (!create_topics_request_creatable_topic_config_array_new(arena, count, &configs))
         return false;
-    configs.items[0].name = str_from("compression.type");
-    configs.items[0].value = str_from("producer");
-    configs.items[1].name = str_from("cleanup.policy");
-    configs.items[1].value = str_from("compact");
-    configs.items[2].name = str_from("segment.bytes");
-    configs.items[2].value = str_from(config_text(op->node->config, "offsets.topic.segment.bytes"));
-    struct create_topics_request_creatable_topic *topic = &op->create.wanted.topics.items[0];
-    topic->name = str_from(GROUP_TOPIC);
-    topic->num_partitions = config_i32(op->node->config, "offsets.topic.num.partitions");
-    topic->replication_factor = replication_factor(op->node);
+    for (int32_t i = 0; i < count; i++) {
+        const char *key = settings->configs[i].key;
+        configs.items[i].name = str_from(settings->configs[i].name);
+        configs.items[i].value = str_from(key == NULL ? settings->configs[i].value
+                                                      : config_text(op->node->config, key));
+    }
     topic->configs = configs;
     return true;
 }
 
-static bool needs_topic(const struct find_coordinator_op *op)
+// With fewer replicas than it wants, fewer need to be in sync.
+static bool limit_min_isr(struct find_coordinator_op *op, const char *key,
+                          struct create_topics_request_creatable_topic *topic)
+{
+    struct create_topics_request_creatable_topic_config *config =
+        &topic->configs.items[topic->configs.count - 1];
+    if (config_i32(op->node->config, key) <= topic->replication_factor)
+        return true;
+    char text[NUMBER_MAX];
+    snprintf(text, sizeof text, "%d", topic->replication_factor);
+    config->value = arena_copy_str(&op->request->arena, str_from(text));
+    return config->value.data != NULL;
+}
+
+static bool list_topic(struct find_coordinator_op *op, enum coordinator_kind kind)
+{
+    const struct topic_settings *settings = &topic_settings[kind];
+    if (!create_topics_request_creatable_topic_array_new(&op->request->arena, 1,
+                                                         &op->create.wanted.topics))
+        return false;
+    struct create_topics_request_creatable_topic *topic = &op->create.wanted.topics.items[0];
+    topic->name = str_from(coordinator_kind_type(kind)->topic);
+    topic->num_partitions = config_i32(op->node->config, settings->partitions_key);
+    topic->replication_factor = replication_factor(op->node, settings->replication_factor_key);
+    return list_configs(op, settings, topic) &&
+           (kind != COORDINATOR_TRANSACTION ||
+            limit_min_isr(op, "transaction.state.log.min.isr", topic));
+}
+
+static bool needs_topic(const struct find_coordinator_op *op, enum coordinator_kind *kind)
 {
     bool has_keys = op->request->header.api_version < VERSION_LIST || op->body->coordinator_keys.count > 0;
-    return op->body->key_type == KEY_GROUP && has_keys &&
-           metadata_image_topic(node_image(op->node), str_from(GROUP_TOPIC)) == NULL;
+    return has_keys && kind_of(op->body->key_type, kind) && topic_of(op, *kind) == NULL;
 }
 
 void api_find_coordinator(struct node *n, struct request *r, const void *body)
@@ -179,9 +254,10 @@ void api_find_coordinator(struct node *n, struct request *r, const void *body)
     op->request = r;
     op->body = body;
     auto_create_init(&op->create, n, r, created);
-    if (!needs_topic(op)) {
+    enum coordinator_kind kind;
+    if (!needs_topic(op, &kind)) {
         answer(op);
-    } else if (!list_topic(op)) {
+    } else if (!list_topic(op, kind)) {
         api_no_memory(r);
     } else {
         auto_create_start(&op->create);
