@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "client/client.h"
-#include "cluster_users.h"
+#include "cluster_admin.h"
 #include "sim_client.h"
 #include "wire/api/create_partitions.h"
 #include "wire/api/create_topics.h"
@@ -22,24 +20,6 @@
 #include "wire/errors.h"
 
 enum { RETRY_MS = 300, RESOURCE_TOPIC = 2, CONFIG_SET = 0, ANSWER_MS = 6000 };
-
-struct admin_user {
-    struct users *users;
-    struct sim_client *client;
-    struct client_request request;
-    struct arena arena; // of the body
-    bool busy;
-    int64_t retry_ms; // INT64_MAX: under way
-    int topic;
-    int partition;
-    int count; // of partitions
-    int64_t offset;
-    char key[64];
-    char value[64];
-    // Takes in an answer: true if it is definite.
-    bool (*answered)(struct admin_user *a, const void *response);
-    void (*unanswered)(struct admin_user *a);
-};
 
 static void on_done(struct client_request *request, int err, struct client_answer *answer,
                     int64_t now_ms)
@@ -63,6 +43,8 @@ static void step(void *user, int64_t now_ms)
     if (!a->busy || now_ms < a->retry_ms)
         return;
     a->retry_ms = INT64_MAX;
+    if (a->asking != NULL)
+        a->asking(a);
     client_send(sim_client_get(a->client), &a->request, now_ms);
 }
 
@@ -98,22 +80,20 @@ bool admin_user_is_busy(const struct admin_user *a)
     return a->busy;
 }
 
-// Begins a request; the body is made in a->arena and given to ask().
-static void begin(struct admin_user *a, int topic,
-                  bool (*answered)(struct admin_user *, const void *),
-                  void (*unanswered)(struct admin_user *))
+void admin_begin(struct admin_user *a, bool (*answered)(struct admin_user *, const void *),
+                 void (*unanswered)(struct admin_user *))
 {
     check(!a->busy);
     arena_init(&a->arena, 1 << 16);
     a->busy = true;
-    a->topic = topic;
+    a->asking = NULL;
     a->answered = answered;
     a->unanswered = unanswered;
     a->retry_ms = 0;
 }
 
-static void ask(struct admin_user *a, int16_t key, int16_t version_min, int16_t version_max,
-                const void *body)
+void admin_ask(struct admin_user *a, int16_t key, int16_t version_min, int16_t version_max,
+               const void *body)
 {
     a->request = (struct client_request){.api_key = key,
                                          .version_min = version_min,
@@ -123,6 +103,14 @@ static void ask(struct admin_user *a, int16_t key, int16_t version_min, int16_t 
                                          .done = on_done,
                                          .user = a};
     sim_client_wake(a->client);
+}
+
+static void begin(struct admin_user *a, int topic,
+                  bool (*answered)(struct admin_user *, const void *),
+                  void (*unanswered)(struct admin_user *))
+{
+    admin_begin(a, answered, unanswered);
+    a->topic = topic;
 }
 
 static struct str topic_name(const struct admin_user *a)
@@ -166,7 +154,7 @@ void admin_user_create(struct admin_user *a, int topic, int partition_count)
     body->topics.items[0].num_partitions = partition_count;
     body->topics.items[0].replication_factor = 1;
     model_create_asked(a->users->model, topic, partition_count);
-    ask(a, API_CREATE_TOPICS, 2, 7, body);
+    admin_ask(a, API_CREATE_TOPICS, 2, 7, body);
 }
 
 // ---- Delete ----
@@ -197,7 +185,7 @@ void admin_user_delete(struct admin_user *a, int topic)
     body->timeout_ms = ANSWER_MS;
     body->topics.items[0].name = topic_name(a);
     model_delete_asked(a->users->model, topic);
-    ask(a, API_DELETE_TOPICS, 6, 6, body);
+    admin_ask(a, API_DELETE_TOPICS, 6, 6, body);
 }
 
 // ---- More partitions ----
@@ -227,7 +215,7 @@ void admin_user_grow(struct admin_user *a, int topic, int partition_count)
     body->topics.items[0].assignments.count = -1;
     a->count = partition_count;
     model_grow_asked(a->users->model, topic, partition_count);
-    ask(a, API_CREATE_PARTITIONS, 0, 3, body);
+    admin_ask(a, API_CREATE_PARTITIONS, 0, 3, body);
 }
 
 // ---- Delete records ----
@@ -260,7 +248,7 @@ void admin_user_delete_records(struct admin_user *a, int topic, int partition, i
     t->partitions.items[0].offset = offset;
     a->partition = partition;
     model_start_asked(a->users->model, topic, partition, offset);
-    ask(a, API_DELETE_RECORDS, 0, 2, body);
+    admin_ask(a, API_DELETE_RECORDS, 0, 2, body);
 }
 
 // ---- Configs ----
@@ -293,7 +281,7 @@ void admin_user_set_config(struct admin_user *a, int topic, const char *key, con
     r->configs.items[0].config_operation = CONFIG_SET;
     if (strncmp(key, "retention", 9) == 0)
         model_retention_asked(a->users->model, topic);
-    ask(a, API_INCREMENTAL_ALTER_CONFIGS, 0, 1, body);
+    admin_ask(a, API_INCREMENTAL_ALTER_CONFIGS, 0, 1, body);
 }
 
 // ---- What there is ----
@@ -324,5 +312,5 @@ void admin_user_check_topics(struct admin_user *a)
     metadata_request_init(body);
     body->topics.count = -1;
     body->allow_auto_topic_creation = false;
-    ask(a, API_METADATA, 4, 12, body);
+    admin_ask(a, API_METADATA, 4, 12, body);
 }

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/prng.h"
+#include "broker/coordinators.h"
 #include "cluster_process.h"
 #include "log/dir.h"
 
@@ -19,7 +20,8 @@ enum {
 };
 
 static const int64_t late_ns_max = 50000000;
-static const char *const names[] = {"none", "early-ack", "early-recovery-point", "old-index"};
+static const char *const names[] = {"none", "early-ack", "early-recovery-point", "old-index",
+                                    "early-group"};
 
 struct planted_fs {
     struct env_fs fs;
@@ -200,10 +202,17 @@ static int do_write(struct fs_file *file, const void *data, size_t size, int64_t
     return fs_file_write(f->below, data, size, position);
 }
 
+static bool is_acknowledged_early(const struct file *f)
+{
+    return is_of_topic(f->path, ".log") &&
+           (f->owner->planted == PLANTED_EARLY_ACK ||
+            (f->owner->planted == PLANTED_EARLY_GROUP && strstr(f->path, GROUP_TOPIC) != NULL));
+}
+
 static int do_sync(struct fs_file *file)
 {
     struct file *f = file_of(file);
-    if (f->owner->planted == PLANTED_EARLY_ACK && is_of_topic(f->path, ".log"))
+    if (is_acknowledged_early(f))
         return say_synced(f, false);
     return fs_file_sync(f->below);
 }

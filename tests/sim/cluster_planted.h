@@ -17,10 +17,11 @@ enum planted {
     PLANTED_EARLY_ACK,      // an append is acknowledged before it is durable
     PLANTED_EARLY_RECOVERY, // the recovery point is written before the data below it
     PLANTED_OLD_INDEX,      // after a crash, indexes are trusted as they are found
+    PLANTED_EARLY_GROUP,    // the same as the first, of what coordinators of groups append
     PLANTED_UNKNOWN,
 };
 
-// "early-ack", "early-recovery-point", "old-index".
+// "early-ack", "early-recovery-point", "old-index", "early-group".
 enum planted planted_find(const char *name);
 const char *planted_name(enum planted planted);
 

@@ -183,8 +183,10 @@ static void commit_answered(struct group_ask *ask, const void *response)
 {
     const struct offset_commit_response *r = response;
     struct group_model *model = &ask->scene->model;
-    if (r == NULL)
+    if (r == NULL) {
+        group_model_abandoned(model, ask->commit);
         return;
+    }
     check(r->topics.count == 1 && r->topics.items[0].partitions.count == 1);
     int16_t error = r->topics.items[0].partitions.items[0].error_code;
     scene_note(ask->scene, "commit %" PRId64 ": %s", ask->commit, kafka_error_name(error));
@@ -344,9 +346,16 @@ bool members_are_settled(const struct group_scene *s, struct member *const *memb
                          size_t size)
 {
     for (int g = 0; g < GROUPS; g++) {
-        int alive = 0;
-        for (int i = 0; i < count; i++)
+        int alive = 0, joined = 0;
+        for (int i = 0; i < count; i++) {
             alive += is_in(members[i], g);
+            joined += is_in(members[i], g) && members[i]->step == STEP_HEARTBEAT;
+        }
+        if (joined < alive) {
+            snprintf(why, size, "group %s does not settle: %d of %d members have joined",
+                     scene_group_id(g), joined, alive);
+            return false;
+        }
         for (int t = 0; alive > 0 && t < GROUP_TOPICS; t++)
             for (int p = 0; p < s->partition_counts[t]; p++) {
                 int owners = 0;

@@ -44,7 +44,8 @@ bool member_owns(const struct member *m, int topic, int partition);
 void member_commit(struct member *m);
 void member_fetch(struct member *m);
 
-// True if each partition of each group with members has one owner among them; otherwise `why` has words.
+// True if all members are in their groups, and each partition has one owner in each of these; otherwise
+// `why` has words.
 enum { SETTLED_WORDS_MAX = 200 };
 bool members_are_settled(const struct group_scene *s, struct member *const *members, int count, char *why,
                          size_t size);

@@ -113,15 +113,21 @@ void group_model_refused(struct group_model *m, int64_t number)
     replace(m, number, true);
 }
 
+void group_model_abandoned(struct group_model *m, int64_t number)
+{
+    m->commits[number].is_abandoned = true;
+}
+
 void group_model_all_over(struct group_model *m)
 {
     m->moment++;
     for (int64_t i = 0; i < m->commit_count; i++)
-        if (m->commits[i].over > m->moment)
+        if (m->commits[i].is_abandoned && m->commits[i].over > m->moment)
             m->commits[i].over = m->moment;
-    for (int g = 0; g < GROUPS; g++)
-        while (m->deletions[g] > 0)
-            group_model_deletion_ends(m, g);
+    for (int g = 0; g < GROUPS; g++) {
+        m->incarnations[g] += m->abandoned_deletions[g] > 0;
+        m->abandoned_deletions[g] = 0;
+    }
 }
 
 int64_t group_model_moment(struct group_model *m)
@@ -191,11 +197,18 @@ void group_model_deletion_ends(struct group_model *m, int group)
     m->incarnations[group]++;
 }
 
+void group_model_deletion_abandoned(struct group_model *m, int group)
+{
+    check(m->deletions[group] > 0);
+    m->deletions[group]--;
+    m->abandoned_deletions[group]++;
+}
+
 void group_model_claim(struct group_model *m, int member, int group, int32_t generation,
                        const struct partition_set *owned)
 {
     group_model_disclaim(m, member);
-    if (m->deletions[group] > 0)
+    if (m->deletions[group] > 0 || m->abandoned_deletions[group] > 0)
         return; // nobody knows of which incarnation it is
     struct group_claim claim = {group, m->incarnations[group], generation, *owned};
     for (int i = 0; i < GROUP_MEMBERS_MAX; i++) {

@@ -36,6 +36,7 @@ struct group_commit {
     int group, topic, partition;
     bool is_none;     // a deletion
     bool is_refused;  // by an answer that is definite: it has never been
+    bool is_abandoned; // nobody waits for an answer any more: it dies with the coordinator at the latest
     int64_t begun;
     int64_t over;     // from when on it does nothing that it has not done; INT64_MAX: it still may
     int64_t replaced; // when it was known that something newer holds; INT64_MAX: it may hold
@@ -56,7 +57,8 @@ struct group_model {
     int64_t none_replaced[GROUPS][GROUP_TOPICS][GROUP_PARTITIONS_MAX]; // the last time of that
     int64_t moment;
     int64_t incarnations[GROUPS];
-    int deletions[GROUPS]; // under way, or without an answer
+    int deletions[GROUPS]; // under way
+    int abandoned_deletions[GROUPS];
     struct group_claim claims[GROUP_MEMBERS_MAX];
     void (*complain)(void *owner, const char *what);
     void *owner;
@@ -75,12 +77,13 @@ int64_t group_model_commit(struct group_model *m, int group, int topic, int part
 int64_t group_model_delete(struct group_model *m, int group, int topic, int partition);
 
 // It was answered: done; refused, so that it never happens. Or nothing of it is under way any more,
-// and nobody knows what it has done.
+// and nobody knows what it has done; or not even that is known.
 void group_model_done(struct group_model *m, int64_t number);
 void group_model_refused(struct group_model *m, int64_t number);
 void group_model_over(struct group_model *m, int64_t number);
+void group_model_abandoned(struct group_model *m, int64_t number);
 
-// The coordinator has died, and everything that was on its way to it is lost.
+// The coordinator has died, and everything that was abandoned with it.
 void group_model_all_over(struct group_model *m);
 
 // The moment to give to group_model_read(), taken when the question is sent.
@@ -95,9 +98,10 @@ bool group_model_must_exist(const struct group_model *m, int group);
 
 // ---- Groups ----
 
-// The deletion of a whole group: asked for, and answered (or its coordinator has died).
+// The deletion of a whole group: asked for, and then answered, or abandoned.
 void group_model_deletion_begins(struct group_model *m, int group);
 void group_model_deletion_ends(struct group_model *m, int group);
+void group_model_deletion_abandoned(struct group_model *m, int group);
 
 // A member believes that it owns these in this generation or epoch: nobody else may.
 void group_model_claim(struct group_model *m, int member, int group, int32_t generation,

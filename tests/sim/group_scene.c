@@ -155,8 +155,10 @@ void group_ask_answer(struct group_ask *ask, const void *response)
     ask_free(ask);
 }
 
-void group_ask_fail(struct group_ask *ask)
+void group_ask_fail(struct group_ask *ask, bool is_over)
 {
+    if (is_over && ask->dropped != NULL)
+        ask->dropped(ask);
     group_ask_answer(ask, NULL);
 }
 

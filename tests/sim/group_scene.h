@@ -84,7 +84,7 @@ struct group_ask {
     struct arena arena;
     // Called at most once; `response` NULL: there will be none, but it may still be acted on.
     void (*done)(struct group_ask *ask, const void *response);
-    // It is lost, or died with the coordinator. May be NULL.
+    // Nothing comes of it that has not come. May be NULL.
     void (*dropped)(struct group_ask *ask);
     // The asker's:
     int64_t turn;
@@ -97,7 +97,8 @@ struct group_ask {
 struct group_ask *group_ask_new(struct group_scene *s, struct member *member, int group,
                                 int16_t api_key, int16_t version);
 
-// Each ends and frees it.
+// Each ends and frees it: with its answer; without one, as the asker is told (`is_over`: nobody will act on
+// it any more); without a word.
 void group_ask_answer(struct group_ask *ask, const void *response);
-void group_ask_fail(struct group_ask *ask);
+void group_ask_fail(struct group_ask *ask, bool is_over);
 void group_ask_drop(struct group_ask *ask);

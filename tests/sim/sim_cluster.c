@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A node with its sockets and the clients that use it, on virtual time: producers, consumers and an
-// administrator over a network that delays, breaks and blocks, on a disk that fills up, fails,
+// A node with its sockets and the clients that use it, on virtual time: producers, consumers, members
+// of groups and administrators over a network that delays, breaks and blocks, on a disk that fills up, fails,
 // loses, tears and mixes up what was not synced, with a node that is killed, loses its power or is
 // stopped at any moment. First everything may go wrong, and what clients see must be right all the
 // same (safety); then nothing goes wrong any more, and everybody must get through (liveness): what
 // was acknowledged is there, once, in order, and stays there over a stop and a start. README.md
 // says more.
 //
-//     sim_cluster [--seeds N] [--start N] [--steps N] [--shards N] [--verbose] [--broken NAME]
+//     sim_cluster [--seeds N] [--start N] [--steps N] [--shards N] [--groups -1|0|1] [--verbose]
+//                 [--broken NAME]
 //
 // A seed decides everything; the state that is printed is a hash of all that happened. --broken
 // plants a bug (cluster_planted.h) and expects to be caught.
@@ -19,6 +20,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "cluster_groups.h"
 #include "cluster_model.h"
 #include "cluster_planted.h"
 #include "cluster_process.h"
@@ -27,10 +29,14 @@
 enum {
     PRODUCERS = 2,
     CONSUMERS = 2,
-    SETTINGS_MAX = 32,
+    SETTINGS_MAX = 64,
     WAIT_S = 300, // of virtual time, for whatever has to happen once nothing goes wrong
+    // Until groups have settled: a session, a rebalance and a request that nobody answers.
+    SETTLE_S = 75,
+    SETTLED_S = 12, // more than a session: who died is out as well
     TRIES_MAX = 20,
     SHARDS_CHANCE = 0x73686172,
+    GROUPS_CHANCE = 0x67726f75,
 };
 
 static const int64_t ns_per_ms = 1000000;
@@ -42,6 +48,7 @@ struct options {
     uint64_t start;
     int steps;
     int shards; // of the node; 0: the seed decides
+    int groups; // 0: none are used, 1: some are; -1: the seed decides
     bool verbose;
     enum planted broken;
 };
@@ -75,17 +82,19 @@ struct world {
     struct producer_user *producers[PRODUCERS];
     struct consumer_user *consumers[CONSUMERS];
     struct admin_user *admin;
+    struct groups_user *groups; // or NULL
     unsigned faults;
     bool calm;      // liveness: nothing goes wrong any more
     bool full;      // the disk has a limit
     bool crippled;  // and some of its partitions are offline until the next start
     bool disturbed; // something was done to this life of the node that may make it complain
     int64_t restart_ns;
+    int64_t settled_ns; // since when the groups have looked so
     int lives_before; // of the last restart
 };
 
 static struct {
-    uint64_t records, acknowledged, read, lives, events, hash;
+    uint64_t records, acknowledged, read, asked, lives, events, hash;
 } totals;
 
 static uint64_t below(struct world *w, uint64_t bound)
@@ -135,6 +144,8 @@ static void bury_process(struct world *w)
     if (w->process.died && !sim_fs_is_crashed(w->disk) && !w->disturbed)
         complain(w, "the node stops by itself");
     process_bury(&w->process, power);
+    if (w->groups != NULL)
+        groups_user_node_died(w->groups);
     if (w->planted != NULL)
         planted_fs_crash(w->planted);
     sim_fs_restart(w->disk, kind);
@@ -247,17 +258,23 @@ static void administer(struct world *w)
 
 // ---- Faults ----
 
+static void block_one(struct world *w, struct sim_host *other)
+{
+    uint64_t ways = 1 + below(w, 3);
+    sim_net_set_blocked(w->net, w->node_host, other, (ways & 1) != 0);
+    sim_net_set_blocked(w->net, other, w->node_host, (ways & 2) != 0);
+}
+
 static void block_some(struct world *w)
 {
     struct sim_host *others[] = {w->producer_hosts[0], w->producer_hosts[1], w->consumer_hosts[0],
                                  w->consumer_hosts[1], w->admin_host};
-    for (int i = 0; i < 5; i++) {
-        if (!one_in(w, 2))
-            continue;
-        uint64_t ways = 1 + below(w, 3);
-        sim_net_set_blocked(w->net, w->node_host, others[i], (ways & 1) != 0);
-        sim_net_set_blocked(w->net, others[i], w->node_host, (ways & 2) != 0);
-    }
+    for (int i = 0; i < 5; i++)
+        if (one_in(w, 2))
+            block_one(w, others[i]);
+    for (int i = 0; w->groups != NULL && i < GROUPS_HOSTS; i++)
+        if (one_in(w, 3))
+            block_one(w, groups_user_host(w->groups, i));
 }
 
 static void change_weather(struct world *w)
@@ -339,10 +356,19 @@ static void disturb(struct world *w)
 
 // ---- Safety ----
 
+static void step_groups(struct world *w)
+{
+    groups_user_step(w->groups);
+    if (w->process.state == PROCESS_READY)
+        groups_user_check_journals(w->groups, w->process.node);
+}
+
 static void step(struct world *w)
 {
     uint64_t dice = below(w, 100);
     int slot = (int)below(w, CONSUMERS);
+    if (w->groups != NULL)
+        step_groups(w);
     if (dice < 40)
         send_some(w);
     else if (dice < 65)
@@ -374,14 +400,20 @@ static void calm_down(struct world *w)
 }
 
 // Waits until it is so; complains if that takes too long.
-static void wait_for(struct world *w, bool (*is_so)(struct world *w), const char *what)
+static void wait_so_long_for(struct world *w, bool (*is_so)(struct world *w), const char *what,
+                             int64_t seconds)
 {
-    int64_t deadline_ns = w->sim.now_ns + WAIT_S * ns_per_s;
+    int64_t deadline_ns = w->sim.now_ns + seconds * ns_per_s;
     while (!w->model.failed && !is_so(w)) {
         run_for(w, 50 * ns_per_ms);
         if (w->sim.now_ns > deadline_ns)
             complain(w, "still waiting for %s", what);
     }
+}
+
+static void wait_for(struct world *w, bool (*is_so)(struct world *w), const char *what)
+{
+    wait_so_long_for(w, is_so, what, WAIT_S);
 }
 
 static bool node_is_ready(struct world *w)
@@ -416,6 +448,38 @@ static bool consumers_are_done(struct world *w)
         done = done && (w->consumers[i] == NULL || consumer_user_is_done(w->consumers[i]));
     }
     return done;
+}
+
+// And stay so.
+static bool groups_are_settled(struct world *w)
+{
+    if (!groups_user_is_settled(w->groups))
+        w->settled_ns = w->sim.now_ns;
+    return w->sim.now_ns - w->settled_ns >= SETTLED_S * ns_per_s;
+}
+
+static bool groups_are_quiet(struct world *w)
+{
+    groups_user_administer(w->groups);
+    return groups_user_is_settled(w->groups) && groups_user_is_quiet(w->groups);
+}
+
+// Everybody has a part, what was promised is there, and the log says the same.
+static void groups_settle(struct world *w)
+{
+    if (w->groups == NULL || w->model.failed)
+        return;
+    w->settled_ns = w->sim.now_ns;
+    wait_so_long_for(w, groups_are_settled, "groups to settle", SETTLE_S);
+    wait_for(w, groups_are_quiet, "those who use groups");
+    groups_user_commit_all(w->groups);
+    wait_for(w, groups_are_quiet, "commits");
+    groups_user_fetch_all(w->groups);
+    groups_user_describe(w->groups, true);
+    wait_for(w, groups_are_quiet, "answers about groups");
+    // After an append was refused a classic group may be Empty without a record that says so.
+    if (!w->model.failed)
+        groups_user_check_replay(w->groups, w->process.node, !w->disturbed);
 }
 
 // Each producer sends to each partition until it gets through.
@@ -469,6 +533,7 @@ static void run_liveness(struct world *w)
 {
     calm_down(w);
     wait_for(w, node_is_ready, "the node");
+    groups_settle(w);
     wait_for(w, admin_is_done, "the administrator");
     wait_for(w, producers_are_done, "producers");
     if (!w->model.failed)
@@ -485,6 +550,7 @@ static void run_liveness(struct world *w)
     else
         process_kill(&w->process);
     wait_for(w, node_lives_again, "the node, once more");
+    groups_settle(w);
     if (!w->model.failed)
         read_everything(w);
 }
@@ -528,6 +594,22 @@ static void choose_shards(struct world *w, uint64_t seed)
         w->sim.message_ns_max = longest_us * 1000;
 }
 
+// The same.
+static void choose_groups(struct world *w, uint64_t seed)
+{
+    struct prng prng;
+    prng_init(&prng, seed ^ GROUPS_CHANCE);
+    bool wanted = prng_chance(&prng, 2, 3) || w->options->broken == PLANTED_EARLY_GROUP;
+    if (w->options->groups >= 0)
+        wanted = w->options->groups > 0;
+    if (!wanted)
+        return;
+    w->groups = groups_user_new(&w->users, w->net, prng_next(&prng));
+    const char *const *more = groups_user_settings(w->groups);
+    for (int i = 0; more[i] != NULL; i += 2)
+        set(w, more[i], more[i + 1]);
+}
+
 static void init(struct world *w, const struct options *options, uint64_t seed)
 {
     char address[32];
@@ -560,6 +642,7 @@ static void init(struct world *w, const struct options *options, uint64_t seed)
     if (options->broken != PLANTED_NONE)
         w->faults |= FAULT_CRASH;
     choose_settings(w);
+    choose_groups(w, seed);
     process_init(&w->process, &w->sim, w->node_host, w->disk);
     w->process.settings = w->settings;
     w->process.owner = w;
@@ -579,6 +662,8 @@ static void release(struct world *w)
         if (w->consumers[i] != NULL)
             consumer_user_free(w->consumers[i]);
     admin_user_free(w->admin);
+    if (w->groups != NULL)
+        groups_user_free(w->groups);
     if (w->process.state != PROCESS_DOWN) {
         process_kill(&w->process);
         bool over = process_is_over(&w->process);
@@ -614,6 +699,10 @@ static bool run_seed(const struct options *options, uint64_t seed)
     totals.lives += (uint64_t)w->process.lives;
     totals.events += w->sim.steps;
     totals.hash = totals.hash * 31 + w->sim.hash;
+    if (w->groups != NULL) {
+        totals.asked += groups_user_asked(w->groups);
+        totals.hash = totals.hash * 31 + groups_user_hash(w->groups);
+    }
     release(w);
     mem_free(w);
     return good;
@@ -629,14 +718,15 @@ static int run(const struct options *options)
             return 0;
         }
         fprintf(stderr, "again: sim_cluster --seeds 1 --start %" PRIu64 " --steps %d --shards %d "
-                        "--verbose\n", seed, options->steps, options->shards);
+                        "--groups %d --verbose\n",
+                seed, options->steps, options->shards, options->groups);
         return 1;
     }
     printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " records, %" PRIu64
-           " acknowledged, %" PRIu64 " read, %" PRIu64 " lives, %" PRIu64
+           " acknowledged, %" PRIu64 " read, %" PRIu64 " asked of groups, %" PRIu64 " lives, %" PRIu64
            " events, state %016" PRIx64 "\n",
            options->seeds, options->start, totals.records, totals.acknowledged, totals.read,
-           totals.lives, totals.events, totals.hash);
+           totals.asked, totals.lives, totals.events, totals.hash);
     if (options->broken != PLANTED_NONE)
         fprintf(stderr, "%s was not caught\n", planted_name(options->broken));
     return options->broken != PLANTED_NONE ? 1 : 0;
@@ -645,13 +735,13 @@ static int run(const struct options *options)
 static int usage(void)
 {
     fprintf(stderr, "usage: sim_cluster [--seeds N] [--start N] [--steps N] [--shards N] "
-                    "[--verbose] [--broken NAME]\n");
+                    "[--groups -1|0|1] [--verbose] [--broken NAME]\n");
     return 2;
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {.seeds = 100, .start = 1, .steps = 300};
+    struct options options = {.seeds = 100, .start = 1, .steps = 300, .groups = -1};
     for (int i = 1; i < argc; i++) {
         int64_t value = 0;
         bool has_value = i + 1 < argc && str_parse_i64(str_from(argv[i + 1]), &value);
@@ -667,6 +757,8 @@ int main(int argc, char **argv)
             options.steps = (int)value, i++;
         else if (strcmp(argv[i], "--shards") == 0 && has_value && value <= PROCESS_SHARDS_MAX)
             options.shards = (int)value, i++;
+        else if (strcmp(argv[i], "--groups") == 0 && has_value && value >= -1 && value <= 1)
+            options.groups = (int)value, i++;
         else
             return usage();
     }
