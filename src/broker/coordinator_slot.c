@@ -41,7 +41,9 @@ static int append_as(struct coordinator_slot *slot, const struct log_writer *wri
     if (p == NULL)
         return ERR_OFFLINE;
     int64_t now_ms = env_wall_ms(slot->shard->env->clock);
+    slot->is_appending = true;
     int err = log_append_as(p->log, batch, size, slot->leader_epoch, now_ms, writer, info);
+    slot->is_appending = false;
     if (err == 0 && info->verdict == LOG_APPENDED)
         partition_appended(p);
     return err;
@@ -357,11 +359,14 @@ static void end_turn(struct env_message *message)
 {
     struct coordinator_slot *slot = container_of(message, struct coordinator_slot, turn);
     slot->turn_is_posted = false;
+    if (slot->state == SLOT_ENDED)
+        forget(slot, slot->end_error);
     if (slot->state == SLOT_LOADING && !slot->is_working)
         load_piece(slot);
+    if (slot->state == SLOT_ACTIVE)
+        consider_flush(slot);
     if (slot->state != SLOT_ACTIVE)
         return;
-    consider_flush(slot);
     if (coordinator_failure(slot->coordinator) != 0) {
         restart(slot);
         return;
@@ -398,7 +403,13 @@ struct coordinator_slot *coordinator_slot_new(struct shard *s, enum coordinator_
 void coordinator_slot_end(struct coordinator_slot *slot, enum kafka_error error)
 {
     slot->state = SLOT_ENDED;
-    forget(slot, error);
+    slot->end_error = error;
+    // A disk that fails under an append may stop the node from within: the coordinator is still needed on
+    // the way back.
+    if (slot->is_appending)
+        post_turn(slot);
+    else
+        forget(slot, error);
 }
 
 bool coordinator_slot_is_idle(const struct coordinator_slot *slot)
@@ -408,7 +419,7 @@ bool coordinator_slot_is_idle(const struct coordinator_slot *slot)
 
 void coordinator_slot_free(struct coordinator_slot *slot)
 {
-    check(slot->coordinator == NULL);
+    forget(slot, slot->end_error); // if the turn for that never came
     buf_release(&slot->piece);
     mem_free(slot);
 }
