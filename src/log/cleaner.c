@@ -46,6 +46,7 @@ struct cleaning {
     struct log_save_wait save;
     bool is_running;   // a worker has it
     bool is_saving;    // the checkpoint gets its first entry of the log
+    bool is_held;      // by a caller further up the stack, who ends it
     bool is_cancelled;
     bool is_over;      // all is read and in its place
     int result;        // of the last work
@@ -53,6 +54,12 @@ struct cleaning {
 };
 
 static void step(struct cleaning *g);
+
+// Nobody will come back to it.
+static bool is_idle(const struct cleaning *g)
+{
+    return !g->is_running && !g->is_saving && !g->is_held;
+}
 
 static bool is_swapping(const struct cleaning *g)
 {
@@ -75,7 +82,7 @@ static void set_timer(struct cleaner *c, int64_t delay_ms)
 static void end(struct cleaning *g)
 {
     struct cleaner *c = g->cleaner;
-    check(!g->is_running && !g->is_saving);
+    check(is_idle(g));
     env_timer_cancel(c->env->timers, &g->timer);
     if (g->log != NULL)
         g->log->cleaning = NULL;
@@ -145,6 +152,14 @@ static const char *advice(int err)
     }
 }
 
+// The log may go offline by that, which takes it away; even the cleaner may be stopped.
+static void fail_log(struct cleaning *g, int err, const char *what)
+{
+    g->is_held = true;
+    log__failed(g->log, err, what);
+    g->is_held = false;
+}
+
 static void give_up(struct cleaning *g, int err)
 {
     struct log *log = g->log;
@@ -158,9 +173,9 @@ static void give_up(struct cleaning *g, int err)
             trace_warn(g->cleaner->trace, LOG_AREA, "%s is not compacted for want of room: %s", g->name,
                        problem);
         log->no_room_said = true;
-        log__failed(log, err, "compacting");
+        fail_log(g, err, "compacting");
     } else if (err == ERR_IO || err == ERR_REFUSED) {
-        log__failed(log, err, problem[0] != '\0' ? problem : "compacting");
+        fail_log(g, err, problem[0] != '\0' ? problem : "compacting");
     } else {
         log->uncleanable = mem_copy_text(problem[0] != '\0' ? problem : err_text(err));
         trace_event(g->cleaner->trace, TRACE_ERROR, LOG_AREA, fields,
@@ -188,7 +203,9 @@ static int64_t time_of(const struct cleaner *c, int64_t bytes)
 
 static void swap_on(struct cleaning *g)
 {
+    g->is_held = true; // as in fail_log()
     int got = log_swap_step(&g->swap);
+    g->is_held = false;
     if (got < 0) {
         end(g);
         return;
@@ -226,7 +243,7 @@ static void conclude_run(struct cleaning *g)
 static void conclude_sync(struct cleaning *g)
 {
     if (g->result < 0) {
-        log__failed(g->log, g->result, "putting a compacted segment in place");
+        fail_log(g, g->result, "putting a compacted segment in place");
         end(g);
     } else {
         swap_on(g);
@@ -510,7 +527,7 @@ void cleaner_remove(struct cleaner *c, struct log *log)
     log_swap_release(&g->swap);
     log->cleaning = NULL;
     g->log = NULL;
-    if (!g->is_running && !g->is_saving)
+    if (is_idle(g))
         end(g);
 }
 
@@ -537,7 +554,7 @@ void cleaner_stop(struct cleaner *c)
     env_timer_cancel(c->env->timers, &c->timer);
     list_for_each(node, next, &c->cleanings) {
         struct cleaning *g = container_of(node, struct cleaning, node);
-        if (!g->is_running && !g->is_saving)
+        if (is_idle(g))
             end(g); // it waited for its time
     }
 }
