@@ -34,6 +34,7 @@ static const struct api_route routes[] = {
     {API_ADD_OFFSETS_TO_TXN, .on_shard = api_add_offsets_to_txn},
     {API_END_TXN, .on_shard = api_end_txn},
     {API_WRITE_TXN_MARKERS, .on_shard = api_write_txn_markers},
+    {API_TXN_OFFSET_COMMIT, .on_shard = api_txn_offset_commit},
     {API_DESCRIBE_CONFIGS, .on_node = api_describe_configs},
     {API_ALTER_CONFIGS, .on_node = api_alter_configs},
     {API_DESCRIBE_LOG_DIRS, .on_shard = api_describe_log_dirs},

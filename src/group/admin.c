@@ -78,6 +78,8 @@ int group_write_removal(struct groups *g, const struct group *group, coordinator
 static int delete_group(struct groups *g, const struct group *group, coordinator_ticket *ticket)
 {
     int err = offsets_remove(g, str_from(group->id), NULL, NULL, ticket);
+    if (err == 0)
+        err = offsets_remove_all_pending(g, str_from(group->id), NULL, NULL, ticket);
     return err != 0 ? err : group_write_removal(g, group, ticket);
 }
 

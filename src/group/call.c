@@ -63,12 +63,16 @@ void group_reply(struct group_call *call, const struct group *group)
 int group_write_end(struct groups *g, struct str id, coordinator_ticket *ticket)
 {
     int err = coordinator_end(g->coordinator, ticket);
-    if (err != 0)
-        return err;
+    if (err == 0)
+        group_written(g, id, *ticket);
+    return err;
+}
+
+void group_written(struct groups *g, struct str id, coordinator_ticket ticket)
+{
     struct group *group = groups_find(g, id);
-    if (group != NULL && *ticket != 0)
-        group->written = *ticket;
-    return 0;
+    if (group != NULL && ticket != 0)
+        group->written = ticket;
 }
 
 static struct uuid new_id(struct groups *g)

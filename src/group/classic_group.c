@@ -117,17 +117,17 @@ static enum kafka_error check_commit(struct groups *g, struct group *group,
                                      const struct offset_caller *caller)
 {
     struct classic_group *cg = group->classic;
-    bool names_itself = caller->epoch >= 0 || caller->member_id.size > 0 ||
-                        caller->instance_id.data != NULL;
     if (cg->state == CLASSIC_EMPTY && caller->epoch < 0)
         return KAFKA_NONE; // an administrator, or a consumer without a group
-    if (!names_itself)
-        return cg->state == CLASSIC_EMPTY ? KAFKA_NONE : KAFKA_UNKNOWN_MEMBER_ID;
+    if (!offset_caller_is_known(caller))
+        return caller->is_transactional ? KAFKA_NONE : KAFKA_UNKNOWN_MEMBER_ID;
     enum kafka_error error = classic_check_member(cg, caller->member_id, caller->instance_id);
     if (error != KAFKA_NONE)
         return error;
     if (caller->epoch != cg->generation)
         return KAFKA_ILLEGAL_GENERATION;
+    if (caller->is_transactional)
+        return KAFKA_NONE;
     if (cg->state == CLASSIC_COMPLETING_REBALANCE)
         return KAFKA_REBALANCE_IN_PROGRESS;
     classic_start_session(classic_find_member(cg, caller->member_id));

@@ -360,13 +360,15 @@ static enum kafka_error check_commit(struct groups *g, struct group *group,
     // Tools may commit for a group in which nobody is.
     if (caller->epoch < 0 && group->consumer->member_count == 0)
         return KAFKA_NONE;
+    if (caller->is_transactional && !offset_caller_is_known(caller))
+        return KAFKA_NONE;
     enum kafka_error error = caller_find(group, caller, &m);
     if (error != KAFKA_NONE)
         return error;
     if (m->subscription.is_classic)
         return caller->epoch == m->epoch ? KAFKA_NONE : KAFKA_ILLEGAL_GENERATION;
     // Older clients do not know what to do with the errors of this protocol.
-    if (caller->version < 9)
+    if (caller->version < 9 && !caller->is_transactional)
         return KAFKA_UNSUPPORTED_VERSION;
     // Of one that lags behind each partition is looked at.
     return caller->epoch > m->epoch || caller->epoch < 0 ? KAFKA_STALE_MEMBER_EPOCH : KAFKA_NONE;

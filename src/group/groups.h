@@ -142,10 +142,18 @@ void groups_streams_heartbeat(struct groups *g, struct group_call *call, const s
 void groups_commit_offsets(struct groups *g, struct group_call *call,
                            const struct coordinator_time *now,
                            const struct offset_commit_request *request);
+// The same inside a producer's transaction, which was verified: call->version is that of TxnOffsetCommit,
+// request and response are as if they were those of OffsetCommit.
+void groups_commit_txn_offsets(struct groups *g, struct group_call *call,
+                               const struct coordinator_time *now,
+                               const struct offset_commit_request *request,
+                               const struct coordinator_txn *txn);
 // Fills a struct offset_fetch_response_offset_fetch_response_group (version 8 on; the caller moves it for
 // the older ones). Topics have name and id, if the request or the commits said it.
+// `require_stable`: what an open transaction may change is refused with UNSTABLE_OFFSET_COMMIT (KIP-447).
 void groups_fetch_offsets(struct groups *g, struct group_call *call, const struct coordinator_time *now,
-                          const struct offset_fetch_request_offset_fetch_request_group *request);
+                          const struct offset_fetch_request_offset_fetch_request_group *request,
+                          bool require_stable);
 void groups_delete_offsets(struct groups *g, struct group_call *call,
                            const struct coordinator_time *now,
                            const struct offset_delete_request *request);

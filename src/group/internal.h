@@ -85,7 +85,14 @@ struct offset_caller {
     struct str instance_id; // null: none, or a fetch
     int32_t epoch;          // generation or member epoch; -1: none
     int16_t version;        // of OffsetCommit or OffsetFetch
+    bool is_transactional;  // a commit inside a transaction, whose client need not say who it is (KIP-447)
 };
+
+// False for a commit inside a transaction of which only the producer is known.
+static inline bool offset_caller_is_known(const struct offset_caller *caller)
+{
+    return caller->epoch >= 0 || caller->member_id.size > 0 || caller->instance_id.data != NULL;
+}
 
 struct group_kind_type {
     const char *name; // "classic"
@@ -105,8 +112,8 @@ struct group_kind_type {
     // What offsets ask (Kafka's Group interface):
     // "consumer", "connect", "" for a simple group.
     struct str (*protocol_type)(const void *state);
-    // validateOffsetCommit of a commit outside of transactions: KAFKA_NONE, or the error for all its
-    // partitions. What is allowed is a sign of life: classic members have their session timeout again.
+    // validateOffsetCommit: KAFKA_NONE, or the error for all partitions of the commit. What is allowed
+    // outside of transactions is a sign of life: classic members have their session timeout again.
     enum kafka_error (*check_commit)(struct groups *g, struct group *group,
                                      const struct offset_caller *caller);
     // The same for one partition, when the caller lags behind its own epoch (KIP-1251); an error is for
@@ -162,6 +169,9 @@ void group_reply(struct group_call *call, const struct group *group);
 // have been removed by the records: it is looked up again.
 int group_write_end(struct groups *g, struct str id, coordinator_ticket *ticket);
 
+// That alone, for records that were written otherwise; 0: there were none.
+void group_written(struct groups *g, struct str id, coordinator_ticket ticket);
+
 // A new member id of the classic protocol: `prefix`, '-' and a random UUID in Java's form. Null when the
 // arena is full.
 struct str group_new_member_id(struct groups *g, struct arena *arena, struct str prefix);
@@ -185,6 +195,9 @@ typedef bool (*offset_goes)(void *context, const struct offsets_topic *topic,
                             const struct committed_offset *offset);
 int offsets_remove(struct groups *g, struct str group, offset_goes goes, void *context,
                    coordinator_ticket *ticket);
+// The same for what transactions that are open have committed. The group must stay while they go.
+int offsets_remove_all_pending(struct groups *g, struct str group, offset_goes goes, void *context,
+                               coordinator_ticket *ticket);
 
 // Offsets that hold once their transaction is committed (offsets_pending.c).
 struct offset_commit_value;
@@ -193,6 +206,8 @@ void offsets_set_pending(struct groups *g, struct group *group, int64_t producer
                          int64_t record_offset);
 void offsets_remove_pending(struct groups *g, struct group *group, struct str topic, int32_t partition);
 bool offsets_are_pending(const struct group *group, struct str topic, int32_t partition);
+// What each open transaction has committed for the group: start with NULL, ends with NULL.
+const struct group_offsets *offsets_next_pending(const struct group *group, const struct group_offsets *o);
 void offsets_release_pending(struct groups *g, struct group *group);
 void offsets_end_transaction(struct groups *g, int64_t producer_id, bool committed);
 

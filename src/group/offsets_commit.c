@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// OffsetCommit and OffsetDelete (KIP-496): who may, and which records they write.
+// OffsetCommit, the same inside a transaction (TxnOffsetCommit), and OffsetDelete (KIP-496): who may, and
+// which records they write.
 #include "base/check.h"
 #include "base/err.h"
 #include "config/config.h"
@@ -16,6 +17,7 @@ enum {
     VALUE_VERSION_PLAIN = 3,
     VALUE_VERSION_TOPIC_ID = 4,
     COMMIT_VERSION_NOT_FOUND = 9, // from here on clients know GROUP_ID_NOT_FOUND
+    TXN_VERSION_NOT_FOUND = 6,    // the same of TxnOffsetCommit, and STALE_MEMBER_EPOCH
     RETENTION_DEFAULT = -1,
 };
 
@@ -50,35 +52,49 @@ static bool commit_answer(struct group_call *call, const struct offset_commit_re
     return true;
 }
 
-// Commits without a group come from tools, and from consumers that assign partitions to themselves: they
-// make a simple group.
-static enum kafka_error check_commit(struct groups *g, struct group *group,
-                                     const struct offset_commit_request *request, int16_t version)
+static enum kafka_error check_partitions(const struct groups *g, const struct group *group,
+                                         const struct offset_caller *caller,
+                                         const struct offset_commit_request *request)
 {
-    if (group == NULL && request->generation_id_or_member_epoch < 0)
-        return KAFKA_NONE;
-    if (group == NULL)
-        return version >= COMMIT_VERSION_NOT_FOUND ? KAFKA_GROUP_ID_NOT_FOUND : KAFKA_ILLEGAL_GENERATION;
     const struct group_kind_type *kind = group_kind_type(group->kind);
-    struct offset_caller caller = {
-        .member_id = request->member_id,
-        .instance_id = request->group_instance_id,
-        .epoch = request->generation_id_or_member_epoch,
-        .version = version,
-    };
-    enum kafka_error error = kind->check_commit(g, group, &caller);
-    if (error != KAFKA_NONE || kind->check_commit_partition == NULL)
-        return error;
+    if (kind->check_commit_partition == NULL)
+        return KAFKA_NONE;
     for (int32_t t = 0; t < request->topics.count; t++) {
         const struct offset_commit_request_offset_commit_request_topic *topic = &request->topics.items[t];
         for (int32_t p = 0; p < topic->partitions.count; p++) {
-            error = kind->check_commit_partition(g, group, &caller, topic->name, topic->topic_id,
-                                                 topic->partitions.items[p].partition_index);
+            enum kafka_error error =
+                kind->check_commit_partition(g, group, caller, topic->name, topic->topic_id,
+                                             topic->partitions.items[p].partition_index);
             if (error != KAFKA_NONE)
                 return error;
         }
     }
     return KAFKA_NONE;
+}
+
+// Commits without a group come from tools, and from consumers that assign partitions to themselves: they
+// make a simple group.
+static enum kafka_error check_commit(struct groups *g, const struct offset_commit_request *request,
+                                     int16_t version, bool is_transactional)
+{
+    struct group *group = groups_find(g, request->group_id);
+    bool knows_errors = version >= (is_transactional ? TXN_VERSION_NOT_FOUND : COMMIT_VERSION_NOT_FOUND);
+    if (group == NULL && request->generation_id_or_member_epoch < 0)
+        return KAFKA_NONE;
+    if (group == NULL)
+        return knows_errors ? KAFKA_GROUP_ID_NOT_FOUND : KAFKA_ILLEGAL_GENERATION;
+    struct offset_caller caller = {
+        .member_id = request->member_id,
+        .instance_id = request->group_instance_id,
+        .epoch = request->generation_id_or_member_epoch,
+        .version = version,
+        .is_transactional = is_transactional,
+    };
+    enum kafka_error error = group_kind_type(group->kind)->check_commit(g, group, &caller);
+    if (error == KAFKA_NONE)
+        error = check_partitions(g, group, &caller, request);
+    bool is_unknown = is_transactional && error == KAFKA_STALE_MEMBER_EPOCH && !knows_errors;
+    return is_unknown ? KAFKA_ILLEGAL_GENERATION : error;
 }
 
 // Characters as Java counts them: two for what is beyond U+FFFF.
@@ -158,8 +174,20 @@ static void write_commits(struct groups *g, const struct offset_commit_request *
     }
 }
 
-void groups_commit_offsets(struct groups *g, struct group_call *call, const struct coordinator_time *now,
-                           const struct offset_commit_request *request)
+// Ends the command; the error for the client.
+static enum kafka_error end_commit(struct groups *g, struct str group_id, const struct coordinator_txn *txn,
+                                   coordinator_ticket *ticket)
+{
+    if (txn == NULL)
+        return coordinator_error(group_write_end(g, group_id, ticket));
+    enum kafka_error error = coordinator_end_txn(g->coordinator, txn, ticket);
+    if (error == KAFKA_NONE)
+        group_written(g, group_id, *ticket);
+    return error;
+}
+
+static void commit(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                   const struct offset_commit_request *request, const struct coordinator_txn *txn)
 {
     coordinator_set_time(g->coordinator, now);
     group_call_begin(call, g, commit_set_error);
@@ -167,7 +195,7 @@ void groups_commit_offsets(struct groups *g, struct group_call *call, const stru
         group_call_end_no_memory(call);
         return;
     }
-    enum kafka_error error = check_commit(g, groups_find(g, request->group_id), request, call->version);
+    enum kafka_error error = check_commit(g, request, call->version, txn != NULL);
     if (error != KAFKA_NONE) {
         group_call_fail(call, error);
         return;
@@ -175,11 +203,25 @@ void groups_commit_offsets(struct groups *g, struct group_call *call, const stru
     coordinator_ticket ticket;
     coordinator_begin(g->coordinator, now);
     write_commits(g, request, call->response);
-    int err = group_write_end(g, request->group_id, &ticket);
-    if (err != 0)
-        group_call_fail(call, coordinator_error(err));
+    error = end_commit(g, request->group_id, txn, &ticket);
+    if (error != KAFKA_NONE)
+        group_call_fail(call, error);
     else
         group_call_end(call, ticket);
+}
+
+void groups_commit_offsets(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                           const struct offset_commit_request *request)
+{
+    commit(g, call, now, request, NULL);
+}
+
+void groups_commit_txn_offsets(struct groups *g, struct group_call *call,
+                               const struct coordinator_time *now,
+                               const struct offset_commit_request *request,
+                               const struct coordinator_txn *txn)
+{
+    commit(g, call, now, request, txn);
 }
 
 // ---- Delete ----
@@ -219,7 +261,8 @@ static void write_deletes(struct groups *g, const struct group *group, struct of
             int32_t index = topic->partitions.items[p].partition_index;
             if (is_subscribed)
                 topic->partitions.items[p].error_code = KAFKA_GROUP_SUBSCRIBED_TO_TOPIC;
-            else if (group_offsets_find(&group->offsets, topic->name, index, NULL) != NULL)
+            else if (group_offsets_find(&group->offsets, topic->name, index, NULL) != NULL ||
+                     offsets_are_pending(group, topic->name, index))
                 offsets_write_tombstone(g, str_from(group->id), topic->name, index);
         }
     }

@@ -25,6 +25,15 @@ void offsets_write_tombstone(struct groups *g, struct str group, struct str topi
     coordinator_write(g->coordinator, GROUP_RECORD_OFFSET_COMMIT, 0, &key, NULL);
 }
 
+// Returns about how many bytes it takes.
+static size_t write_tombstone_of(struct groups *g, const struct group *group,
+                                 const struct offsets_topic *topic, const struct committed_offset *item)
+{
+    struct str name = str_from(topic->name), id = str_from(group->id);
+    offsets_write_tombstone(g, id, name, item->partition);
+    return name.size + id.size + TOMBSTONE_OVERHEAD;
+}
+
 // One command's worth. Walks from the end (of topic t, item i), since replay takes out what was passed.
 static bool write_some(struct groups *g, const struct group *group, offset_goes goes, void *context,
                        int32_t *t, int32_t *i)
@@ -39,9 +48,7 @@ static bool write_some(struct groups *g, const struct group *group, offset_goes 
             const struct committed_offset *item = &topic->items[--*i];
             if (goes != NULL && !goes(context, topic, item))
                 continue;
-            struct str name = str_from(topic->name), id = str_from(group->id);
-            offsets_write_tombstone(g, id, name, item->partition);
-            bytes += name.size + id.size + TOMBSTONE_OVERHEAD;
+            bytes += write_tombstone_of(g, group, topic, item);
         }
         if (*i > 0)
             return true;
@@ -62,6 +69,37 @@ int offsets_remove(struct groups *g, struct str id, offset_goes goes, void *cont
         struct coordinator_time now = *coordinator_now(g->coordinator);
         coordinator_begin(g->coordinator, &now);
         is_more = write_some(g, group, goes, context, &t, &i);
+        int err = group_write_end(g, id, &written);
+        if (err != 0)
+            return err;
+        if (written != 0)
+            *ticket = written;
+    }
+    return 0;
+}
+
+// One command's worth; false: nothing goes.
+static bool write_some_pending(struct groups *g, const struct group *group, offset_goes goes, void *context)
+{
+    const struct group_offsets *o = NULL;
+    size_t bytes = 0;
+    while ((o = offsets_next_pending(group, o)) != NULL)
+        for (int32_t t = 0; t < o->count; t++)
+            for (int32_t i = 0; i < o->topics[t].count && bytes < COMMAND_BYTES_MAX; i++)
+                if (goes == NULL || goes(context, &o->topics[t], &o->topics[t].items[i]))
+                    bytes += write_tombstone_of(g, group, &o->topics[t], &o->topics[t].items[i]);
+    return bytes > 0;
+}
+
+int offsets_remove_all_pending(struct groups *g, struct str id, offset_goes goes, void *context,
+                               coordinator_ticket *ticket)
+{
+    bool is_more = true;
+    while (is_more) {
+        coordinator_ticket written;
+        struct coordinator_time now = *coordinator_now(g->coordinator);
+        coordinator_begin(g->coordinator, &now);
+        is_more = write_some_pending(g, groups_find(g, id), goes, context);
         int err = group_write_end(g, id, &written);
         if (err != 0)
             return err;
@@ -109,9 +147,11 @@ static void remove_gone(struct groups *g, struct group *group, void *context)
     for (size_t i = 0; i < gone->count; i++) {
         if (group_offsets_topics(&group->offsets, gone->topics[i]->name, &first) > 0) {
             (void)offsets_remove(g, str_from(group->id), is_gone, gone, &ticket);
-            return;
+            break;
         }
     }
+    if (!list_empty(&group->pending))
+        (void)offsets_remove_all_pending(g, str_from(group->id), is_gone, gone, &ticket);
 }
 
 void offsets_image_changed(struct groups *g, const struct metadata_image *before)
@@ -142,9 +182,11 @@ static void remove_unknown(struct groups *g, struct group *group, void *context)
     for (int32_t t = 0; t < group->offsets.count; t++) {
         if (is_unknown(context, &group->offsets.topics[t], NULL)) {
             (void)offsets_remove(g, str_from(group->id), is_unknown, context, &ticket);
-            return;
+            break;
         }
     }
+    if (!list_empty(&group->pending))
+        (void)offsets_remove_all_pending(g, str_from(group->id), is_unknown, context, &ticket);
 }
 
 // ---- Expiration ----

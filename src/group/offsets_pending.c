@@ -118,6 +118,14 @@ bool offsets_are_pending(const struct group *group, struct str topic, int32_t pa
     return false;
 }
 
+const struct group_offsets *offsets_next_pending(const struct group *group, const struct group_offsets *o)
+{
+    const struct list_node *n = group->pending.head.next;
+    if (o != NULL)
+        n = container_of(o, struct pending_offsets, offsets)->group_node.next;
+    return n == &group->pending.head ? NULL : &container_of(n, struct pending_offsets, group_node)->offsets;
+}
+
 void offsets_release_pending(struct groups *g, struct group *group)
 {
     struct list_node *n;

@@ -399,7 +399,7 @@ static void fetch_offsets(struct world *w, struct travel *t, const struct coordi
     offset_fetch_response_offset_fetch_response_group_init(group);
     t->call.response = group;
     check(r->groups.count == 1);
-    groups_fetch_offsets(w->groups, &t->call, now, &r->groups.items[0]);
+    groups_fetch_offsets(w->groups, &t->call, now, &r->groups.items[0], r->require_stable);
 }
 
 static void serve(struct world *w, struct travel *t)

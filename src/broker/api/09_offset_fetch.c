@@ -2,9 +2,9 @@
 //
 // OffsetFetch (key 9, versions 1-10): what groups have committed; group/offsets_fetch.c. Each group of the
 // request is asked of its own coordinator.
-//   v2: null topics means all; an error at the top. v5: leader epoch (KIP-320). v7: wait for open
-//   transactions (KIP-447), which there are none of yet. v8: several groups (KIP-709). v9: member epoch
-//   (KIP-848). v10: topics by id.
+//   v2: null topics means all; an error at the top. v5: leader epoch (KIP-320). v7: not
+//   what open transactions may change (KIP-447). v8: several groups (KIP-709). v9: member epoch (KIP-848).
+//   v10: topics by id.
 #include "base/check.h"
 #include "broker/api/api.h"
 #include "broker/api/group_op.h"
@@ -26,12 +26,13 @@ struct fetch {
     struct shard *home;
     const struct offset_fetch_request_offset_fetch_request_group *request;
     struct offset_fetch_request_offset_fetch_request_group asked; // the topics that exist, with names
+    bool require_stable;
 };
 
 static void serve(struct group_part *part, struct groups *g, const struct coordinator_time *now)
 {
     const struct fetch *f = part->asked;
-    groups_fetch_offsets(g, &part->call, now, &f->asked);
+    groups_fetch_offsets(g, &part->call, now, &f->asked, f->require_stable);
 }
 
 static void set_error(struct group_part *part, enum kafka_error error)
@@ -165,6 +166,7 @@ static void fetch_groups(struct shard *s, struct request *r, const struct offset
     for (int32_t i = 0; i < count; i++) {
         fetches[i].home = s;
         fetches[i].request = &request->groups.items[i];
+        fetches[i].require_stable = request->require_stable;
         if (!take_topics(r, &fetches[i])) {
             api_no_memory(r);
             return;
@@ -273,6 +275,7 @@ static void fetch_one(struct shard *s, struct request *r, const struct offset_fe
         api_no_memory(r);
         return;
     }
+    f->require_stable = request->require_stable;
     offset_fetch_response_offset_fetch_response_group_init(answer);
     struct group_op *op = group_op_new(s, r, request, reply, 1, &type);
     if (op == NULL)

@@ -45,6 +45,7 @@ void api_add_partitions_to_txn(struct shard *s, struct request *r, const void *b
 void api_add_offsets_to_txn(struct shard *s, struct request *r, const void *body);
 void api_end_txn(struct shard *s, struct request *r, const void *body);
 void api_write_txn_markers(struct shard *s, struct request *r, const void *body);
+void api_txn_offset_commit(struct shard *s, struct request *r, const void *body);
 void api_describe_configs(struct node *n, struct request *r, const void *body);
 void api_alter_configs(struct node *n, struct request *r, const void *body);
 void api_describe_log_dirs(struct shard *s, struct request *r, const void *body);

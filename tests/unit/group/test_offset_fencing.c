@@ -42,7 +42,7 @@ static int64_t fetch(struct fixture *f, const char *member, int32_t epoch)
         .group_id = str_from("g"), .member_id = str_from(member), .member_epoch = epoch, .topics = {&t, 1}};
     offset_fetch_response_offset_fetch_response_group_init(&reply);
     struct fixture_call *call = fixture_call_part(f, &reply, 9);
-    groups_fetch_offsets(f->groups, &call->call, &f->now, &request);
+    groups_fetch_offsets(f->groups, &call->call, &f->now, &request, false);
     fixture_settle(f);
     assert_true(call->is_done);
     return reply.error_code != 0 ? reply.error_code

@@ -103,7 +103,7 @@ fetch(struct fixture *f, const char *group, const char *topic, struct uuid id, i
     offset_fetch_response_offset_fetch_response_group_init(reply);
     struct fixture_call *call = fixture_call_part(f, reply, 10);
     struct offset_fetch_response_offset_fetch_response_group *kept = arena_alloc(&call->arena, sizeof(*kept));
-    groups_fetch_offsets(f->groups, &call->call, &f->now, &request);
+    groups_fetch_offsets(f->groups, &call->call, &f->now, &request, false);
     fixture_settle(f);
     assert_true(call->is_done);
     *kept = *reply;
@@ -227,7 +227,7 @@ static void test_replies_wait_for_commits(void **state)
     struct offset_fetch_response_offset_fetch_response_group reply;
     offset_fetch_response_offset_fetch_response_group_init(&reply);
     struct fixture_call *fetch_call = fixture_call_part(&f, &reply, 9);
-    groups_fetch_offsets(f.groups, &fetch_call->call, &f.now, &request);
+    groups_fetch_offsets(f.groups, &fetch_call->call, &f.now, &request, false);
     fixture_settle(&f);
     assert_false(commit_call->is_done);
     assert_false(fetch_call->is_done);
@@ -240,7 +240,7 @@ static void test_replies_wait_for_commits(void **state)
     c.offset = 2;
     commit_call = send_commit(&f, &c);
     fetch_call = fixture_call_part(&f, &reply, 9);
-    groups_fetch_offsets(f.groups, &fetch_call->call, &f.now, &request);
+    groups_fetch_offsets(f.groups, &fetch_call->call, &f.now, &request, false);
     fixture_settle(&f);
     fixture_reload(&f, false);
     f.holds_commits = false;
