@@ -212,7 +212,6 @@ static void *group_new(struct groups *g, struct group *group)
     sg->validated_topology_epoch = -1;
     sg->stored_description_topology_epoch = -1;
     sg->failed_description_topology_epoch = -1;
-    sg->endpoint_epoch = -1;
     return sg;
 }
 

@@ -140,7 +140,7 @@ NORMAL = {
 # What tells the elements of a list apart, where their order says nothing.
 IDENTITY = ("Name", "TopicName", "ResourceType", "ResourceName", "Topic", "TopicId", "PartitionIndex",
             "Partition", "Index", "ApiKey", "NodeId", "BrokerId", "LogDir", "Key", "BatchIndex", "ProducerId",
-            "MemberId", "GroupInstanceId")
+            "MemberId", "GroupInstanceId", "SubtopologyId", "StatusCode", "GroupId")
 ORDERED = ("Records", "Synonyms")
 
 

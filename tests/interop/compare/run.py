@@ -27,7 +27,7 @@ import pair  # noqa: E402
 from broker import Broker  # noqa: E402
 
 SCENARIOS = ("framing", "cluster", "topics", "configs", "produce", "fetch", "offsets", "mixed",
-             "late", "classic")
+             "late", "classic", "streams")
 START_SECONDS = 120
 CANNOT_FETCH = 3
 LINES_MAX = 40  # of one failure
@@ -35,7 +35,8 @@ LINES_MAX = 40  # of one failure
 SETTINGS = ("node.id=1", "num.partitions=2", "auto.create.topics.enable=true", "log.roll.hours=200",
             "log.retention.minutes=20000", "offsets.topic.replication.factor=1",
             "transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1",
-            "group.initial.rebalance.delay.ms=0")
+            "group.initial.rebalance.delay.ms=0", "group.streams.initial.rebalance.delay.ms=0",
+            "group.streams.assignment.interval.ms=0")
 
 
 class Rule:

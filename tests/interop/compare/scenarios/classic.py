@@ -89,7 +89,7 @@ class Member:
         return self.receive(label, "LeaveGroup", version)
 
 
-def _ready(t):
+def ready(t):
     """Until both have the topic of groups and its coordinators."""
     t.ask("FindCoordinator", 3, {"Key": "ready", "KeyType": 0})
     body = {"GroupId": "ready", "GenerationId": 1, "MemberId": "m"}
@@ -103,7 +103,7 @@ def _version_of(api, join_version):
 
 
 def requests_without_a_group(t):
-    _ready(t)
+    ready(t)
     join = {"GroupId": "nobody", "SessionTimeoutMs": SESSION_MS, "RebalanceTimeoutMs": REBALANCE_MS,
             "MemberId": "m", "GroupInstanceId": None, "ProtocolType": "consumer",
             "Protocols": [{"Name": "range", "Metadata": BLOB}]}
