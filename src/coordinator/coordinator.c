@@ -30,6 +30,7 @@ struct flight {
     struct list_node node;
     coordinator_ticket ticket;
     int64_t end_offset;
+    int64_t begin_mono_ms; // when its first record was written
 };
 
 struct coordinator {
@@ -53,6 +54,7 @@ struct coordinator {
 
     bool has_batch;
     struct buf batch_bytes;
+    int64_t batch_begin_mono_ms;
     struct batch_builder builder;
     int64_t next_offset;              // of the next record
     coordinator_ticket open_ticket;   // of the batch that is gathered, or the next
@@ -289,6 +291,7 @@ static void batch_begin(struct coordinator *c)
     options.codec = (enum codec)c->options.codec;
     buf_clear(&c->batch_bytes);
     batch_builder_begin(&c->builder, &c->batch_bytes, &options);
+    c->batch_begin_mono_ms = c->now.mono_ms;
     c->has_batch = true;
 }
 
@@ -385,11 +388,12 @@ coordinator_ticket coordinator_replayed_ticket(const struct coordinator *c)
 }
 
 // Notes that a batch is in the log.
-static void add_flight(struct coordinator *c, int64_t end_offset)
+static void add_flight(struct coordinator *c, int64_t end_offset, int64_t begin_mono_ms)
 {
     struct flight *f = mem_new(struct flight);
     f->ticket = c->open_ticket++;
     f->end_offset = end_offset;
+    f->begin_mono_ms = begin_mono_ms;
     c->next_offset = end_offset;
     list_append(&c->flights, &f->node);
 }
@@ -463,7 +467,7 @@ static enum kafka_error end_txn(struct coordinator *c, const struct coordinator_
         return error;
     replay_txn(c, txn, end_offset - (int64_t)c->record_count);
     *ticket = c->open_ticket;
-    add_flight(c, end_offset);
+    add_flight(c, end_offset, c->now.mono_ms);
     return KAFKA_NONE;
 }
 
@@ -500,7 +504,7 @@ enum kafka_error coordinator_write_marker(struct coordinator *c, const struct co
         c->options.machine->replay_end(c->options.state, txn->producer_id, txn->producer_epoch,
                                        txn->is_commit);
     *ticket = c->open_ticket;
-    add_flight(c, end_offset);
+    add_flight(c, end_offset, c->now.mono_ms);
     return KAFKA_NONE;
 }
 
@@ -525,7 +529,7 @@ int coordinator_flush(struct coordinator *c)
         c->failure = err;
         return err;
     }
-    add_flight(c, end_offset);
+    add_flight(c, end_offset, c->batch_begin_mono_ms);
     return 0;
 }
 
@@ -568,6 +572,14 @@ void coordinator_committed(struct coordinator *c, int64_t offset)
 bool coordinator_is_committed(const struct coordinator *c, coordinator_ticket ticket)
 {
     return ticket <= c->committed_ticket;
+}
+
+int64_t coordinator_waiting_ms(const struct coordinator *c)
+{
+    struct list_node *first = list_first(&c->flights);
+    if (first != NULL)
+        return c->now.mono_ms - container_of(first, struct flight, node)->begin_mono_ms;
+    return c->has_batch ? c->now.mono_ms - c->batch_begin_mono_ms : 0;
 }
 
 static void waiter_insert(struct coordinator *c, struct coordinator_waiter *w)

@@ -214,6 +214,9 @@ void coordinator_wait(struct coordinator *c, struct coordinator_waiter *w, coord
 
 bool coordinator_is_committed(const struct coordinator *c, coordinator_ticket ticket);
 
+// How long the oldest record that is not committed has been waiting for that; 0 when all are.
+int64_t coordinator_waiting_ms(const struct coordinator *c);
+
 // Ends all waits with this error, drops what was not appended and stops all timers.
 void coordinator_fail(struct coordinator *c, enum kafka_error error);
 

@@ -22,8 +22,8 @@ static void session_is_over(struct coordinator_timer *t)
     struct classic_group *cg = m->group;
     if (is_alive(m))
         return; // its session starts again when it is answered
-    if (!coordinator_is_committed(cg->groups->coordinator, cg->group->written)) {
-        classic_start_session(m); // nobody was answered lately: the log stands still
+    if (groups_log_stands_still(cg->groups, m->session_timeout_ms)) {
+        classic_start_session(m);
         return;
     }
     classic_note_member_cause(m, REBALANCE_SESSION_TIMEOUT, (struct str){NULL, 0});

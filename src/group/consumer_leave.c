@@ -81,19 +81,26 @@ static void fence_or_retry(struct consumer_member *m, struct coordinator_timer *
         coordinator_set_timer(c, t, coordinator_now(c)->mono_ms + FENCE_RETRY_MS, fire);
 }
 
+static int32_t session_timeout_ms(const struct consumer_member *m)
+{
+    return m->subscription.is_classic ? m->subscription.session_timeout_ms
+                                      : consumer_setting(m->group, "consumer.session.timeout.ms");
+}
+
 static void session_expired(struct coordinator_timer *t)
 {
-    fence_or_retry(container_of(t, struct consumer_member, session_timer), t, REBALANCE_SESSION_TIMEOUT);
+    struct consumer_member *m = container_of(t, struct consumer_member, session_timer);
+    if (groups_log_stands_still(m->group->groups, session_timeout_ms(m)))
+        consumer_start_session(m);
+    else
+        fence_or_retry(m, t, REBALANCE_SESSION_TIMEOUT);
 }
 
 void consumer_start_session(struct consumer_member *m)
 {
-    struct consumer_group *cg = m->group;
-    int32_t timeout_ms = m->subscription.is_classic
-                             ? m->subscription.session_timeout_ms
-                             : consumer_setting(cg, "consumer.session.timeout.ms");
-    coordinator_set_timer(cg->groups->coordinator, &m->session_timer,
-                          coordinator_now(cg->groups->coordinator)->mono_ms + timeout_ms, session_expired);
+    struct coordinator *c = m->group->groups->coordinator;
+    coordinator_set_timer(c, &m->session_timer, coordinator_now(c)->mono_ms + session_timeout_ms(m),
+                          session_expired);
 }
 
 static void rebalance_expired(struct coordinator_timer *t)

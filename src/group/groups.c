@@ -38,6 +38,11 @@ void groups_attach(struct groups *g, struct coordinator *c)
     g->coordinator = c;
 }
 
+bool groups_log_stands_still(const struct groups *g, int64_t session_timeout_ms)
+{
+    return coordinator_waiting_ms(g->coordinator) * 2 >= session_timeout_ms;
+}
+
 static void group_free(struct groups *g, struct group *group)
 {
     group_kind_type(group->kind)->free(g, group->state);

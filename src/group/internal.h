@@ -77,6 +77,11 @@ void groups_for_each(struct groups *g,
 const char *group_state_name(const struct group *group);
 bool group_is_empty(const struct group *group); // without members
 
+// True while records have been waiting to be committed for half a session or longer: whoever asked anything
+// since waits for an answer and cannot be heard from, so a session that ends now says nothing. A member
+// whose log was merely busy has had the other half of its session to be heard.
+bool groups_log_stands_still(const struct groups *g, int64_t session_timeout_ms);
+
 // ---- What each kind provides ----
 
 // Who commits or fetches offsets, as the request says.

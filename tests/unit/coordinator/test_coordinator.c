@@ -238,6 +238,35 @@ static void test_what_is_committed_is_not_waited_for(void **state)
     assert_int_equal(late.calls, 1);
 }
 
+static void at(struct fixture *f, int64_t mono_ms)
+{
+    coordinator_set_time(f->c, &(struct coordinator_time){.mono_ms = mono_ms});
+}
+
+// The oldest record that is not committed says how long the log has been standing still.
+static void test_how_long_records_wait(void **state)
+{
+    struct fixture *f = *state;
+    commit(f, 0, 1);
+    at(f, now.mono_ms + 30);
+    assert_int_equal(coordinator_waiting_ms(f->c), 30);
+    coordinator_flush(f->c);
+    assert_int_equal(coordinator_waiting_ms(f->c), 30);
+    coordinator_committed(f->c, 1);
+    assert_int_equal(coordinator_waiting_ms(f->c), 0);
+    commit(f, 0, 2); // at `now`
+    coordinator_flush(f->c);
+    at(f, now.mono_ms + 50);
+    coordinator_ticket ticket;
+    coordinator_begin(f->c, coordinator_now(f->c));
+    write_offset(f, 0, 3, "");
+    assert_int_equal(coordinator_end(f->c, &ticket), 0);
+    at(f, now.mono_ms + 70);
+    assert_int_equal(coordinator_waiting_ms(f->c), 70);
+    coordinator_committed(f->c, 2);
+    assert_int_equal(coordinator_waiting_ms(f->c), 20);
+}
+
 static void test_waits_are_in_order_of_tickets(void **state)
 {
     struct fixture *f = *state;
@@ -607,6 +636,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(test_a_reply_waits_for_its_records),
         TEST(test_what_is_committed_is_not_waited_for),
+        TEST(test_how_long_records_wait),
         TEST(test_waits_are_in_order_of_tickets),
         TEST(test_commands_share_a_batch_and_stay_whole),
         TEST(test_a_command_that_cannot_be_written_changes_nothing),

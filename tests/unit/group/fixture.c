@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "metadata/replay.h"
+#include "wire/api/offset_commit.h"
 #include "wire/batch.h"
 #include "wire/metadata_record.h"
 #include "wire/record/config_record.h"
@@ -117,6 +118,26 @@ static void search_see(void *context, const struct record *record)
         return;
     s->count++;
     s->last = record->value;
+}
+
+struct fixture_call *fixture_commit_offset(struct fixture *f, int16_t version, const char *group,
+                                           const char *member, int32_t epoch, int32_t partition)
+{
+    struct offset_commit_request_offset_commit_request_partition p = {
+        .partition_index = partition, .committed_offset = 5, .committed_leader_epoch = -1};
+    struct offset_commit_request_offset_commit_request_topic t = {.name = str_from("t"),
+                                                                  .partitions = {&p, 1}};
+    struct offset_commit_request request;
+    offset_commit_request_init(&request);
+    request.group_id = str_from(group);
+    request.member_id = str_from(member);
+    request.generation_id_or_member_epoch = epoch;
+    request.topics.items = &t;
+    request.topics.count = 1;
+    struct fixture_call *call = fixture_call_new(f, &offset_commit_response_schema, version);
+    groups_commit_offsets(f->groups, &call->call, &f->now, &request);
+    fixture_settle(f);
+    return call;
 }
 
 int fixture_record_count(struct fixture *f, int16_t type)

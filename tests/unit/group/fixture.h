@@ -115,6 +115,10 @@ void fixture_end_transaction(struct fixture *f, int64_t producer_id, bool commit
 void fixture_write(struct fixture *f, int16_t type, int16_t version, const void *key,
                    const void *value);
 
+// OffsetCommit of 5 for a partition of topic "t", which must be there, and settles.
+struct fixture_call *fixture_commit_offset(struct fixture *f, int16_t version, const char *group,
+                                           const char *member, int32_t epoch, int32_t partition);
+
 // How many records of this type are in the log, tombstones included.
 int fixture_record_count(struct fixture *f, int16_t type);
 

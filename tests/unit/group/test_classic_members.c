@@ -232,6 +232,26 @@ static void test_log_stands_still(void **state)
     fixture_release(&f);
 }
 
+// A log that is busy does not stand still: the commits of those who live keep nobody alive.
+static void test_log_is_busy(void **state)
+{
+    struct fixture f;
+    const char *ids[4];
+    begin_three(&f, ids);
+    fixture_topic(&f, "t", 1);
+    keep_alive(&f, ids, 2, 3, SESSION_MS - 1000);
+    fixture_advance(&f, 999);
+    for (int i = 0; i < 2; i++)
+        heartbeat(&f, "g", ids[i], 3);
+    f.holds_commits = true;
+    struct fixture_call *call = fixture_commit_offset(&f, 8, "g", ids[0], 3, 0);
+    assert_false(call->is_done);
+    assert_state(&f, "g", "Stable", 3, 3);
+    fixture_advance(&f, 1);
+    assert_state(&f, "g", "PreparingRebalance", 3, 2);
+    fixture_release(&f);
+}
+
 // ---- LeaveGroup ----
 
 static const struct leave_group_response *leave_with(struct fixture *f, const char *group,
@@ -437,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_parked_calls_fail),
         cmocka_unit_test(test_session_ends_while_members_join),
         cmocka_unit_test(test_log_stands_still),
+        cmocka_unit_test(test_log_is_busy),
         cmocka_unit_test(test_leave_refusals),
         cmocka_unit_test(test_leave_several),
         cmocka_unit_test(test_a_parked_member_whose_client_has_gone),

@@ -225,6 +225,29 @@ static void test_session_timeout(void **state)
     fixture_release(&f);
 }
 
+// While the log stands still nobody hears an answer, so nobody can be late. A busy one keeps nobody.
+static void test_session_and_the_log(void **state)
+{
+    struct fixture f;
+    two_members(&f);
+    f.holds_commits = true;
+    struct fixture_call *call = fixture_commit_offset(&f, 9, "g", "m1", 3, 0);
+    assert_false(call->is_done);
+    fixture_advance(&f, 3 * SESSION_TIMEOUT_MS);
+    assert_int_equal(consumer_of(&f, "g")->member_count, 2);
+    f.holds_commits = false;
+    fixture_settle(&f);
+    assert_true(call->is_done);
+    assert_beat(&f, BEAT(&f, .epoch = 3), 3, NULL);
+    fixture_advance(&f, SESSION_TIMEOUT_MS - 1);
+    assert_beat(&f, BEAT(&f, .epoch = 3), 3, NULL);
+    f.holds_commits = true;
+    fixture_commit_offset(&f, 9, "g", "m1", 3, 0);
+    fixture_advance(&f, 1);
+    assert_int_equal(consumer_of(&f, "g")->member_count, 1);
+    fixture_release(&f);
+}
+
 static void test_rebalance_timeout(void **state)
 {
     struct fixture f;
@@ -525,6 +548,7 @@ int main(void)
         cmocka_unit_test(test_fencing),
         cmocka_unit_test(test_leave),
         cmocka_unit_test(test_session_timeout),
+        cmocka_unit_test(test_session_and_the_log),
         cmocka_unit_test(test_rebalance_timeout),
         cmocka_unit_test(test_rebalance_timeout_after_reload),
         cmocka_unit_test(test_max_size),

@@ -12,20 +12,7 @@
 
 static int commit(struct fixture *f, int16_t version, const char *member, int32_t epoch, int32_t partition)
 {
-    struct offset_commit_request_offset_commit_request_partition p = {
-        .partition_index = partition, .committed_offset = 5, .committed_leader_epoch = -1};
-    struct offset_commit_request_offset_commit_request_topic t = {.name = str_from("t"),
-                                                                  .partitions = {&p, 1}};
-    struct offset_commit_request request;
-    offset_commit_request_init(&request);
-    request.group_id = str_from("g");
-    request.member_id = str_from(member);
-    request.generation_id_or_member_epoch = epoch;
-    request.topics.items = &t;
-    request.topics.count = 1;
-    struct fixture_call *call = fixture_call_new(f, &offset_commit_response_schema, version);
-    groups_commit_offsets(f->groups, &call->call, &f->now, &request);
-    fixture_settle(f);
+    struct fixture_call *call = fixture_commit_offset(f, version, "g", member, epoch, partition);
     const struct offset_commit_response *reply = call->response;
     assert_true(call->is_done);
     return reply->topics.items[0].partitions.items[0].error_code;
