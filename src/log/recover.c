@@ -26,7 +26,8 @@ struct recovery {
     uint8_t *window; // BATCH_SCAN_WINDOW_LARGE
     int64_t next;    // offset expected next
     int first;       // number of the first segment that was scanned
-    int behind_gap;  // number of the last segment before which offsets are missing as if by compaction,
+    int gap_first;   // number of the first segment before which offsets are missing as if by compaction,
+    int gap_last;    // and of the last, those between being empty,
     int64_t gap;     // from this one on; 0: there is none
     bool stopped;    // cut or damaged: later segments do not count
     bool cut;
@@ -184,10 +185,11 @@ static int cut_at(struct recovery *r, int index, int64_t position)
     struct segment *s = log->segments[index];
     r->stopped = r->cut = true;
     // Where nothing is left behind a gap, it was none of compaction.
-    bool drop = position == 0 && r->behind_gap > 0 && r->behind_gap == index;
+    bool drop = position == 0 && r->gap_last > 0 && r->gap_last == index;
     if (drop) {
         r->next = r->gap;
-        s = log->segments[--index];
+        index = r->gap_first - 1;
+        s = log->segments[index];
     }
     while (log->segment_count > index + 1) {
         struct segment *last = log__active(log);
@@ -433,6 +435,18 @@ static int drop_stale_successors(struct recovery *r, int index)
     return 0;
 }
 
+// Behind segment number `index` offsets are missing.
+static void note_gap(struct recovery *r, int index)
+{
+    bool is_empty = r->next == r->log->segments[index]->base_offset;
+    bool goes_on = is_empty && r->gap_last > 0 && r->gap_last == index;
+    if (!goes_on) {
+        r->gap_first = index + 1;
+        r->gap = r->next;
+    }
+    r->gap_last = index + 1;
+}
+
 // Segment number `index` is whole; its successor must go on where it ends.
 static int check_successor(struct recovery *r, int index)
 {
@@ -450,10 +464,8 @@ static int check_successor(struct recovery *r, int index)
     if (next->base_offset > r->next && (log->config.cleanup_compact || log->compacted)) {
         bool known = r->next < log->recovery_point;
         int valid = known ? 1 : later_segment_is_valid(r, index);
-        if (valid == 1 && !known) {
-            r->behind_gap = index + 1;
-            r->gap = r->next;
-        }
+        if (valid == 1 && !known)
+            note_gap(r, index);
         if (valid != 0)
             return valid < 0 ? valid : 0;
     }

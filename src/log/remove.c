@@ -107,19 +107,37 @@ static int write_producers_if_room(struct log *log)
     return 0;
 }
 
+// Goes back from segment number *index to the last one that keeps a batch below `offset`, so that no
+// offsets are missing at the new end: a reader would wait for them.
+static int step_back_to_batch(struct log *log, int64_t offset, int *index)
+{
+    for (; *index > 0; --*index) {
+        struct segment *s = log->segments[*index];
+        int64_t position;
+        struct batch_header h;
+        int found = segment_find(&log->env, s, s->base_offset, &position, &h);
+        if (found == ERR_IO)
+            return found;
+        if (found < 0 || (found == 1 && batch_last_offset(&h) < offset))
+            break;
+    }
+    return 0;
+}
+
 static int truncate_to(struct log *log, int64_t offset)
 {
     // The new end may be below `offset` (inside a batch, in a gap), but not below the segment's base.
-    // Where offsets may be missing it may be below that, too, if the segment goes as a whole.
-    int index = log__segment_at(log, offset);
-    bool may_have_gaps = log->config.cleanup_compact || log->compacted;
-    if (may_have_gaps && index > 0 && log->segments[index]->base_offset == offset)
-        index--;
+    // Where offsets may be missing it may be below that, too, if nothing of the segment stays.
+    int index = log__segment_at(log, offset), err = 0;
+    if (log->config.cleanup_compact || log->compacted)
+        err = step_back_to_batch(log, offset, &index);
     int64_t end = log->segments[index]->base_offset;
-    int err = lower_checkpoints(log, end, log->start_offset, end);
+    if (err == 0)
+        err = lower_checkpoints(log, end, log->start_offset, end);
     if (err < 0)
         return err;
-    while (err == 0 && log->segment_count > 1 && log__active(log)->base_offset >= offset)
+    while (err == 0 && log->segment_count > 1 &&
+           (log->segment_count > index + 1 || log__active(log)->base_offset >= offset))
         err = drop_last_segment(log);
     if (err == 0)
         err = segment_truncate(&log->env, log__active(log), offset, &end);

@@ -19,7 +19,11 @@
 
 #include "log/cleaner.h"
 
-enum { DELETE_RETENTION_MS = 1000000, SCRIPT_MAX = 400 };
+enum {
+    DELETE_RETENTION_MS = 1000000,
+    SCRIPT_MAX = 400,
+    SCRIPT_BATCH_SIZE = 70, // of one record with a value
+};
 
 #define WRITTEN_MS INT64_C(1700000000000)
 

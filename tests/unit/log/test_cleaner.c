@@ -17,7 +17,8 @@
 #include "log/cleaner.h"
 #include "log/cleaner_filter.h"
 #include "log/offset_map.h"
-#include "testing.h"
+#include "log/names.h"
+#include "scripts.h"
 
 static const struct hash_seed seeds[2] = {{1, 2}, {3, 4}};
 
@@ -439,6 +440,74 @@ static void what_is_due_and_what_holds_it(void **state)
     }
 }
 
+// ---- Missing offsets ----
+//
+// Whoever reads to the end of the log would wait for offsets that are missing there.
+
+// The first `size` bytes of a segment stay; of those the last `zeros` were never written.
+static void lose(struct scripted *s, int64_t base_offset, int64_t size, size_t zeros)
+{
+    static const uint8_t none[512];
+    char path[FS_PATH_MAX];
+    struct fs_file *file;
+    assert_true(log_file_path(path, "/d/t-0", base_offset, LOG_FILE_LOG));
+    assert_int_equal(fs_open(s->w.args.fs, path, FS_WRITE, &file), 0);
+    assert_int_equal(fs_file_truncate(file, size), 0);
+    if (zeros > 0)
+        assert_int_equal(fs_file_write(file, none, zeros, size - (int64_t)zeros), 0);
+    fs_file_close(file);
+}
+
+// A crash took the ends of some segments that were not known to be on disk, so that it looks as if they had
+// been compacted.
+static void a_crash_leaves_none_at_the_end(void **state)
+{
+    static const struct {
+        const char *empty; // the segments of which nothing is left, each of an offset
+        int64_t torn;      // the one that begins with a batch that was not written
+        const char *left;
+    } cases[] = {
+        {"", 2, "_A _B"}, {"2", 3, "_A _B"}, {"23", 4, "_A _B"}, {"234", 5, "_A _B"},
+        {"3", 4, "_A _B _C"}, {"24", 5, "_A _B __ _D"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scripted s;
+        begin_script(&s, "_A _B / _C / _D / _E / _F / _G");
+        stop(&s);
+        for (const char *at = cases[i].empty; *at != '\0'; at++)
+            lose(&s, *at - '0', 0, 0);
+        lose(&s, cases[i].torn, SCRIPT_BATCH_SIZE, SCRIPT_BATCH_SIZE);
+        s.w.args.clean = false;
+        s.w.args.recovery_point = 1;
+        start(&s);
+        assert_false(log_is_offline(s.log));
+        assert_is(&s, cases[i].left);
+        end_script(&s);
+    }
+}
+
+static void a_truncation_leaves_none_at_the_end(void **state)
+{
+    struct scripted s;
+    begin_script(&s, "");
+    s.w.args.config.segment_bytes = 250; // so that segments are not made one
+    log_set_config(s.log, &s.w.args.config);
+    write_script(&s, "_A _B / _C _C _C / _Z");
+    compact(&s, 0);
+    assert_is(&s, "_A _B __ __ _C _Z");
+    assert_int_equal(log_segment_count(s.log), 3);
+    stop(&s);
+    lose(&s, 0, SCRIPT_BATCH_SIZE, 0); // offset 1
+    start(&s);
+    assert_is(&s, "_A __ __ __ _C _Z");
+    assert_int_equal(log_truncate_to(s.log, 4), 0);
+    assert_int_equal(log_end_offset(s.log), 1);
+    assert_is(&s, "_A");
+    write_script(&s, "_D");
+    assert_is(&s, "_A _D");
+    end_script(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,6 +518,8 @@ int main(void)
         cmocka_unit_test(keys_are_noted_from_an_offset_on_until_the_map_is_full),
         cmocka_unit_test(former_formats_are_written_anew_when_they_lose_something),
         cmocka_unit_test(what_is_due_and_what_holds_it),
+        cmocka_unit_test(a_crash_leaves_none_at_the_end),
+        cmocka_unit_test(a_truncation_leaves_none_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
