@@ -31,7 +31,7 @@ struct assignor_member {
     struct partition_list assigned; // out: sorted; names of the topics' table; released by the caller
 };
 
-struct assignor {
+struct client_assignor {
     const char *name;  // "range"
     bool cooperative;  // gives partitions up one by one (KIP-429); any can do so at once
     // Fills `assigned`, which is empty, of every member. Members and topics are sorted by it.
@@ -44,10 +44,10 @@ struct assignor {
                               struct arena *arena);
 };
 
-extern const struct assignor assignor_range;
-extern const struct assignor assignor_round_robin;
-extern const struct assignor assignor_sticky;
-extern const struct assignor assignor_cooperative_sticky;
+extern const struct client_assignor assignor_range;
+extern const struct client_assignor assignor_round_robin;
+extern const struct client_assignor assignor_sticky;
+extern const struct client_assignor assignor_cooperative_sticky;
 
 // By its name ("cooperative-sticky"), or by that of the Java class; NULL if there is none.
-const struct assignor *assignor_find(struct str name);
+const struct client_assignor *assignor_by_name(struct str name);

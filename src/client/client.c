@@ -22,6 +22,7 @@ enum link_state { LINK_FREE, LINK_WANTED, LINK_CONNECTING, LINK_OPEN, LINK_CLOSI
 struct link {
     enum link_state state;
     int endpoint;
+    int channel;         // of the requests it carries
     int64_t deadline_ms; // of connecting and negotiating
     bool ready;          // versions are known
     struct rpc_client rpc;
@@ -38,15 +39,21 @@ struct endpoint {
 };
 
 struct wanted_topic {
-    char *name;
+    char *name; // NULL: by id
+    struct uuid id;
     bool create;
 };
+
+// A request asks for one of these. A broker that finds an id does not look at the names beside it, and
+// one that is asked for all does not say which of those that we want are missing.
+enum metadata_asks { METADATA_NAMES, METADATA_IDS, METADATA_ALL };
 
 struct client {
     struct client_options options;
     char *client_id;
     struct topology topology;
     int64_t topology_generation;
+    int64_t all_topics_generation;
     void (*topology_changed)(void *user, int64_t now_ms);
     void *topology_user;
 
@@ -71,7 +78,7 @@ struct client {
     int64_t metadata_old_ms;  // when what we have is too old
     int metadata_failed;      // the error of the last try, 0 = none
     int metadata_attempts;    // without an answer
-    bool metadata_all_asked;
+    enum metadata_asks metadata_asked; // by the last request
     struct client_request metadata_request;
     struct metadata_request metadata_body;
     struct metadata_request_metadata_request_topic *metadata_topics;
@@ -178,11 +185,11 @@ static int link_new(struct client *c)
     return c->link_count++;
 }
 
-static int link_of_endpoint(const struct client *c, int endpoint)
+static int link_of_endpoint(const struct client *c, int endpoint, int channel)
 {
     for (int i = 0; i < c->link_count; i++) {
         enum link_state state = c->links[i]->state;
-        if (c->links[i]->endpoint == endpoint &&
+        if (c->links[i]->endpoint == endpoint && c->links[i]->channel == channel &&
             (state == LINK_WANTED || state == LINK_CONNECTING || state == LINK_OPEN))
             return i;
     }
@@ -190,9 +197,9 @@ static int link_of_endpoint(const struct client *c, int endpoint)
 }
 
 // A link to the endpoint, made if it may be tried now; -1 while it may not.
-static int link_open(struct client *c, int endpoint, int64_t now_ms)
+static int link_open(struct client *c, int endpoint, int channel, int64_t now_ms)
 {
-    int found = link_of_endpoint(c, endpoint);
+    int found = link_of_endpoint(c, endpoint, channel);
     if (found >= 0 || now_ms < c->endpoints[endpoint].retry_ms)
         return found;
     int i = link_new(c);
@@ -201,6 +208,7 @@ static int link_open(struct client *c, int endpoint, int64_t now_ms)
     *c->links[i] = (struct link){
         .state = LINK_WANTED,
         .endpoint = endpoint,
+        .channel = channel,
         .deadline_ms = now_ms + c->options.connect_timeout_ms,
     };
     return i;
@@ -399,25 +407,27 @@ static int link_any(struct client *c, int64_t now_ms)
     int coming = -1;
     for (int i = 0; i < c->link_count; i++) {
         struct link *l = c->links[i];
+        if (l->channel != 0)
+            continue;
         if (l->state == LINK_OPEN && l->ready)
             return i;
         if (l->state == LINK_OPEN || l->state == LINK_CONNECTING || l->state == LINK_WANTED)
             coming = i;
     }
     for (int n = 0; coming < 0 && n < c->endpoint_count; n++)
-        coming = link_open(c, (c->endpoint_turn + n) % c->endpoint_count, now_ms);
+        coming = link_open(c, (c->endpoint_turn + n) % c->endpoint_count, 0, now_ms);
     if (coming >= 0)
         c->endpoint_turn = (c->links[coming]->endpoint + 1) % c->endpoint_count;
     return coming;
 }
 
-static int link_for_node(struct client *c, int32_t node, int64_t now_ms)
+static int link_for_node(struct client *c, int32_t node, int channel, int64_t now_ms)
 {
     if (node == CLIENT_NODE_ANY)
         return link_any(c, now_ms);
     for (int i = 0; i < c->endpoint_count; i++)
         if (c->endpoints[i].node == node)
-            return link_open(c, i, now_ms);
+            return link_open(c, i, channel, now_ms);
     c->metadata_due = true; // the node is not known: ask about it
     return -1;
 }
@@ -468,7 +478,7 @@ static void start_waiting(struct client *c, int64_t now_ms)
             request_finish(r, ERR_REFUSED, NULL, now_ms);
             continue;
         }
-        int link = link_for_node(c, r->node, now_ms);
+        int link = link_for_node(c, r->node, r->channel, now_ms);
         if (link >= 0 && c->links[link]->ready)
             request_start(c, r, link, now_ms);
     }
@@ -567,7 +577,7 @@ void client_want_all_topics(struct client *c)
 void client_want_topic(struct client *c, struct str topic, bool create)
 {
     for (int i = 0; i < c->topic_count; i++) {
-        if (str_is(topic, c->topics[i].name)) {
+        if (c->topics[i].name != NULL && str_is(topic, c->topics[i].name)) {
             c->topics[i].create |= create;
             return;
         }
@@ -578,6 +588,16 @@ void client_want_topic(struct client *c, struct str topic, bool create)
     c->metadata_due = true;
 }
 
+void client_want_topic_id(struct client *c, struct uuid id)
+{
+    for (int i = 0; i < c->topic_count; i++)
+        if (c->topics[i].name == NULL && uuid_equal(c->topics[i].id, id))
+            return;
+    mem_grow(c->topics, c->topic_count, c->topic_capacity);
+    c->topics[c->topic_count++] = (struct wanted_topic){.id = id};
+    c->metadata_due = true;
+}
+
 void client_topology_is_stale(struct client *c, int64_t now_ms)
 {
     if (c->metadata_due || !metadata_is_wanted(c))
@@ -585,6 +605,20 @@ void client_topology_is_stale(struct client *c, int64_t now_ms)
     c->metadata_due = true;
     if (c->metadata_ms < now_ms + c->options.retry_backoff_ms)
         c->metadata_ms = now_ms + c->options.retry_backoff_ms;
+}
+
+// Whether a topic is wanted of which nothing is known, by name or by id.
+static bool lacks_any(const struct client *c, bool by_id)
+{
+    for (int i = 0; i < c->topic_count; i++) {
+        const struct wanted_topic *w = &c->topics[i];
+        if (by_id != (w->name == NULL))
+            continue;
+        if (by_id ? topology_topic_by_id(&c->topology, w->id) == NULL
+                  : topology_topic(&c->topology, str_from(w->name)) == NULL)
+            return true;
+    }
+    return false;
 }
 
 static void on_metadata(struct client_request *r, int err, struct client_answer *answer,
@@ -602,12 +636,40 @@ static void on_metadata(struct client_request *r, int err, struct client_answer 
     c->metadata_attempts = 0;
     c->metadata_failed = 0;
     c->metadata_old_ms = now_ms + c->options.metadata_age_ms_max;
-    topology_update(&c->topology, answer->response, c->metadata_all_asked);
+    topology_update(&c->topology, answer->response, c->metadata_asked == METADATA_ALL);
+    c->all_topics_generation += c->metadata_asked == METADATA_ALL;
     for (int i = 0; i < c->topology.node_count; i++)
         endpoint_learn(c, &c->topology.nodes[i]);
     c->topology_generation++;
+    // Those that this answer says nothing of have their turn at once.
+    c->metadata_due |= c->metadata_asked == METADATA_IDS ||
+                       (c->metadata_asked == METADATA_ALL && lacks_any(c, false));
     if (c->topology_changed != NULL)
         c->topology_changed(c->topology_user, now_ms);
+}
+
+// What the next request asks for, when the last one asked for `last`: each has its turn.
+static enum metadata_asks metadata_turn(const struct client *c, enum metadata_asks last)
+{
+    if (c->all_topics)
+        return last == METADATA_ALL && lacks_any(c, false) ? METADATA_NAMES : METADATA_ALL;
+    return last != METADATA_IDS && lacks_any(c, true) ? METADATA_IDS : METADATA_NAMES;
+}
+
+static void fill_wanted(struct client *c, struct metadata_request *m)
+{
+    c->metadata_topics = mem_alloc_array((size_t)c->topic_count + 1, sizeof *c->metadata_topics);
+    m->topics.items = c->metadata_topics;
+    m->topics.count = 0;
+    for (int i = 0; i < c->topic_count; i++) {
+        if ((c->metadata_asked == METADATA_IDS) != (c->topics[i].name == NULL))
+            continue;
+        struct metadata_request_metadata_request_topic *t = &c->metadata_topics[m->topics.count++];
+        metadata_request_metadata_request_topic_init(t);
+        t->name = str_from(c->topics[i].name);
+        t->topic_id = c->topics[i].id;
+        m->allow_auto_topic_creation |= c->topics[i].create;
+    }
 }
 
 static void metadata_ask(struct client *c, int64_t now_ms)
@@ -616,22 +678,15 @@ static void metadata_ask(struct client *c, int64_t now_ms)
     metadata_request_init(m);
     m->topics.count = -1;
     m->allow_auto_topic_creation = false;
-    c->metadata_all_asked = c->all_topics;
-    if (!c->all_topics) {
-        c->metadata_topics = mem_alloc_array((size_t)c->topic_count + 1, sizeof *c->metadata_topics);
-        m->topics.items = c->metadata_topics;
-        m->topics.count = c->topic_count;
-        for (int i = 0; i < c->topic_count; i++) {
-            metadata_request_metadata_request_topic_init(&c->metadata_topics[i]);
-            c->metadata_topics[i].name = str_from(c->topics[i].name);
-            m->allow_auto_topic_creation |= c->topics[i].create;
-        }
-    }
+    c->metadata_asked = metadata_turn(c, c->metadata_asked);
+    if (c->metadata_asked != METADATA_ALL)
+        fill_wanted(c, m);
     c->metadata_due = false;
     c->metadata_request = (struct client_request){
         .api_key = API_METADATA,
-        // Version 0 has no way to ask for no topics, and none before 4 to say "do not create".
-        .version_min = 4,
+        // Version 0 has no way to ask for no topics, none before 4 to say "do not create", and none
+        // before 12 takes ids alone.
+        .version_min = c->metadata_asked == METADATA_IDS ? 12 : 4,
         .version_max = api_find(API_METADATA)->version_max,
         .node = CLIENT_NODE_ANY,
         .body = m,
@@ -666,6 +721,11 @@ const struct topology *client_topology(const struct client *c)
 int64_t client_topology_generation(const struct client *c)
 {
     return c->topology_generation;
+}
+
+int64_t client_all_topics_generation(const struct client *c)
+{
+    return c->all_topics_generation;
 }
 
 int client_topology_error(const struct client *c)

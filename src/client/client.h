@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/diag.h"
 #include "base/list.h"
+#include "base/uuid.h"
 #include "client/topology.h"
 #include "rpc/client.h"
 
@@ -123,6 +124,8 @@ struct client_request {
     int16_t version_min;  // the least and greatest version this body can be sent in;
     int16_t version_max;  // both 0 = whatever we know
     int32_t node;         // node id, or CLIENT_NODE_ANY
+    int channel;          // 0, or another one for a connection of its own to that node: answers come in
+                          // order, and one that the broker parks would hold up what is behind it
     const void *body;     // the message's struct; lives until done
     int64_t timeout_ms;   // 0 = the client's; from client_send() on, connecting included
     bool no_response;     // Produce with acks=0: done, without an answer, once it is queued
@@ -153,6 +156,7 @@ const struct topology *client_topology(const struct client *c);
 // is old or turns out wrong). `create` lets the broker create it, if it does so at all.
 void client_want_all_topics(struct client *c);
 void client_want_topic(struct client *c, struct str topic, bool create);
+void client_want_topic_id(struct client *c, struct uuid id); // its name is not known
 
 // What is known has proved wrong (NOT_LEADER_OR_FOLLOWER for example): ask again, not sooner than the
 // backoff allows.
@@ -160,6 +164,9 @@ void client_topology_is_stale(struct client *c, int64_t now_ms);
 
 // Counts the answers to Metadata; changes when the topology did.
 int64_t client_topology_generation(const struct client *c);
+
+// Counts those among them that told of all topics.
+int64_t client_all_topics_generation(const struct client *c);
 
 // The error of the last try to get it, 0 when that went well.
 int client_topology_error(const struct client *c);

@@ -43,7 +43,7 @@ struct partition {
     struct offset_lookup *lookups[LOOKUP_COUNT]; // NULL = not needed
 
     int64_t fetch_offset; // asked for next
-    int64_t read_offset;  // handed out next; <= fetch_offset
+    int64_t read_offset;  // handed out next; <= fetch_offset; -1 = not known yet
     int64_t stop_offset;  // exclusive, INT64_MAX = none
     int32_t read_epoch;   // of the batch before read_offset, -1 = none was read
     bool in_flight;
@@ -305,6 +305,7 @@ void fetcher_add(struct fetcher *f, struct str topic, int32_t partition,
     p->stop_offset = INT64_MAX;
     p->node_asked = -1;
     p->read_epoch = -1;
+    p->read_offset = -1;
     mem_grow(f->partitions, f->partition_count, f->partition_capacity);
     f->partitions[f->partition_count++] = p;
     f->active++;

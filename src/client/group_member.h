@@ -29,7 +29,7 @@
 #include "base/diag.h"
 #include "base/uuid.h"
 
-struct assignor;
+struct client_assignor;
 struct client;
 struct group_member;
 
@@ -52,10 +52,11 @@ struct group_member_options {
     const struct str *topics;
     int topic_count;
     bool create_topics;           // let the broker create what is subscribed to, if it does so at all
-    bool (*matches)(void *user, struct str topic);
+    bool (*matches)(void *matches_user, struct str topic);
+    void *matches_user;
     const char *regex;
     // Classic: what this member can lead with, best first; none = range, cooperative-sticky, as Java's.
-    const struct assignor *assignors[GROUP_MEMBER_ASSIGNORS_MAX];
+    const struct client_assignor *assignors[GROUP_MEMBER_ASSIGNORS_MAX];
     int assignor_count;
     const char *remote_assignor;  // KIP-848: "uniform", "range"; NULL = the coordinator's choice
     // KIP-848: the member's id, drawn by the owner and used by nobody else (KIP-1082).
@@ -65,7 +66,7 @@ struct group_member_options {
     int32_t heartbeat_interval_ms; // classic; 0 = 3 000
     int32_t rebalance_timeout_ms; // how long giving partitions up may take; 0 = 300 000
     int64_t commit_interval_ms;   // 0 = commits are the owner's business
-    int64_t request_timeout_ms;   // of requests that nobody parks; 0 = the client's
+    int64_t leave_timeout_ms;     // how long leaving may take, commits included; 0 = 30 000
 };
 
 // A partition and an offset in it.
@@ -86,7 +87,7 @@ enum group_member_event_kind {
     GROUP_MEMBER_REVOKED,
     GROUP_MEMBER_LOST,
     GROUP_MEMBER_COMMITTED, // an answer to a commit; failed ones have a code and, if marked, come again
-    GROUP_MEMBER_TROUBLE,   // code or err; it is tried again
+    GROUP_MEMBER_TROUBLE,   // code or err; it is tried again, or joined again
     GROUP_MEMBER_FAILED,    // code or err; the member is not one any more
 };
 
@@ -142,4 +143,4 @@ int32_t group_member_epoch(const struct group_member *m);  // or generation; -1 
 int32_t group_member_coordinator(const struct group_member *m); // node id, -1 = unknown
 
 // What the member has, by topic and partition, with its marks; valid until the next call.
-const struct group_position *group_member_partitions(const struct group_member *m, int *count);
+const struct group_position *group_member_partitions(struct group_member *m, int *count);

@@ -3,11 +3,14 @@
 // `chitin consume`.
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
+#include "client/assignor.h"
 #include "tools/commands.h"
 #include "tools/common.h"
 #include "tools/consumer.h"
 #include "tools/format.h"
+#include "tools/group_consumer.h"
 #include "tools/offsets.h"
 
 enum {
@@ -21,8 +24,17 @@ enum {
     REGEX,
     READ_COMMITTED,
     CONTROL_RECORDS,
+    IDLE_TIMEOUT,
     GROUP,
+    FROM,
+    COMMIT,
+    PROTOCOL,
+    ASSIGNOR,
+    INSTANCE_ID,
+    VERBOSE,
 };
+
+enum { COMMIT_INTERVAL_MS = 5000 };
 
 static const struct flag_def consume_flags[] = {
     [BOOTSTRAP] = COMMON_BOOTSTRAP,
@@ -48,7 +60,31 @@ static const struct flag_def consume_flags[] = {
                         .help = "Hide records of aborted and open transactions."},
     [CONTROL_RECORDS] = {.names = "--print-control-records", .kind = FLAG_BOOL,
                          .help = "Show transaction markers too."},
-    [GROUP] = {.names = "-g, --group", .argument = "GROUP", .kind = FLAG_TEXT, .help = NULL},
+    [IDLE_TIMEOUT] = {.names = "--idle-timeout", .argument = "DURATION", .kind = FLAG_TEXT,
+                      .help = "Stop when nothing came for this long: 500ms, 10s, 5m."},
+    [GROUP] = {.names = "-g, --group", .argument = "GROUP", .kind = FLAG_TEXT,
+               .help = "Read as a member of this consumer group: its members share the partitions, "
+                       "and\neach goes on where the group is."},
+    [FROM] = {.names = "--from", .argument = "POINT", .kind = FLAG_TEXT, .fallback = "start",
+              .help = "With -g, where to begin what the group has no offset for: start, end, none\n"
+                      "(fail instead), @-1h, @2026-11-21T16:05Z."},
+    [COMMIT] = {.names = "--commit", .argument = "WHEN", .kind = FLAG_TEXT,
+                .values = "interval|each|never", .fallback = "interval",
+                .help = "With -g, when what was printed is committed: every 5 s, when partitions go "
+                        "and at\nthe end; also after each write; or never."},
+    [PROTOCOL] = {.names = "--protocol", .argument = "NAME", .kind = FLAG_TEXT,
+                  .values = "classic|consumer", .fallback = "classic",
+                  .help = "With -g, the group protocol: classic, or consumer (KIP-848), where the "
+                          "broker\nassigns partitions and a rebalance stops nobody."},
+    [ASSIGNOR] = {.names = "--assignor", .argument = "NAME[,...]", .kind = FLAG_TEXT,
+                  .help = "With -g, who gets what: range, roundrobin, sticky or cooperative-sticky, "
+                          "best first\n[default: range,cooperative-sticky]; with --protocol consumer "
+                          "uniform or range."},
+    [INSTANCE_ID] = {.names = "--instance-id", .argument = "ID", .kind = FLAG_TEXT,
+                     .help = "With -g, a static member: its partitions wait for it while it "
+                             "restarts."},
+    [VERBOSE] = {.names = "-v, --verbose", .kind = FLAG_BOOL,
+                 .help = "With -g, say on standard error which partitions come and go."},
 };
 
 static void print_formatted(void *user, const struct fetched *r, int64_t count, struct buf *out)
@@ -108,6 +144,11 @@ static struct fetch_limit limit_of(const struct offset_point *to, bool exit_at_e
     return (struct fetch_limit){.kind = kinds[to->kind], .value = to->value};
 }
 
+static bool topic_fits(void *user, struct str topic)
+{
+    return pattern_matches(user, topic);
+}
+
 // The topics to read: the arguments, or those whose names fit them. Free with mem_free(); with a
 // pattern the names are views into `all`.
 static int find_topics(struct tool *t, struct admin_topics *all, struct str **out, int *count)
@@ -140,7 +181,7 @@ static int find_topics(struct tool *t, struct admin_topics *all, struct str **ou
 }
 
 static int consume_with(struct tool *t, const struct wire_int32_array *partitions,
-                        const struct format *format)
+                        const struct format *format, int64_t idle_ms)
 {
     const struct flags *f = &t->flags;
     struct offset_range range;
@@ -167,7 +208,7 @@ static int consume_with(struct tool *t, const struct wire_int32_array *partition
                 .check_crcs = true,
             },
         .count_max = flags_given(f, COUNT) ? flags_number(f, COUNT) : -1,
-        .idle_ms_max = -1,
+        .idle_ms_max = idle_ms,
         .print = format != NULL ? print_formatted : print_json,
         .user = (void *)(uintptr_t)format,
     };
@@ -178,13 +219,176 @@ static int consume_with(struct tool *t, const struct wire_int32_array *partition
     return status;
 }
 
+// --- As a member of a group ---
+
+// Where to begin without an offset. The age of a time counts from now on.
+static int find_reset(struct tool *t, struct group_reader_options *out)
+{
+    const char *text = flags_text(&t->flags, FROM);
+    struct offset_range range;
+    struct diag diag;
+    int64_t now_ms = driver_wall_ms(t->driver);
+    diag_clear(&diag);
+    if (strcmp(text, "none") == 0) {
+        out->reset = FETCH_RESET_NONE;
+        return EXIT_OK;
+    }
+    bool fits = offset_range_parse(str_from(text), now_ms, &range, &diag) == 0 &&
+                range.to.kind == OFFSET_NEVER && (range.from.value == 0 || range.from.kind == OFFSET_TIME);
+    if (fits && range.from.kind == OFFSET_START)
+        out->reset = FETCH_RESET_EARLIEST;
+    else if (fits && range.from.kind == OFFSET_END)
+        out->reset = FETCH_RESET_LATEST;
+    else if (fits && range.from.kind == OFFSET_TIME)
+        out->reset = FETCH_RESET_AGE;
+    else
+        return tool_usage(t, "--from needs start, end, none or a time such as @-1h, not \"%s\"", text);
+    out->reset_age_ms = now_ms - range.from.value;
+    return EXIT_OK;
+}
+
+// The classic protocol's assignors, by name.
+static int find_assignors(struct tool *t, struct group_member_options *out)
+{
+    struct str rest = str_from(flags_text(&t->flags, ASSIGNOR));
+    while (rest.data != NULL) {
+        struct str name = str_trim(str_cut(&rest, ','));
+        const struct client_assignor *a = assignor_by_name(name);
+        if (a == NULL || out->assignor_count == GROUP_MEMBER_ASSIGNORS_MAX)
+            return tool_usage(t,
+                              "--assignor: there is no \"%.*s\" in the classic protocol, only range, "
+                              "roundrobin, sticky and cooperative-sticky",
+                              STR_ARG(name));
+        out->assignors[out->assignor_count++] = a;
+    }
+    return EXIT_OK;
+}
+
+// The arguments as topics, or as one pattern that any of them fits.
+static int find_subscription(struct tool *t, struct str *topics, struct buf *regex,
+                             struct pattern **pattern, struct group_member_options *out)
+{
+    const struct flags *f = &t->flags;
+    struct diag diag;
+    out->topics = topics;
+    for (int i = 0; i < f->arg_count; i++) {
+        if (flags_given(f, REGEX))
+            buf_printf(regex, "%s(%s)", i > 0 ? "|" : "", f->args[i]);
+        else
+            topics[out->topic_count++] = str_from(f->args[i]);
+    }
+    if (!flags_given(f, REGEX))
+        return EXIT_OK;
+    if (out->protocol == GROUP_MEMBER_CONSUMER) {
+        out->regex = buf_text(regex);
+        return EXIT_OK;
+    }
+    *pattern = pattern_new(buf_text(regex), &diag);
+    out->matches = topic_fits;
+    out->matches_user = *pattern;
+    return *pattern != NULL ? EXIT_OK : tool_usage(t, "%s", diag.text);
+}
+
+static int check_group_flags(struct tool *t)
+{
+    const struct flags *f = &t->flags;
+    if (flags_given(f, OFFSET))
+        return tool_usage(t, "with --group the group's offsets say where to read: choose with --from "
+                             "where to begin without one, or move a group without members with 'chitin "
+                             "group seek'");
+    if (flags_given(f, PARTITIONS))
+        return tool_usage(t, "with --group the group decides about partitions: leave --partitions away");
+    if (flags_given(f, EXIT_AT_END))
+        return tool_usage(t, "with --group the partitions change, and with them the end: use "
+                             "--idle-timeout 5s instead of --exit");
+    return EXIT_OK;
+}
+
+static int consume_group_with(struct tool *t, struct group_consumer *c)
+{
+    const struct flags *f = &t->flags;
+    struct group_member_options *m = &c->options.member;
+    struct pattern *pattern = NULL;
+    struct buf regex;
+    buf_init(&regex, 1 << 20);
+    struct str *topics = mem_alloc_array((size_t)f->arg_count + 1, sizeof *topics);
+    int status = find_subscription(t, topics, &regex, &pattern, m);
+    if (status == EXIT_OK && m->protocol == GROUP_MEMBER_CLASSIC)
+        status = find_assignors(t, m);
+    else
+        m->remote_assignor = flags_text(f, ASSIGNOR);
+    if (status == EXIT_OK)
+        status = find_reset(t, &c->options);
+    if (status == EXIT_OK)
+        status = group_consumer_run(c);
+    pattern_free(pattern);
+    buf_release(&regex);
+    mem_free(topics);
+    return status;
+}
+
+static int consume_group(struct tool *t, int64_t idle_ms, consumer_print_fn print, void *print_user)
+{
+    const struct flags *f = &t->flags;
+    bool never = strcmp(flags_text(f, COMMIT), "never") == 0;
+    struct group_consumer c = {
+        .tool = t,
+        .options =
+            {
+                .member =
+                    {
+                        .protocol = strcmp(flags_text(f, PROTOCOL), "consumer") == 0
+                                        ? GROUP_MEMBER_CONSUMER
+                                        : GROUP_MEMBER_CLASSIC,
+                        .group_id = flags_text(f, GROUP),
+                        .instance_id = flags_text(f, INSTANCE_ID),
+                        .commit_interval_ms = never ? 0 : COMMIT_INTERVAL_MS,
+                    },
+                .fetch =
+                    {
+                        .read_committed = flags_given(f, READ_COMMITTED),
+                        .control_records = flags_given(f, CONTROL_RECORDS),
+                        .check_crcs = true,
+                    },
+            },
+        .commit_each = strcmp(flags_text(f, COMMIT), "each") == 0,
+        .count_max = flags_given(f, COUNT) ? flags_number(f, COUNT) : -1,
+        .idle_ms_max = idle_ms,
+        .verbose = flags_given(f, VERBOSE),
+        .no_offset_fix = ": choose with --from where to begin",
+        .print = print,
+        .user = print_user,
+    };
+    return consume_group_with(t, &c);
+}
+
+// --- Both ---
+
+static int check_flags(struct tool *t, int64_t *idle_ms)
+{
+    static const int of_groups[] = {FROM, COMMIT, PROTOCOL, ASSIGNOR, INSTANCE_ID, VERBOSE};
+    const struct flags *f = &t->flags;
+    *idle_ms = -1;
+    if (flags_given(f, IDLE_TIMEOUT) && !duration_parse(str_from(flags_text(f, IDLE_TIMEOUT)), idle_ms))
+        return tool_usage(t, "--idle-timeout needs a duration such as 10s, not \"%s\"",
+                          flags_text(f, IDLE_TIMEOUT));
+    if (flags_given(f, GROUP))
+        return check_group_flags(t);
+    for (size_t i = 0; i < sizeof of_groups / sizeof *of_groups; i++)
+        if (flags_given(f, of_groups[i]))
+            return tool_usage(t, "%.*s is for members of a group: give --group, too",
+                              STR_ARG(flag_long_name(&f->defs[of_groups[i]])));
+    return EXIT_OK;
+}
+
 static int consume_run(struct tool *t)
 {
     const struct flags *f = &t->flags;
-    if (flags_given(f, GROUP))
-        return tool_usage(t, "this command cannot be a member of a group yet: leave --group away "
-                             "and choose where to start with --offset");
+    int64_t idle_ms;
     struct wire_int32_array partitions = {0};
+    int status = check_flags(t, &idle_ms);
+    if (status != EXIT_OK)
+        return status;
     if (flags_given(f, PARTITIONS) &&
         ids_parse(str_from(flags_text(f, PARTITIONS)), ',', &partitions) < 0)
         return tool_usage(t, "--partitions needs numbers joined by ',', not \"%s\"",
@@ -192,13 +396,14 @@ static int consume_run(struct tool *t)
     struct format *format = NULL;
     struct diag diag;
     bool json = flags_given(f, JSON) || strcmp(flags_text(f, FORMAT), "json") == 0;
-    int status = EXIT_OK;
     if (!json && format_compile(str_from(flags_text(f, FORMAT)), &format, &diag) < 0)
         status = tool_usage(t, "%s", diag.text);
     if (status == EXIT_OK)
         status = tool_connect(t, flags_text(f, BOOTSTRAP));
-    if (status == EXIT_OK)
-        status = consume_with(t, &partitions, format);
+    if (status == EXIT_OK && flags_given(f, GROUP))
+        status = consume_group(t, idle_ms, json ? print_json : print_formatted, format);
+    else if (status == EXIT_OK)
+        status = consume_with(t, &partitions, format, idle_ms);
     format_free(format);
     mem_free(partitions.items);
     return status;
@@ -216,6 +421,8 @@ const struct command command_consume = {
         "  chitin consume orders -o @-1h -J           the last hour as JSON\n"
         "  chitin consume orders -o 100:200 -p 0      offsets 100 to 199 of partition 0\n"
         "  chitin consume orders -f '%d{rfc3339} %k %v\\n'\n"
+        "  chitin consume orders -g billing           share the partitions with the other members\n"
+        "  chitin consume 'orders-.*' -r -g billing --protocol consumer -v\n"
         "\n"
         "Format (-f):\n"
         "  %t topic   %p partition   %o offset   %e leader epoch   %d timestamp in ms\n"
@@ -226,7 +433,12 @@ const struct command command_consume = {
         "  {hex} {base64} {json} {null[TEXT]} after %k %v; {hex} {big8..64} {little8..64} after\n"
         "  numbers; {rfc3339} {strftime[%F %T.%L]} after %d. Times are UTC.\n"
         "\n"
-        "-o is the offset here; JSON is -J or -f json.",
+        "-o is the offset here; JSON is -J or -f json.\n"
+        "\n"
+        "With -g a record counts as done once it is written to standard output, and what is done is\n"
+        "committed: after a crash some records may be printed again, none is left out. Ctrl-C writes,\n"
+        "commits and leaves the group, so that others go on at once. 'chitin group describe GROUP'\n"
+        "shows how far the group is, 'chitin group seek' moves it.",
     COMMAND_FLAGS(consume_flags),
     .arg_min = 1,
     .arg_max = -1,

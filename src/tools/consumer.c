@@ -13,7 +13,7 @@ struct run {
     struct tool *tool;
     struct fetcher *fetcher;
     int64_t idle_since_ms;
-    char trouble[256]; // said last, so that it is not said again and again
+    struct consumer_trouble trouble;
     int status;
     bool done;
 };
@@ -30,45 +30,46 @@ static const char *event_text(const struct fetch_event *e)
     return e->code != 0 ? kafka_error_text(e->code) : err_text(e->err);
 }
 
-static void say_trouble(struct run *r, const struct fetch_event *e)
+void consumer_warn_trouble(struct tool *t, const struct fetch_event *e, struct consumer_trouble *last)
 {
-    char text[256];
-    snprintf(text, sizeof text, "%.*s[%d]: %s Trying again.", STR_ARG(e->topic), e->partition,
+    struct consumer_trouble now;
+    snprintf(now.text, sizeof now.text, "%.*s[%d]: %s Trying again.", STR_ARG(e->topic), e->partition,
              event_text(e));
-    if (strcmp(text, r->trouble) == 0)
+    if (strcmp(now.text, last->text) == 0)
         return;
-    memcpy(r->trouble, text, sizeof text);
-    tool_warn(r->tool, "%s", text);
+    *last = now;
+    tool_warn(t, "%s", now.text);
+}
+
+void consumer_warn_reset(struct tool *t, const struct fetch_event *e)
+{
+    tool_warn(t,
+              "%.*s[%d]: offset %lld is not in the log (deleted by retention, or not written yet); "
+              "going on at %lld",
+              STR_ARG(e->topic), e->partition, (long long)e->offset, (long long)e->value);
+}
+
+int consumer_fail_fetch(struct tool *t, const struct fetch_event *e)
+{
+    char what[300];
+    snprintf(what, sizeof what, "%.*s[%d]", STR_ARG(e->topic), e->partition);
+    if (e->code == 0 && e->err == ERR_CORRUPT)
+        return tool_fail(t, EXIT_FAILED, "%s: damaged records at offset %lld; go on behind them with -o",
+                         what, (long long)e->offset);
+    if (e->code == 0)
+        return tool_fail_call(t, e->err);
+    return tool_fail_code(t, what, e->code, (struct str){0});
 }
 
 static void on_event(void *user, const struct fetch_event *e)
 {
     struct run *r = user;
-    char what[300];
-    switch (e->kind) {
-    case FETCH_DONE:
-        break;
-    case FETCH_RESET:
-        tool_warn(r->tool,
-                  "%.*s[%d]: offset %lld is not in the log (deleted by retention, or not written "
-                  "yet); going on at %lld",
-                  STR_ARG(e->topic), e->partition, (long long)e->offset, (long long)e->value);
-        break;
-    case FETCH_TROUBLE:
-        say_trouble(r, e);
-        break;
-    case FETCH_FAILED:
-        snprintf(what, sizeof what, "%.*s[%d]", STR_ARG(e->topic), e->partition);
-        if (e->code == 0 && e->err == ERR_CORRUPT)
-            run_end(r, tool_fail(r->tool, EXIT_FAILED,
-                                 "%s: damaged records at offset %lld; go on behind them with -o",
-                                 what, (long long)e->offset));
-        else if (e->code == 0)
-            run_end(r, tool_fail_call(r->tool, e->err));
-        else
-            run_end(r, tool_fail_code(r->tool, what, e->code, (struct str){0}));
-        break;
-    }
+    if (e->kind == FETCH_RESET)
+        consumer_warn_reset(r->tool, e);
+    else if (e->kind == FETCH_TROUBLE)
+        consumer_warn_trouble(r->tool, e, &r->trouble);
+    else if (e->kind == FETCH_FAILED)
+        run_end(r, consumer_fail_fetch(r->tool, e));
 }
 
 static void run_step(void *user, int64_t now_ms)
@@ -88,7 +89,7 @@ static void run_step(void *user, int64_t now_ms)
     }
     if (any) {
         r->idle_since_ms = now_ms;
-        r->trouble[0] = '\0';
+        r->trouble.text[0] = '\0';
         sink_flush(out);
     }
     if (c->count == c->count_max || out->broken || fetcher_active(r->fetcher) == 0)

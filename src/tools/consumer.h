@@ -34,6 +34,16 @@ struct consumer {
     bool stopped;   // ended by the user
 };
 
+// What was said last, so that it is not said again and again.
+struct consumer_trouble {
+    char text[256];
+};
+
+// What a partition has to report, in words on standard error. The last one returns an exit status.
+void consumer_warn_trouble(struct tool *t, const struct fetch_event *e, struct consumer_trouble *last);
+void consumer_warn_reset(struct tool *t, const struct fetch_event *e);
+int consumer_fail_fetch(struct tool *t, const struct fetch_event *e);
+
 // Runs to the end; the tool must be connected. Returns an exit status, after saying why when it is
 // not 0.
 int consumer_run(struct consumer *c);

@@ -347,12 +347,12 @@ static void topology_wait_step(void *user, int64_t now_ms)
 {
     struct topic_wait *w = user;
     w->err = client_topology_error(w->driver->client);
-    w->done = w->err != 0 || client_topology_generation(w->driver->client) > w->generation;
+    w->done = w->err != 0 || client_all_topics_generation(w->driver->client) > w->generation;
 }
 
 int driver_wait_topology(struct driver *d)
 {
-    struct topic_wait w = {.driver = d, .generation = client_topology_generation(d->client)};
+    struct topic_wait w = {.driver = d, .generation = client_all_topics_generation(d->client)};
     struct driver_user before = d->user;
     d->user = (struct driver_user){.step = topology_wait_step, .user = &w};
     client_want_all_topics(d->client);
