@@ -117,6 +117,7 @@ struct consumer_group {
     struct map members;            // by id: struct consumer_member
     struct map instances;          // by instance id
     struct map regexes;            // by pattern
+    struct map searches;           // by pattern: struct consumer_search, under way
     struct map owned;              // by topic id
     int32_t member_count;          // of those with is_member
     int32_t classic_member_count;
@@ -193,13 +194,22 @@ struct consumer_regex *consumer_get_regex(struct consumer_group *cg, struct str 
 void consumer_set_regex_topics(struct consumer_regex *r, const struct str *topics, int32_t count);
 void consumer_remove_regex(struct consumer_group *cg, struct consumer_regex *r);
 
-// Looks for the topics that match, in `arena`. ERR_INVALID, ERR_LIMIT with words; ERR_NOMEM.
+// Looks for the topics that match, in `arena`. ERR_INVALID, ERR_LIMIT with words: the pattern is not good.
+// ERR_AGAIN: it is, but to look takes too long for one turn: consumer_search(). ERR_NOMEM.
 int consumer_resolve(const struct groups *g, struct str pattern, struct arena *arena, struct str **topics,
                      int32_t *count, struct diag *diag);
 
 // Looks again when topics have come or gone, or it was long ago: a command of its own for each pattern
-// whose topics are others now.
-int consumer_refresh_regexes(struct consumer_group *cg);
+// whose topics are others now. And for the first time for `pattern` ("": none), if nobody has.
+int consumer_refresh_regexes(struct consumer_group *cg, struct str pattern);
+
+// A search has ended: a command if that is news.
+void consumer_found(struct consumer_group *cg, struct str pattern, const struct str *topics, int32_t count,
+                    int64_t version);
+
+// Begins to look for the topics of a pattern in turns to come, unless that is under way (consumer_search.c).
+void consumer_search(struct consumer_group *cg, struct str pattern);
+void consumer_end_searches(struct consumer_group *cg); // what they have found is forgotten
 
 // Inside a command: tombstones of patterns that no member has.
 void consumer_write_unused_regexes(struct consumer_group *cg);

@@ -94,7 +94,7 @@ static int apply(struct consumer_change *c, bool *changed)
         err = consumer_end(cg);
     }
     if (err == 0)
-        err = consumer_refresh_regexes(cg);
+        err = consumer_refresh_regexes(cg, c->after.regex);
     if (err == 0)
         err = wants_bump(c, seen_before) ? bump(c, is_new) : consumer_follow_metadata(cg);
     if (err == 0)

@@ -268,6 +268,7 @@ static void *group_new(struct groups *g, struct group *group)
     map_init(&cg->members);
     map_init(&cg->instances);
     map_init(&cg->regexes);
+    map_init(&cg->searches);
     map_init(&cg->owned);
     cg->epoch = cg->assignment_epoch = CONSUMER_FIRST_EPOCH;
     cg->regex_refresh_mono_ms = INT64_MIN;
@@ -279,6 +280,7 @@ static void group_free(struct groups *g, void *state)
     (void)g;
     struct consumer_group *cg = state;
     struct map_node *n;
+    consumer_end_searches(cg);
     while ((n = map_take_any(&cg->members)) != NULL)
         member_free(container_of(n, struct consumer_member, node));
     while ((n = map_next(&cg->regexes, NULL)) != NULL)
@@ -291,6 +293,7 @@ static void group_free(struct groups *g, void *state)
     map_release(&cg->members);
     map_release(&cg->instances);
     map_release(&cg->regexes);
+    map_release(&cg->searches);
     map_release(&cg->owned);
     mem_free(cg);
 }

@@ -294,10 +294,10 @@ static bool resolve_pattern(struct heartbeat *h)
     if (h->c.group != NULL && consumer_find_regex(h->c.group->consumer, pattern) != NULL)
         return true;
     diag_clear(&diag);
-    h->c.pattern_is_new = true;
     int err = consumer_resolve(h->c.g, pattern, h->call->arena, &h->c.pattern_topics,
                                &h->c.pattern_topic_count, &diag);
-    if (err == 0)
+    h->c.pattern_is_new = err == 0;
+    if (err == 0 || err == ERR_AGAIN) // it is good, and looked for later
         return true;
     consumer_fail(h->call, err == ERR_NOMEM ? KAFKA_UNKNOWN_SERVER_ERROR : KAFKA_INVALID_REGULAR_EXPRESSION,
                   "SubscribedTopicRegex `%.*s` is not a valid regular expression: %s.", STR_ARG(pattern),

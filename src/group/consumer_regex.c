@@ -3,7 +3,7 @@
 // Patterns that members subscribe to, and the topics that match them.
 //
 // Kafka looks for the topics in the background and tells members of them with a later heartbeat. Here it is
-// done at once: with the bounds of regex.h a look at ten thousand topics takes milliseconds.
+// done at once where that takes milliseconds at most, and otherwise in turns to come (consumer_search.c).
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/trace.h"
@@ -12,7 +12,7 @@
 #include "group/regex.h"
 #include "metadata/image.h"
 
-enum { RESOLVE_MEMORY_MAX = 64 * 1024 * 1024 };
+enum { RESOLVE_MEMORY_MAX = 64 * 1024 * 1024, RESOLVE_TOPICS_MAX = 1000 };
 
 static bool regex_has_pattern(const struct map_node *n, const void *key)
 {
@@ -74,9 +74,8 @@ static int match_all(const struct groups *g, const struct regex *r, struct str *
     for (const struct metadata_topic *t = metadata_topic_first(g->image, all, &iter); t != NULL;
          t = metadata_topic_next(&iter)) {
         bool matches = false;
-        int err = regex_match(r, t->name, &matches);
-        if (err != 0)
-            return err;
+        if (regex_match_quickly(r, t->name, &matches) != 0)
+            return ERR_AGAIN;
         if (matches)
             out[(*count)++] = t->name;
     }
@@ -87,27 +86,27 @@ int consumer_resolve(const struct groups *g, struct str pattern, struct arena *a
                      int32_t *count, struct diag *diag)
 {
     struct regex *r;
-    struct str *names =
-        arena_alloc_array(arena, (size_t)metadata_image_topic_count(g->image) + 1, sizeof(*names));
+    struct str *names = arena_alloc_array(arena, RESOLVE_TOPICS_MAX, sizeof(*names));
     int32_t found = 0;
     if (names == NULL)
         return diag_set(diag, ERR_NOMEM, "no memory for the topics that match");
     int err = regex_new(pattern, &r, diag);
     if (err != 0)
         return err;
-    err = match_all(g, r, names, &found);
+    bool is_long = metadata_image_topic_count(g->image) > RESOLVE_TOPICS_MAX;
+    err = is_long ? ERR_AGAIN : match_all(g, r, names, &found);
     regex_free(r);
     if (err != 0)
-        return diag_set(diag, err, "expression may be in more than %d places at once", REGEX_STATES_MAX);
+        return err;
     *topics = names; // in order, as the image has them
     *count = found;
     return 0;
 }
 
-static bool has_subscriber(const struct consumer_group *cg, const struct consumer_regex *r)
+static bool has_subscriber(const struct consumer_group *cg, struct str pattern)
 {
     for (struct consumer_member *m = NULL; (m = consumer_next(cg, m)) != NULL;)
-        if (m->is_member && str_is(m->subscription.regex, r->pattern))
+        if (m->is_member && str_equal(m->subscription.regex, pattern))
             return true;
     return false;
 }
@@ -116,7 +115,7 @@ void consumer_write_unused_regexes(struct consumer_group *cg)
 {
     for (struct map_node *n = NULL; (n = map_next(&cg->regexes, n)) != NULL;) {
         struct consumer_regex *r = container_of(n, struct consumer_regex, node);
-        if (!has_subscriber(cg, r))
+        if (!has_subscriber(cg, str_from(r->pattern)))
             consumer_write_regex_tombstone(cg, str_from(r->pattern));
     }
 }
@@ -141,7 +140,32 @@ static bool same_topics(const struct consumer_regex *r, const struct str *topics
     return same;
 }
 
-static int refresh(struct consumer_group *cg, struct consumer_regex *r, const struct coordinator_time *now)
+// A command, if the topics are others now.
+static int take(struct consumer_group *cg, struct str pattern, const struct str *topics, int32_t count,
+                int64_t version)
+{
+    const struct consumer_regex *r = consumer_find_regex(cg, pattern);
+    if (r != NULL && same_topics(r, topics, count))
+        return 0;
+    consumer_begin(cg);
+    consumer_write_regex(cg, pattern, topics, count, version,
+                         coordinator_now(cg->groups->coordinator)->wall_ms);
+    cg->is_metadata_fresh = false;
+    return consumer_end(cg);
+}
+
+void consumer_found(struct consumer_group *cg, struct str pattern, const struct str *topics, int32_t count,
+                    int64_t version)
+{
+    // Without a subscriber nobody would ever take the record away.
+    int err = has_subscriber(cg, pattern) ? take(cg, pattern, topics, count, version) : 0;
+    if (err != 0)
+        trace_warn(cg->groups->options.trace, "group",
+                   "group %s: the %d topics of `%.*s` cannot be stored, and are looked for again later: %s",
+                   cg->group->id, count, STR_ARG(pattern), err_text(err));
+}
+
+static int refresh(struct consumer_group *cg, struct str pattern)
 {
     struct arena arena;
     struct diag diag;
@@ -149,33 +173,26 @@ static int refresh(struct consumer_group *cg, struct consumer_regex *r, const st
     int32_t count;
     diag_clear(&diag);
     arena_init(&arena, RESOLVE_MEMORY_MAX);
-    int err = consumer_resolve(cg->groups, str_from(r->pattern), &arena, &topics, &count, &diag);
-    if (err != 0) {
-        // It was good once: another broker's limits are others, or a new name is too much for it.
-        trace_warn(cg->groups->options.trace, "group",
-                   "group %s: topics of `%s` cannot be looked for again, those that were found stay: %s",
-                   cg->group->id, r->pattern, diag.text);
-        err = 0;
-    } else if (!same_topics(r, topics, count)) {
-        consumer_begin(cg);
-        consumer_write_regex(cg, str_from(r->pattern), topics, count,
-                             metadata_image_offset(cg->groups->image), now->wall_ms);
-        err = consumer_end(cg);
-        cg->is_metadata_fresh = false;
-    }
+    int err = consumer_resolve(cg->groups, pattern, &arena, &topics, &count, &diag);
+    if (err == 0)
+        err = take(cg, pattern, topics, count, metadata_image_offset(cg->groups->image));
+    else
+        err = 0, consumer_search(cg, pattern);
     arena_release(&arena);
     return err;
 }
 
-int consumer_refresh_regexes(struct consumer_group *cg)
+int consumer_refresh_regexes(struct consumer_group *cg, struct str pattern)
 {
     const struct coordinator_time *now = coordinator_now(cg->groups->coordinator);
-    if (cg->regexes.count == 0 || !is_due(cg, now))
-        return 0;
+    int err = 0;
+    if (pattern.size > 0 && consumer_find_regex(cg, pattern) == NULL)
+        err = refresh(cg, pattern);
+    if (err != 0 || cg->regexes.count == 0 || !is_due(cg, now))
+        return err;
     cg->regex_refresh_mono_ms = now->mono_ms;
     cg->are_regexes_fresh = true;
-    int err = 0;
     for (struct map_node *n = NULL; err == 0 && (n = map_next(&cg->regexes, n)) != NULL;)
-        err = refresh(cg, container_of(n, struct consumer_regex, node), now);
+        err = refresh(cg, str_from(container_of(n, struct consumer_regex, node)->pattern));
     return err;
 }

@@ -29,6 +29,7 @@ struct groups *groups_new(const struct groups_options *options)
     g->image = options->image;
     map_init(&g->by_id);
     map_init(&g->transactions);
+    list_init(&g->searches);
     arena_init(&g->arena, REPLAY_MEMORY_MAX);
     return g;
 }

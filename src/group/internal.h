@@ -45,6 +45,10 @@ struct groups {
     struct map transactions;            // struct open_transaction, those that committed offsets
     struct arena arena;                 // what a replayed record is decoded to; reset for each
     struct coordinator_timer expire_timer; // of offsets
+    struct list searches;                  // struct consumer_search: of topics for patterns
+    struct coordinator_timer search_timer;
+    int64_t search_due_ms;                 // for which that is set
+    int32_t search_names;                  // to be looked at in a turn
     bool has_ended;
 };
 

@@ -13,6 +13,7 @@ enum {
     TRANSLATION_MAX = 16 * REGEX_PATTERN_MAX,
     // PCRE2 wants three numbers for each place, now and next, and a little for itself.
     WORKSPACE_COUNT = 20 + 2 * 3 * REGEX_STATES_MAX,
+    WORKSPACE_COUNT_FEW = 20 + 2 * 3 * REGEX_STATES_FEW,
     // Of calls into groups, which the DFA matcher makes for few constructs.
     MATCH_LIMIT = 10 * 1000,
     DEPTH_LIMIT = 100,
@@ -81,12 +82,22 @@ void regex_free(struct regex *r)
     mem_free(r);
 }
 
-int regex_match(const struct regex *r, struct str name, bool *matches)
+static int match(const struct regex *r, struct str name, size_t workspace_count, bool *matches)
 {
     int result = pcre2_dfa_match(r->code, (PCRE2_SPTR)name.data, name.size, 0, PCRE2_NO_UTF_CHECK,
-                                 r->match, r->context, r->workspace, WORKSPACE_COUNT);
+                                 r->match, r->context, r->workspace, workspace_count);
     if (result < 0 && result != PCRE2_ERROR_NOMATCH)
         return ERR_LIMIT;
     *matches = result >= 0;
     return 0;
+}
+
+int regex_match(const struct regex *r, struct str name, bool *matches)
+{
+    return match(r, name, WORKSPACE_COUNT, matches);
+}
+
+int regex_match_quickly(const struct regex *r, struct str name, bool *matches)
+{
+    return match(r, name, WORKSPACE_COUNT_FEW, matches);
 }
