@@ -139,6 +139,8 @@ int64_t log_last_stable_offset(struct log *log)
     int64_t unstable = log_first_unstable_offset(log);
     if (unstable < -1)
         return unstable; // an error; -1 is "none"
+    if (unstable >= 0 && unstable < log->start_offset)
+        unstable = log->start_offset; // DeleteRecords took the beginning of the transaction
     return unstable >= 0 && unstable < log->high_watermark ? unstable : log->high_watermark;
 }
 

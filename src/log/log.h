@@ -134,7 +134,7 @@ void log_set_high_watermark(struct log *log, int64_t high_watermark);
 // high watermark; -1 if there is none. ERR_* when loading failed.
 int64_t log_first_unstable_offset(struct log *log);
 
-// min(high watermark, first unstable offset), or ERR_*.
+// min(high watermark, first unstable offset), but not below the log start offset; or ERR_*.
 int64_t log_last_stable_offset(struct log *log);
 
 // Bytes in the segments' .log files, or ERR_*. Loads the log.

@@ -188,11 +188,44 @@ static void verifications_are_bounded(void **state)
     world_release(&w);
 }
 
+// Transactional records of a producer, which need no verification; returns the base offset.
+static int64_t append_open(struct log *log, int64_t producer_id, int32_t sequence, int count)
+{
+    struct buf batch;
+    struct log_append_info info;
+    make_batch(&batch, count, 3, 1000, producer_id, 0, sequence, BATCH_TRANSACTIONAL);
+    assert_int_equal(append_batch(log, &batch, &info), 0);
+    assert_int_equal(info.verdict, LOG_APPENDED);
+    return info.base_offset;
+}
+
+// DeleteRecords may take the beginning of an open transaction: what is stable does not end before what is
+// there.
+static void the_log_start_moves_into_a_transaction(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    struct log *log = world_create(&w);
+    append_open(log, PID, 0, 5);
+    append_plain(log, 5, 3, 1000);
+    log_set_high_watermark(log, 10);
+    assert_int_equal(log_last_stable_offset(log), 0);
+    assert_int_equal(log_set_start_offset(log, 7), 0);
+    assert_int_equal(log_last_stable_offset(log), 7);
+    assert_int_equal(append_end(log, &(struct step){.what = ABORT}), LOG_APPENDED);
+    log_set_high_watermark(log, 11);
+    assert_int_equal(log_last_stable_offset(log), 11);
+    log_free(log);
+    world_release(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stories_end_as_told),
         cmocka_unit_test(verifications_are_bounded),
+        cmocka_unit_test(the_log_start_moves_into_a_transaction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
