@@ -293,11 +293,13 @@ static enum kafka_error check_commit(struct groups *g, struct group *group,
     // Tools may commit for a group in which nobody is.
     if (caller->epoch < 0 && group->streams->member_count == 0)
         return KAFKA_NONE;
+    if (caller->is_transactional && !offset_caller_is_known(caller))
+        return KAFKA_NONE;
     const struct streams_member *m = streams_find_member(group->streams, caller->member_id);
     if (m == NULL)
         return KAFKA_UNKNOWN_MEMBER_ID;
     // Older clients do not know what to do with the errors of this protocol.
-    if (caller->version < 9)
+    if (caller->version < 9 && !caller->is_transactional)
         return KAFKA_UNSUPPORTED_VERSION;
     // Of one that lags behind each partition is looked at.
     return caller->epoch > m->epoch || caller->epoch < 0 ? KAFKA_STALE_MEMBER_EPOCH : KAFKA_NONE;
