@@ -51,6 +51,7 @@ static const struct api_route routes[] = {
     {API_LIST_CONFIG_RESOURCES, .on_node = api_list_config_resources},
     {API_DESCRIBE_TOPIC_PARTITIONS, .on_node = api_describe_topic_partitions},
     {API_STREAMS_GROUP_HEARTBEAT, .on_node = api_streams_group_heartbeat},
+    {API_STREAMS_GROUP_DESCRIBE, .on_shard = api_streams_group_describe},
     {API_CHITIN_DESCRIBE_GROUPS, .on_shard = api_chitin_describe_groups},
 };
 

@@ -171,6 +171,9 @@ void groups_describe(struct groups *g, struct group_call *call, const struct coo
 void groups_consumer_describe(struct groups *g, struct group_call *call,
                               const struct coordinator_time *now,
                               struct str group_id); // consumer_group_describe_response_described_group
+void groups_streams_describe(struct groups *g, struct group_call *call, const struct coordinator_time *now,
+                             struct str group_id, // streams_group_describe_response_described_group
+                             bool with_description);
 void groups_delete(struct groups *g, struct group_call *call, const struct coordinator_time *now,
                    struct str group_id);            // delete_groups_response_deletable_group_result
 // Fills a struct list_groups_response with the groups of this partition; filters are the request's.

@@ -236,7 +236,7 @@ def use_standbys(app, protocol):
     assert answer["Responses"][0]["ErrorCode"] == 0, answer
 
 
-PROTOCOLS = ["classic"]
+PROTOCOLS = ["classic", "streams"]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -60,6 +60,7 @@ void api_list_transactions(struct shard *s, struct request *r, const void *body)
 void api_consumer_group_heartbeat(struct shard *s, struct request *r, const void *body);
 void api_consumer_group_describe(struct shard *s, struct request *r, const void *body);
 void api_streams_group_heartbeat(struct node *n, struct request *r, const void *body);
+void api_streams_group_describe(struct shard *s, struct request *r, const void *body);
 void api_list_config_resources(struct node *n, struct request *r, const void *body);
 void api_describe_topic_partitions(struct node *n, struct request *r, const void *body);
 void api_chitin_describe_groups(struct shard *s, struct request *r, const void *body);

@@ -81,7 +81,10 @@ public class WordCount {
         String[] more = Arrays.copyOfRange(args, 5, args.length);
         KafkaStreams streams = new KafkaStreams(topology, settings(args[0], args[1], args[4], more));
         CountDownLatch stop = new CountDownLatch(1), ended = new CountDownLatch(1);
-        streams.setStateListener((now, before) -> tell("state", ", \"state\": \"" + now + "\""));
+        streams.setStateListener((now, before) -> {
+            if (stop.getCount() > 0) // what comes after "ended" would confuse
+                tell("state", ", \"state\": \"" + now + "\"");
+        });
         streams.setUncaughtExceptionHandler(e -> {
             e.printStackTrace();
             tell("failed", ", \"class\": \"" + e.getClass().getName() + "\"");
