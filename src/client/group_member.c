@@ -200,6 +200,7 @@ void group_member_leave(struct group_member *m, int64_t now_ms)
     group_member__give_up(m, NULL);
     if (m->state != GROUP_MEMBER_ENDED && !is_member(m))
         end(m);
+    group_member_on_time(m, now_ms);
 }
 
 // --- What others may know ---

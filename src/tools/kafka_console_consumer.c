@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // kafka-console-consumer: Kafka's ConsoleConsumer with its DefaultMessageFormatter. What it prints is
-// FROZEN. Without consumer groups it reads all partitions by itself, which is what a group of one
-// does.
+// FROZEN. It is a member of a group, unless --partition is given.
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "tools/commands.h"
 #include "tools/consumer.h"
 #include "tools/kafka.h"
+#include "tools/kafka_console_group.h"
 
 enum {
     BOOTSTRAP,
@@ -62,7 +62,8 @@ static const struct flag_def consumer_flags[] = {
     [TIMEOUT_MS] = {.names = "--timeout-ms", .argument = "MS", .kind = FLAG_I64, .min = 0,
                     .max = INT64_MAX / 2,
                     .help = "Stop when nothing arrives for this long."},
-    [GROUP] = {.names = "--group", .argument = "GROUP", .kind = FLAG_TEXT, .help = NULL},
+    [GROUP] = {.names = "--group", .argument = "GROUP", .kind = FLAG_TEXT,
+               .help = "The group to be a member of; without one a new group that commits nothing."},
     [ISOLATION_LEVEL] = {.names = "--isolation-level", .argument = "LEVEL", .kind = FLAG_TEXT,
                          .values = "read_committed|read_uncommitted",
                          .fallback = "read_uncommitted",
@@ -311,13 +312,13 @@ static int read_client_properties(struct tool *t, struct properties *p)
 
 // --- Where to start ---
 
-static int find_position(struct tool *t, const struct properties *p, struct fetch_position *out)
+// Of the one partition that is read without a group.
+static int find_position(struct tool *t, struct fetch_position *out)
 {
     const struct flags *f = &t->flags;
-    const char *text = flags_text(f, OFFSET), *reset = properties_get(p, "auto.offset.reset");
-    bool earliest = flags_given(f, FROM_BEGINNING) ||
-                    (text == NULL && reset != NULL && strcmp(reset, "earliest") == 0);
-    *out = (struct fetch_position){.kind = earliest ? FETCH_FROM_EARLIEST : FETCH_FROM_LATEST};
+    const char *text = flags_text(f, OFFSET);
+    *out = (struct fetch_position){
+        .kind = flags_given(f, FROM_BEGINNING) ? FETCH_FROM_EARLIEST : FETCH_FROM_LATEST};
     if (text == NULL)
         return EXIT_OK;
     int64_t value;
@@ -346,79 +347,111 @@ static int check_flags(struct tool *t)
         return tool_usage(t, "Exactly one of the following arguments is required: [topic], [include]");
     if (flags_given(f, PARTITION) && !flags_given(f, TOPIC))
         return tool_usage(t, "The topic is required when partition is specified.");
-    if (flags_given(f, GROUP))
-        return tool_usage(t, "this tool cannot be a member of a group yet: leave --group away; all "
-                             "partitions are read, from --from-beginning or from now on");
+    if (flags_given(f, CONSUMER_PROPERTY) && flags_given(f, COMMAND_PROPERTY))
+        return tool_usage(t, "Options --consumer-property and --command-property cannot be specified "
+                             "together.");
+    if (flags_given(f, CONSUMER_CONFIG) && flags_given(f, COMMAND_CONFIG))
+        return tool_usage(t, "Options --consumer.config and --command-config cannot be specified "
+                             "together.");
+    if (flags_given(f, CONSUMER_PROPERTY))
+        buf_append_text(&t->out.buf, "Option --consumer-property is deprecated and will be removed in a "
+                                     "future version. Use --command-property instead.\n");
+    if (flags_given(f, CONSUMER_CONFIG))
+        buf_append_text(&t->out.buf, "Option --consumer.config is deprecated and will be removed in a "
+                                     "future version. Use --command-config instead.\n");
     return EXIT_OK;
 }
 
-// The topics that --include names; with --topic that one.
-static int find_topics(struct tool *t, struct admin_topics *all, struct str **out, int *count)
+// --- Reading ---
+
+static struct fetcher_options fetch_options(const struct flags *f)
+{
+    return (struct fetcher_options){
+        .read_committed = strcmp(flags_text(f, ISOLATION_LEVEL), "read_committed") == 0,
+        .check_crcs = true,
+    };
+}
+
+static int64_t count_max(const struct flags *f)
+{
+    bool limited = flags_given(f, MAX_MESSAGES) && flags_number(f, MAX_MESSAGES) >= 0;
+    return limited ? flags_number(f, MAX_MESSAGES) : -1;
+}
+
+static int64_t idle_ms_max(const struct flags *f)
+{
+    return flags_given(f, TIMEOUT_MS) ? flags_number(f, TIMEOUT_MS) : -1;
+}
+
+static int read_partition(struct tool *t, struct formatter *formatter, int64_t *count)
 {
     const struct flags *f = &t->flags;
-    *count = 0;
-    if (flags_given(f, TOPIC)) {
-        *out = mem_alloc_array(1, sizeof **out);
-        (*out)[(*count)++] = str_from(flags_text(f, TOPIC));
-        return EXIT_OK;
-    }
-    const char *text = flags_text(f, flags_given(f, INCLUDE) ? INCLUDE : WHITELIST);
-    struct diag diag;
-    struct pattern *pattern = pattern_new(text, &diag);
-    if (pattern == NULL)
-        return tool_usage(t, "%s", diag.text);
-    int err = admin_topics_list(t->driver, all);
-    *out = mem_alloc_array((size_t)all->count + 1, sizeof **out);
-    for (int i = 0; i < all->count; i++)
-        if (!all->items[i].internal && pattern_matches(pattern, all->items[i].name))
-            (*out)[(*count)++] = all->items[i].name;
-    pattern_free(pattern);
-    if (err < 0)
-        return tool_fail_call(t, err);
-    return *count > 0 ? EXIT_OK
-                      : tool_fail(t, EXIT_NOT_FOUND, "no topic's name fits \"%s\"", text);
+    int32_t partition = (int32_t)flags_number(f, PARTITION);
+    struct str topic = str_from(flags_text(f, TOPIC));
+    struct consumer c = {
+        .tool = t,
+        .topics = &topic,
+        .topic_count = 1,
+        .create_topics = true, // as Kafka's consumer does
+        .partitions = &partition,
+        .partition_count = 1,
+        .options = fetch_options(f),
+        .count_max = count_max(f),
+        .idle_ms_max = idle_ms_max(f),
+        .print = print_record,
+        .user = formatter,
+    };
+    int status = find_position(t, &c.position);
+    if (status == EXIT_OK)
+        status = consumer_run(&c);
+    *count = c.count;
+    return status;
+}
+
+static int read_as_member(struct tool *t, const struct properties *client, struct formatter *formatter,
+                          int64_t *count)
+{
+    const struct flags *f = &t->flags;
+    struct console_group g = {
+        .group = flags_text(f, GROUP),
+        .topic = flags_text(f, TOPIC),
+        .include = flags_text(f, flags_given(f, INCLUDE) ? INCLUDE : WHITELIST),
+        .from_beginning = flags_given(f, FROM_BEGINNING),
+    };
+    struct group_consumer c = {
+        .tool = t,
+        .options = {.fetch = fetch_options(f)},
+        .count_max = count_max(f),
+        .idle_ms_max = idle_ms_max(f),
+        .idle_from_start = true,
+        .no_offset_fix = " (auto.offset.reset=none)",
+        .print = print_record,
+        .user = formatter,
+    };
+    int status = console_group_run(t, client, &g, &c);
+    *count = c.count;
+    return status;
 }
 
 static int run_with(struct tool *t, const struct properties *client, struct formatter *formatter)
 {
     const struct flags *f = &t->flags;
-    int32_t partition = (int32_t)flags_number(f, PARTITION);
-    struct admin_topics all = {0};
-    struct str *topics = NULL;
-    int topic_count;
-    struct consumer c = {
-        .tool = t,
-        .create_topics = flags_given(f, TOPIC), // as Kafka's consumer does
-        .partitions = flags_given(f, PARTITION) ? &partition : NULL,
-        .partition_count = flags_given(f, PARTITION),
-        .options =
-            {
-                .read_committed = strcmp(flags_text(f, ISOLATION_LEVEL), "read_committed") == 0,
-                .check_crcs = true,
-            },
-        .count_max = flags_given(f, MAX_MESSAGES) && flags_number(f, MAX_MESSAGES) >= 0
-                         ? flags_number(f, MAX_MESSAGES)
-                         : -1,
-        .idle_ms_max = flags_given(f, TIMEOUT_MS) ? flags_number(f, TIMEOUT_MS) : -1,
-        .print = print_record,
-        .user = formatter,
-    };
-    int status = find_position(t, client, &c.position);
+    struct fetch_position ignored;
+    int64_t count = 0;
+    bool alone = flags_given(f, PARTITION);
+    int status = find_position(t, &ignored); // says what is wrong before anything is connected
+    if (status == EXIT_OK)
+        status = console_group_check(t, client, flags_text(f, GROUP), alone);
     if (status == EXIT_OK)
         status = kafka_connect(t, flags_text(f, BOOTSTRAP), client);
+    if (status != EXIT_OK)
+        return status;
+    status = alone ? read_partition(t, formatter, &count) : read_as_member(t, client, formatter, &count);
+    sink_flush(&t->out);
     if (status == EXIT_OK)
-        status = find_topics(t, &all, &topics, &topic_count);
-    if (status == EXIT_OK) {
-        c.topics = topics;
-        c.topic_count = topic_count;
-        status = consumer_run(&c);
-        sink_flush(&t->out);
-        buf_printf(&t->err.buf, "Processed a total of %lld messages\n", (long long)c.count);
-        if (flags_given(f, SYSTEST_EVENTS))
-            buf_append_text(&t->out.buf, "shutdown_complete\n");
-    }
-    mem_free(topics);
-    admin_topics_release(&all);
+        buf_printf(&t->err.buf, "Processed a total of %lld messages\n", (long long)count);
+    if (status == EXIT_OK && flags_given(f, SYSTEST_EVENTS))
+        buf_append_text(&t->out.buf, "shutdown_complete\n");
     return status;
 }
 

@@ -35,69 +35,6 @@ __attribute__((format(printf, 2, 3))) static int fail(struct reset *r, const cha
 
 // ---- Times ----
 
-static bool take_part(struct str *rest, int64_t *value, char *unit)
-{
-    size_t i = 0;
-    while (i < rest->size && strchr("0123456789+-.,", rest->data[i]) != NULL)
-        i++;
-    if (i == 0 || i == rest->size)
-        return false;
-    struct str number = str_of(rest->data, i), whole = str_cut(&number, '.');
-    *unit = rest->data[i] & ~0x20; // in upper case
-    *rest = str_of(rest->data + i + 1, rest->size - i - 1);
-    int64_t scale = 1000, fraction = 0;
-    if (number.data != NULL && (*unit != 'S' || number.size > 9))
-        return false;
-    for (size_t k = 0; k < number.size && k < 3; k++) {
-        scale /= 10;
-        if (number.data[k] < '0' || number.data[k] > '9')
-            return false;
-        fraction += (number.data[k] - '0') * scale;
-    }
-    if (!str_parse_i64(whole.data[0] == '+' ? str_of(whole.data + 1, whole.size - 1) : whole, value))
-        return false;
-    if (__builtin_mul_overflow(*value, 1000, value))
-        return false;
-    *value += whole.data[0] == '-' ? -fraction : fraction;
-    return true;
-}
-
-// "P1DT2H3M4.5S" (ISO 8601, as java.time.Duration has it) in milliseconds.
-static bool iso_duration_parse(struct str text, int64_t *ms)
-{
-    static const char units[] = "DHMS"; // in this order
-    static const int64_t seconds[] = {86400, 3600, 60, 1};
-    int64_t sign = 1, total = 0;
-    const char *next = units;
-    if (text.size > 0 && (text.data[0] == '-' || text.data[0] == '+')) {
-        sign = text.data[0] == '-' ? -1 : 1;
-        text = str_of(text.data + 1, text.size - 1);
-    }
-    if (text.size < 3 || (text.data[0] & ~0x20) != 'P')
-        return false;
-    text = str_of(text.data + 1, text.size - 1);
-    for (bool in_time = false; text.size > 0;) {
-        if (!in_time && (text.data[0] & ~0x20) == 'T') {
-            in_time = true;
-            text = str_of(text.data + 1, text.size - 1);
-            if (text.size == 0)
-                return false;
-        }
-        int64_t part;
-        char unit;
-        if (!take_part(&text, &part, &unit))
-            return false;
-        const char *at = strchr(next, unit);
-        if (at == NULL || unit == '\0' || in_time == (unit == 'D') ||
-            __builtin_mul_overflow(part, seconds[at - units], &part) ||
-            __builtin_add_overflow(total, part, &total))
-            return false;
-        next = at + 1;
-    }
-    *ms = sign * total;
-    return true;
-}
-
 static int find_time(struct reset *r)
 {
     struct tool *t = r->tool;

@@ -71,3 +71,6 @@ bool time_parse(struct str text, int64_t *wall_ms);
 
 // Reads "10m", "1h30m", "500ms", "2d"; false on anything else.
 bool duration_parse(struct str text, int64_t *ms);
+
+// Reads "P1DT2H3M4.5S" (ISO 8601, as java.time.Duration has it) in milliseconds; false on anything else.
+bool iso_duration_parse(struct str text, int64_t *ms);

@@ -96,7 +96,9 @@ static void exit_statuses(void **state)
         {"kafka-consumer-groups --list", 1, "no broker can be reached"},
         {"kafka-groups.sh --list --share --streams", 1, "can't be used with"},
         {"kafka-console-producer --topic", 1, "--topic needs a value"},
-        {"kafka-console-consumer --topic a --group g", 1, "member of a group"},
+        {"kafka-console-consumer --topic a --group g", 1, "no broker can be reached"},
+        {"kafka-console-consumer --topic a --group g --partition 0", 1, "group and partition cannot"},
+        {"kafka-console-consumer --topic a --group g --command-property group.id=h", 1, "do not match"},
         {"kafka-console-consumer --topic a --offset 1", 1, "The partition is required"},
     };
     struct outcome *o = mem_new(struct outcome);

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// kafka-console-consumer as a member of a group: the client settings that matter to one, as
+// org.apache.kafka.clients.consumer.ConsumerConfig has them.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/properties.h"
+#include "tools/group_consumer.h"
+
+struct console_group {
+    const char *group;    // --group, or NULL
+    const char *topic;    // --topic, or NULL and
+    const char *include;  // --include
+    bool from_beginning;
+};
+
+// Reads the settings, joins and reads until the end: `c` has the limits and the printer. Returns an exit
+// status. With neither --group nor group.id it is a group of its own, "console-consumer-NNN", which
+// commits nothing unless enable.auto.commit says so.
+int console_group_run(struct tool *t, const struct properties *settings,
+                      const struct console_group *g, struct group_consumer *c);
+
+// Says what --group, group.id and --partition contradict each other in; an exit status.
+int console_group_check(struct tool *t, const struct properties *settings, const char *group,
+                        bool partition);
