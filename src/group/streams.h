@@ -69,21 +69,22 @@ struct streams_configured {
     int32_t missing_count;
 };
 
-// A subtopology's id, which has a number that sets of tasks use; and who has its tasks.
+// A subtopology's id, which has a number that sets of tasks use.
 struct streams_subtopology {
     struct map_node node; // in group.subtopologies
     char *id;
     int32_t number;
-    struct streams_holders *tasks; // by partition
-    int32_t task_capacity;
 };
 
-// Members that have a task, assigned or to be given up.
-struct streams_holders {
+// Members that have a task, assigned or to be given up: one at least.
+struct streams_held {
+    struct map_node node; // in group.held
+    int32_t subtopology;
+    int32_t partition;
     struct streams_holder {
         struct streams_member *member;
         enum task_role role;
-    } *items;
+    } *holders;
     int32_t count;
     int32_t capacity;
 };
@@ -143,6 +144,7 @@ struct streams_group {
     struct map members;            // by id: struct streams_member
     struct map instances;          // by instance id
     struct map subtopologies;      // by id: struct streams_subtopology
+    struct map held;               // by subtopology and partition: struct streams_held
     struct streams_subtopology **by_number;
     int32_t subtopology_count;
     int32_t subtopology_capacity;

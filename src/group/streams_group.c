@@ -208,6 +208,7 @@ static void *group_new(struct groups *g, struct group *group)
     map_init(&sg->members);
     map_init(&sg->instances);
     map_init(&sg->subtopologies);
+    map_init(&sg->held);
     sg->epoch = sg->assignment_epoch = CONSUMER_FIRST_EPOCH;
     sg->validated_topology_epoch = -1;
     sg->stored_description_topology_epoch = -1;

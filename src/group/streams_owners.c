@@ -79,57 +79,85 @@ struct streams_task_run *streams_task_runs_new(const struct streams_group *sg, c
 
 void streams_owners_release(struct streams_group *sg)
 {
+    struct map_node *n;
+    while ((n = map_take_any(&sg->held)) != NULL) {
+        struct streams_held *h = container_of(n, struct streams_held, node);
+        mem_free(h->holders);
+        mem_free(h);
+    }
+    map_release(&sg->held);
     map_release(&sg->subtopologies);
     for (int32_t i = 0; i < sg->subtopology_count; i++) {
-        struct streams_subtopology *s = sg->by_number[i];
-        for (int32_t p = 0; p < s->task_capacity; p++)
-            mem_free(s->tasks[p].items);
-        mem_free(s->tasks);
-        mem_free(s->id);
-        mem_free(s);
+        mem_free(sg->by_number[i]->id);
+        mem_free(sg->by_number[i]);
     }
     mem_free(sg->by_number);
 }
 
 // ---- Who has what ----
 
-static struct streams_holders *holders_get(struct streams_subtopology *s, int32_t partition)
+static uint64_t hash_of_task(const struct streams_group *sg, const struct task *t)
 {
-    if (partition >= s->task_capacity) {
-        s->tasks = mem_resize(s->tasks, ((size_t)partition + 1) * sizeof(*s->tasks));
-        while (s->task_capacity <= partition)
-            s->tasks[s->task_capacity++] = (struct streams_holders){0};
+    int32_t key[2] = {t->subtopology, t->partition};
+    return hash_bytes(sg->groups->options.hash_seed, bytes_of((const uint8_t *)key, sizeof(key)));
+}
+
+static bool held_is_of(const struct map_node *n, const void *key)
+{
+    const struct streams_held *h = container_of(n, struct streams_held, node);
+    const struct task *t = key;
+    return h->subtopology == t->subtopology && h->partition == t->partition;
+}
+
+static struct streams_held *held_find(const struct streams_group *sg, const struct task *t)
+{
+    struct map_node *n = map_find(&sg->held, hash_of_task(sg, t), held_is_of, t);
+    return n == NULL ? NULL : container_of(n, struct streams_held, node);
+}
+
+static void own(struct streams_member *m, enum task_role role, const struct task *t)
+{
+    struct streams_held *h = held_find(m->group, t);
+    if (h == NULL) {
+        h = mem_new(struct streams_held);
+        h->subtopology = t->subtopology;
+        h->partition = t->partition;
+        map_insert(&m->group->held, &h->node, hash_of_task(m->group, t));
     }
-    return &s->tasks[partition];
+    mem_grow(h->holders, h->count, h->capacity);
+    h->holders[h->count++] = (struct streams_holder){m, role};
+}
+
+static void disown(struct streams_member *m, enum task_role role, const struct task *t)
+{
+    struct streams_held *h = held_find(m->group, t);
+    int32_t i = 0;
+    while (h->holders[i].member != m || h->holders[i].role != role)
+        check(++i < h->count);
+    h->holders[i] = h->holders[--h->count];
+    if (h->count > 0)
+        return;
+    map_remove(&m->group->held, &h->node);
+    mem_free(h->holders);
+    mem_free(h);
+}
+
+static void for_each_task(struct streams_member *m, const struct task_sets *sets,
+                          void (*act)(struct streams_member *m, enum task_role role, const struct task *t))
+{
+    for (enum task_role role = 0; role < TASK_ROLE_COUNT; role++)
+        for (int32_t i = 0; i < sets->of[role].count; i++)
+            act(m, role, &sets->of[role].items[i]);
 }
 
 void streams_own(struct streams_member *m, const struct task_sets *sets)
 {
-    for (enum task_role role = 0; role < TASK_ROLE_COUNT; role++)
-        for (int32_t i = 0; i < sets->of[role].count; i++) {
-            const struct task *t = &sets->of[role].items[i];
-            struct streams_holders *h = holders_get(m->group->by_number[t->subtopology], t->partition);
-            mem_grow(h->items, h->count, h->capacity);
-            h->items[h->count++] = (struct streams_holder){m, role};
-        }
-}
-
-static void remove_holder(struct streams_holders *h, const struct streams_member *m, enum task_role role)
-{
-    for (int32_t i = 0; i < h->count; i++)
-        if (h->items[i].member == m && h->items[i].role == role) {
-            h->items[i] = h->items[--h->count];
-            return;
-        }
+    for_each_task(m, sets, own);
 }
 
 void streams_disown(struct streams_member *m, const struct task_sets *sets)
 {
-    for (enum task_role role = 0; role < TASK_ROLE_COUNT; role++)
-        for (int32_t i = 0; i < sets->of[role].count; i++) {
-            const struct task *t = &sets->of[role].items[i];
-            remove_holder(holders_get(m->group->by_number[t->subtopology], t->partition), m, role);
-        }
+    for_each_task(m, sets, disown);
 }
 
 static struct str process_of(const struct streams_member *m)
@@ -140,14 +168,12 @@ static struct str process_of(const struct streams_member *m)
 bool streams_is_taken(const struct streams_member *m, enum task_role role, int32_t subtopology,
                       int32_t partition)
 {
-    const struct streams_subtopology *s = m->group->by_number[subtopology];
-    if (partition >= s->task_capacity)
-        return false;
-    for (int32_t i = 0; i < s->tasks[partition].count; i++) {
-        const struct streams_holder *h = &s->tasks[partition].items[i];
-        if (role == TASK_ACTIVE && h->role == TASK_ACTIVE)
+    const struct task task = {.subtopology = subtopology, .partition = partition};
+    const struct streams_held *h = held_find(m->group, &task);
+    for (int32_t i = 0; h != NULL && i < h->count; i++) {
+        if (role == TASK_ACTIVE && h->holders[i].role == TASK_ACTIVE)
             return true;
-        if (str_equal(process_of(h->member), process_of(m)))
+        if (str_equal(process_of(h->holders[i].member), process_of(m)))
             return true;
     }
     return false;

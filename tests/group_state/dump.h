@@ -16,5 +16,5 @@ void fixture_dump_beside(struct groups *g, struct groups *live, struct buf *out)
 
 // Each kind adds its own (dump_<kind>.c), and the offsets too; what is NULL here is not compared yet.
 typedef void (*fixture_dumper)(const struct group *group, struct buf *out);
-extern const fixture_dumper fixture_dumpers[2]; // by enum group_kind
+extern const fixture_dumper fixture_dumpers[3]; // by enum group_kind
 extern const fixture_dumper fixture_offsets_dumper;
