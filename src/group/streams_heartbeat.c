@@ -9,6 +9,9 @@
 #include "config/config.h"
 #include "metadata/image.h"
 
+// Of the largest record.
+enum { TOPOLOGY_SHARE = 4, MEMBER_SHARE = 8 };
+
 // False: the call was ended.
 static bool check_group(struct streams_heartbeat *h)
 {
@@ -214,6 +217,25 @@ static bool merge_subscription(struct streams_heartbeat *h)
         h->after.process_id = r->process_id;
     merge_endpoint(h);
     return merge_tags(h);
+}
+
+// Everything that a heartbeat writes is one batch: what a client says must leave room for what follows from
+// it. Far more than any application needs.
+static bool is_storable(struct streams_heartbeat *h)
+{
+    size_t max = coordinator_record_bytes_max(h->g->coordinator), size;
+    if (wire_size(&streams_group_member_metadata_value_schema, 0, &h->after, &size) != 0 ||
+        size > max / MEMBER_SHARE) {
+        streams_fail(h->call, KAFKA_INVALID_REQUEST, "The member says too much of itself.");
+        return false;
+    }
+    if (h->is_topology_new &&
+        (wire_size(&streams_group_topology_value_schema, 0, &h->topology, &size) != 0 ||
+         size > max / TOPOLOGY_SHARE)) {
+        streams_fail(h->call, KAFKA_STREAMS_INVALID_TOPOLOGY, "The topology is too large.");
+        return false;
+    }
+    return true;
 }
 
 static bool is_new(const struct streams_heartbeat *h)
@@ -526,8 +548,9 @@ static void serve(struct streams_heartbeat *h)
         group_call_end_no_memory(h->call);
         return;
     }
-    if (!take_topology(h) || !(h->is_topology_new ? try_topology(h) : configure_known(h)) ||
-        !check_owned(h))
+    if (!take_topology(h) || !is_storable(h))
+        return;
+    if (!(h->is_topology_new ? try_topology(h) : configure_known(h)) || !check_owned(h))
         return;
     read_owned(h);
     carry_on(h);

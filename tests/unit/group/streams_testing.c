@@ -16,7 +16,7 @@ static void read_names(struct arena *arena, struct str text, struct wire_string_
         out->items[out->count++] = str_trim(str_cut(&text, ','));
 }
 
-// "name" or "name*3": with so many partitions; and "name@k=v": with a setting.
+// "name" or "name*3": with so many partitions; and "name@k~v": with a setting.
 static void read_topics(struct arena *arena, struct str text,
                         struct streams_group_heartbeat_request_topic_info_array *out)
 {
@@ -35,7 +35,7 @@ static void read_topics(struct arena *arena, struct str text,
         if (settings.size == 0)
             continue;
         streams_group_heartbeat_request_key_value_array_new(arena, 1, &t->topic_configs);
-        t->topic_configs.items[0].key = str_cut(&settings, '=');
+        t->topic_configs.items[0].key = str_cut(&settings, '~');
         t->topic_configs.items[0].value = settings;
     }
 }
@@ -110,8 +110,8 @@ static void read_subtopology(struct arena *arena, struct str text,
     read_names(arena, part(marked, '!'), &out->source_topic_regex);
 }
 
-static struct streams_group_heartbeat_request_topology *read_topology(struct arena *arena, const char *text,
-                                                                      int32_t epoch)
+struct streams_group_heartbeat_request_topology *streams_topology_of(struct arena *arena, const char *text,
+                                                                     int32_t epoch)
 {
     struct streams_group_heartbeat_request_topology *out =
         arena_new(arena, struct streams_group_heartbeat_request_topology);
@@ -192,7 +192,7 @@ static struct streams_group_heartbeat_request *request_of(struct arena *arena, c
     r->rack_id = str_from(b->rack);
     r->rebalance_timeout_ms = b->timeout_ms != 0 ? b->timeout_ms : b->epoch == 0 ? 300000 : -1;
     if (b->topology != NULL)
-        r->topology = read_topology(arena, b->topology, b->topology_epoch);
+        r->topology = streams_topology_of(arena, b->topology, b->topology_epoch);
     snprintf(process, sizeof(process), "p-%.*s", STR_ARG(r->member_id));
     if (b->process != NULL || b->epoch == 0)
         r->process_id = arena_copy_str(arena, str_from(b->process != NULL ? b->process : process));

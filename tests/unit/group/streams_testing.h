@@ -36,6 +36,10 @@ struct streams_beat {
 const struct streams_group_heartbeat_response *streams_beat(struct fixture *f, const struct streams_beat *b);
 #define STREAMS_BEAT(fixture, ...) streams_beat((fixture), &(struct streams_beat){__VA_ARGS__})
 
+// A topology from text, as above.
+struct streams_group_heartbeat_request_topology *streams_topology_of(struct arena *arena, const char *text,
+                                                                     int32_t epoch);
+
 // Asserts what the answer says: the member's epoch and its tasks, "0:0,1 1:0 | 1:1" (active | standby; NULL
 // for none sent), and its statuses as numbers, "3 5".
 void assert_streams_beat(struct fixture *f, const struct streams_group_heartbeat_response *r, int32_t epoch,
