@@ -207,7 +207,8 @@ int consumer_refresh_regexes(struct consumer_group *cg, struct str pattern);
 void consumer_found(struct consumer_group *cg, struct str pattern, const struct str *topics, int32_t count,
                     int64_t version);
 
-// Begins to look for the topics of a pattern in turns to come, unless that is under way (consumer_search.c).
+// Begins to look for the topics of a pattern in turns to come, unless that is under way
+// (consumer_search.c).
 void consumer_search(struct consumer_group *cg, struct str pattern);
 void consumer_end_searches(struct consumer_group *cg); // what they have found is forgotten
 

@@ -4,8 +4,8 @@
 // turn, one search after another, so that nobody else on this thread waits for it. The members hear of the
 // topics with a later heartbeat; so they do from Kafka, which looks on a thread of its own.
 //
-// A matcher that is in many places at once takes up to a millisecond for a name, and a plain one less than a
-// microsecond. How many names a turn looks at follows from how late the next turn is.
+// A matcher that is in many places at once takes up to a millisecond for a name, and a plain one less than
+// a microsecond. How many names a turn looks at follows from how late the next turn is.
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/err.h"
