@@ -74,7 +74,7 @@ void transactions_ask(struct shard *s, struct transaction_ask *ask)
     ask->there = s;
     ask->state_partition = partition;
     if (ask->transactional_id.size == 0 || partition < 0) {
-        answer_all(ask, partition < 0 ? KAFKA_NOT_COORDINATOR : KAFKA_INVALID_REQUEST);
+        answer_all(ask, ask->transactional_id.size == 0 ? KAFKA_INVALID_REQUEST : KAFKA_NOT_COORDINATOR);
         return;
     }
     int there = partitions_shard_of(n->hash_seed, n->shard_count, str_from(TRANSACTION_TOPIC), partition);

@@ -126,6 +126,7 @@ NORMAL = {
     "Port": _a("port", (-1, 0)),
     "LogAppendTimeMs": _a("time", (-1,)),
     "LastTimestamp": _a("time", (-1,)),
+    "TransactionStartTimeMs": _a("time", (-1, 0)),
     "SessionId": _a("session", (0,)),
     "FinalizedFeaturesEpoch": _a("epoch", (-1,)),
     "LogDir": _a("folder"),

@@ -27,7 +27,7 @@ import pair  # noqa: E402
 from broker import Broker  # noqa: E402
 
 SCENARIOS = ("framing", "cluster", "topics", "configs", "produce", "fetch", "offsets", "mixed",
-             "late", "classic", "streams")
+             "late", "classic", "streams", "transactions")
 START_SECONDS = 120
 CANNOT_FETCH = 3
 LINES_MAX = 40  # of one failure
