@@ -241,31 +241,51 @@ class Chaos:
 
     def add(self):
         kind = self.kinds[len(self.members) % len(self.kinds)]
-        self.members.append(Member(self.a, len(self.members), kind, self.broker.bootstrap, self.folder))
+        member = Member(self.a, len(self.members), kind, self.broker.bootstrap, self.folder)
+        self.note("join", member.name)
+        self.members.append(member)
 
     def alive(self):
         return [m for m in self.members if m.is_alive()]
 
+    def note(self, what, who):
+        """Says in the folder what was done, on the clock of the members' logs."""
+        self.changed_at = time.time()
+        with open(Path(self.folder) / "changes.jsonl", "a") as file:
+            file.write(json.dumps({"t": time.monotonic(), "change": what, "member": who}) + "\n")
+
+    def thaw(self, member):
+        self.note("thaw", member.name)
+        member.thaw()
+
     def disturb(self):
         """One change."""
-        self.changed_at = time.time()
         active = [m for m in self.alive() if m.frozen_at is None]
         frozen = [m for m in self.alive() if m.frozen_at is not None]
         choice = self.random.random()
         if frozen and choice < 0.25:
-            self.random.choice(frozen).thaw()
+            self.thaw(self.random.choice(frozen))
         elif len(active) < self.a.members * 0.7 or choice < 0.5:
             self.add()
         elif choice < 0.7:
-            self.random.choice(active).leave()
+            victim = self.random.choice(active)
+            self.note("leave", victim.name)
+            victim.leave()
         elif choice < 0.85:
             victim = self.random.choice(active)
+            self.note("kill", victim.name)
             victim.kill()
             self.ends[victim.name].append(victim.gone_at)
         else:
             victim = self.random.choice(active)
+            self.note("freeze", victim.name)
             victim.freeze()
             self.ends[victim.name].append(victim.frozen_at)
+
+    def restart_broker(self):
+        self.note("kill", "broker")
+        self.broker.kill()
+        self.broker.start()
 
     def settle(self, seconds):
         """How long it took until every partition had one owner; None: it did not, `seconds` after the last
@@ -351,18 +371,15 @@ def run(a, folder):
         writer.start()
         watch.start()
         patience = a.session_ms / 1000 + SLACK_SECONDS
-        chaos.changed_at = time.time()
         print(f"{a.members} members settled after {chaos.settle(patience + 30) or -1:.1f} s", flush=True)
         for n in range(a.changes):
             time.sleep(chaos.random.uniform(0, a.pause))
             chaos.disturb()
             if a.broker_kills and n % max(1, a.changes // a.broker_kills) == 0:
-                broker.kill()
-                broker.start()
+                chaos.restart_broker()
         for m in chaos.alive():
             if m.frozen_at is not None:
-                m.thaw()
-                chaos.changed_at = time.time()
+                chaos.thaw(m)
         took = chaos.settle(patience + (30 if a.broker_kills else 0))
         by_journal = chaos.settled_by_journal(patience)
         print(f"settled {took or -1:.1f} s after the last change, {len(chaos.alive())} members" +
