@@ -49,6 +49,7 @@ const struct command *const aliases[] = {
     &alias_server_start,
     &alias_storage,
     &alias_topics,
+    &alias_verifiable_consumer,
     &alias_verifiable_producer,
     NULL,
 };

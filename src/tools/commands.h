@@ -36,6 +36,7 @@ extern const struct command command_version;
 
 extern const struct command alias_server_start;
 extern const struct command alias_topics;
+extern const struct command alias_verifiable_consumer;
 extern const struct command alias_verifiable_producer;
 extern const struct command alias_consumer_groups;
 extern const struct command alias_groups;

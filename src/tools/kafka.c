@@ -45,6 +45,41 @@ int kafka_property_add(struct tool *t, const char *text, struct properties *out)
     return EXIT_OK;
 }
 
+static int read_number(struct tool *t, const struct properties *p, const struct kafka_number *n,
+                       int64_t *out)
+{
+    const char *text = properties_get(p, n->name);
+    *out = n->fallback;
+    if (text == NULL)
+        return EXIT_OK;
+    if (!str_parse_i64(str_trim(str_from(text)), out) || *out < n->min || *out > n->max)
+        return tool_usage(t, "%s is \"%s\", not a number from %lld to %lld", n->name, text,
+                          (long long)n->min, (long long)n->max);
+    return EXIT_OK;
+}
+
+int kafka_read_numbers(struct tool *t, const struct properties *p, const struct kafka_number *numbers,
+                       int count, int64_t *values)
+{
+    int status = EXIT_OK;
+    for (int i = 0; i < count && status == EXIT_OK; i++)
+        status = read_number(t, p, &numbers[i], &values[i]);
+    return status;
+}
+
+int kafka_read_bool(struct tool *t, const struct properties *p, const char *name, bool *out)
+{
+    const char *text = properties_get(p, name);
+    if (text == NULL)
+        return EXIT_OK;
+    struct str value = str_trim(str_from(text));
+    bool is_true = str_equal_nocase(value, str_from("true"));
+    if (!is_true && !str_equal_nocase(value, str_from("false")))
+        return tool_usage(t, "%s is \"%s\", not true or false", name, text);
+    *out = is_true;
+    return EXIT_OK;
+}
+
 int kafka_connect(struct tool *t, const char *bootstrap, const struct properties *properties)
 {
     const char *protocol = properties_get(properties, "security.protocol");

@@ -39,6 +39,22 @@ int kafka_properties_read(struct tool *t, const char *path, struct properties *o
 // Adds one "key=value"; 0, or an exit status.
 int kafka_property_add(struct tool *t, const char *text, struct properties *out);
 
+// A number among client settings, which has to lie within [min, max].
+struct kafka_number {
+    const char *name;
+    int64_t fallback;
+    int64_t min;
+    int64_t max;
+};
+
+// Reads them all, those that are not set as their fallback: EXIT_OK, or an exit status after saying which
+// is wrong.
+int kafka_read_numbers(struct tool *t, const struct properties *p, const struct kafka_number *numbers,
+                       int count, int64_t *values);
+
+// true or false, in any case; *out is untouched when it is not set.
+int kafka_read_bool(struct tool *t, const struct properties *p, const char *name, bool *out);
+
 // Checks the security settings and connects: bootstrap flag, else bootstrap.servers of the
 // properties, else the defaults of tool_connect().
 int kafka_connect(struct tool *t, const char *bootstrap, const struct properties *properties);

@@ -408,7 +408,7 @@ static int read_partition(struct tool *t, struct formatter *formatter, int64_t *
     return status;
 }
 
-static int read_as_member(struct tool *t, const struct properties *client, struct formatter *formatter,
+static int read_as_member(struct tool *t, struct properties *client, struct formatter *formatter,
                           int64_t *count)
 {
     const struct flags *f = &t->flags;
@@ -433,7 +433,7 @@ static int read_as_member(struct tool *t, const struct properties *client, struc
     return status;
 }
 
-static int run_with(struct tool *t, const struct properties *client, struct formatter *formatter)
+static int run_with(struct tool *t, struct properties *client, struct formatter *formatter)
 {
     const struct flags *f = &t->flags;
     struct fetch_position ignored;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// kafka-console-consumer as a member of a group: the client settings that matter to one, as
-// org.apache.kafka.clients.consumer.ConsumerConfig has them.
+// kafka-console-consumer as a member of a group.
 #pragma once
 
 #include <stdbool.h>
@@ -17,11 +16,11 @@ struct console_group {
     bool from_beginning;
 };
 
-// Reads the settings, joins and reads until the end: `c` has the limits and the printer. Returns an exit
-// status. With neither --group nor group.id it is a group of its own, "console-consumer-NNN", which
-// commits nothing unless enable.auto.commit says so.
-int console_group_run(struct tool *t, const struct properties *settings,
-                      const struct console_group *g, struct group_consumer *c);
+// Adds to the settings what the tool decides by itself, joins and reads until the end: `c` has the limits
+// and the printer. Returns an exit status. With neither --group nor group.id it is a group of its own,
+// "console-consumer-NNN", which commits nothing unless enable.auto.commit says so.
+int console_group_run(struct tool *t, struct properties *settings, const struct console_group *g,
+                      struct group_consumer *c);
 
 // Says what --group, group.id and --partition contradict each other in; an exit status.
 int console_group_check(struct tool *t, const struct properties *settings, const char *group,

@@ -4,18 +4,11 @@
 #include <string.h>
 
 #include "tools/common.h"
-
-// A number of the settings, which has to lie within [min, max].
-struct number {
-    const char *name;
-    int64_t fallback;
-    int64_t min;
-    int64_t max;
-};
+#include "tools/kafka.h"
 
 enum { RETRIES, LINGER, BATCH, BUFFER, REQUEST_SIZE, BLOCK, REQUEST_TIMEOUT, DELIVERY, NUMBER_COUNT };
 
-static const struct number numbers[NUMBER_COUNT] = {
+static const struct kafka_number numbers[NUMBER_COUNT] = {
     [RETRIES] = {"retries", INT32_MAX, 0, INT32_MAX},
     [LINGER] = {"linger.ms", 5, 0, INT64_MAX},
     [BATCH] = {"batch.size", 16384, 1, INT32_MAX},
@@ -25,18 +18,6 @@ static const struct number numbers[NUMBER_COUNT] = {
     [REQUEST_TIMEOUT] = {"request.timeout.ms", 30000, 1, INT32_MAX},
     [DELIVERY] = {"delivery.timeout.ms", 120000, 1, INT32_MAX},
 };
-
-static int read_number(struct tool *t, const struct properties *p, const struct number *n, int64_t *out)
-{
-    const char *text = properties_get(p, n->name);
-    *out = n->fallback;
-    if (text == NULL)
-        return EXIT_OK;
-    if (!str_parse_i64(str_trim(str_from(text)), out) || *out < n->min || *out > n->max)
-        return tool_usage(t, "%s is \"%s\", not a number from %lld to %lld", n->name, text,
-                          (long long)n->min, (long long)n->max);
-    return EXIT_OK;
-}
 
 static int read_acks(struct tool *t, const struct properties *p, enum producer_acks *out)
 {
@@ -58,26 +39,23 @@ static int read_acks(struct tool *t, const struct properties *p, enum producer_a
 static int read_idempotence(struct tool *t, const struct properties *p, int64_t retries,
                             struct producer_options *o)
 {
-    const char *text = properties_get(p, "enable.idempotence");
-    struct str value = str_trim(str_from(text != NULL ? text : ""));
-    bool asked = str_equal_nocase(value, str_from("true"));
-    if (text != NULL && !asked && !str_equal_nocase(value, str_from("false")))
-        return tool_usage(t, "enable.idempotence is \"%s\", not true or false", text);
+    bool is_set = properties_get(p, "enable.idempotence") != NULL, asked = false;
+    int status = kafka_read_bool(t, p, "enable.idempotence", &asked);
+    if (status != EXIT_OK)
+        return status;
     if (asked && o->acks != ACKS_ALL)
         return tool_usage(t, "Must set acks to all in order to use the idempotent producer. "
                              "Otherwise we cannot guarantee idempotence.");
     if (asked && retries == 0)
         return tool_usage(t, "Must set retries to non-zero when using the idempotent producer.");
-    o->idempotent = asked || (text == NULL && o->acks == ACKS_ALL && retries > 0);
+    o->idempotent = asked || (!is_set && o->acks == ACKS_ALL && retries > 0);
     return EXIT_OK;
 }
 
 int kafka_producer_options(struct tool *t, const struct properties *p, struct producer_options *out)
 {
     int64_t values[NUMBER_COUNT];
-    int status = EXIT_OK;
-    for (int i = 0; i < NUMBER_COUNT && status == EXIT_OK; i++)
-        status = read_number(t, p, &numbers[i], &values[i]);
+    int status = kafka_read_numbers(t, p, numbers, NUMBER_COUNT, values);
     if (status != EXIT_OK)
         return status;
     struct producer_options o = {

@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "codec/json.h"
 #include "env/env.h"
 #include "env/random.h"
 #include "tools/commands.h"
 #include "tools/kafka.h"
+#include "tools/kafka_events.h"
 #include "tools/kafka_producer.h"
 #include "wire/errors.h"
 
@@ -74,28 +74,6 @@ struct run {
 
 // ---- What it prints ----
 
-static void event_begin(struct run *r, struct json_printer *p, const char *name)
-{
-    json_printer_init(p, &r->tool->out.buf);
-    json_object_begin(p);
-    json_member_int(p, "timestamp", driver_wall_ms(r->tool->driver));
-    json_member_str(p, "name", str_from(name));
-}
-
-static void event_end(struct run *r, struct json_printer *p)
-{
-    json_object_end(p);
-    buf_append_u8(&r->tool->out.buf, '\n');
-    sink_flush_if_large(&r->tool->out);
-}
-
-static void say(struct run *r, const char *name)
-{
-    struct json_printer p;
-    event_begin(r, &p, name);
-    event_end(r, &p);
-}
-
 // The key of a record; the null string without --repeating-keys.
 static struct str record_key(const struct run *r, int64_t number, char *text)
 {
@@ -128,12 +106,12 @@ static void say_record(const struct run *r, struct json_printer *p, int64_t numb
 static void say_success(struct run *r, const struct produce_result *result)
 {
     struct json_printer p;
-    event_begin(r, &p, "producer_send_success");
+    kafka_event_begin(r->tool, &p, "producer_send_success");
     say_record(r, &p, (int64_t)result->tag);
     json_member_int(&p, "offset", result->offset);
     json_member_str(&p, "topic", r->topic);
     json_member_int(&p, "partition", result->partition);
-    event_end(r, &p);
+    kafka_event_end(r->tool, &p);
 }
 
 // What Java's client would have thrown: the class without its package, and its words in `message`.
@@ -189,12 +167,12 @@ static void say_error(struct run *r, const struct produce_result *result)
     buf_init(&message, 1 << 16);
     snprintf(class, sizeof class, "class org.apache.kafka.common.errors.%s",
              failure(r, result, &message));
-    event_begin(r, &p, "producer_send_error");
+    kafka_event_begin(r->tool, &p, "producer_send_error");
     json_member_str(&p, "topic", r->topic);
     say_record(r, &p, (int64_t)result->tag);
     json_member_str(&p, "exception", str_from(class));
     json_member_str(&p, "message", buf_str(&message));
-    event_end(r, &p);
+    kafka_event_end(r->tool, &p);
     buf_release(&message);
 }
 
@@ -202,13 +180,13 @@ static void say_summary(struct run *r)
 {
     struct json_printer p;
     int64_t took_ms = driver_wall_ms(r->tool->driver) - r->start_ms;
-    event_begin(r, &p, "tool_data");
+    kafka_event_begin(r->tool, &p, "tool_data");
     json_member_int(&p, "sent", r->sent);
     json_member_int(&p, "acked", r->acked);
     json_member_int(&p, "target_throughput", flags_number(&r->tool->flags, THROUGHPUT));
     json_key(&p, "avg_throughput");
     json_print_double(&p, 1000 * ((double)r->acked / (double)(took_ms > 0 ? took_ms : 1)));
-    event_end(r, &p);
+    kafka_event_end(r->tool, &p);
 }
 
 // ---- Sending ----
@@ -338,13 +316,13 @@ static int run_connected(struct tool *t, struct run *r)
         return tool_fail(t, EXIT_FAILED, "%s", diag.text);
     }
     r->start_ms = driver_wall_ms(d);
-    say(r, "startup_complete");
+    kafka_event(t, "startup_complete");
     struct driver_user user = {.step = run_step, .next_ms = run_next_ms, .user = r};
     driver_set_user(d, &user);
     driver_run(d, &r->done);
     driver_set_user(d, NULL);
     producer_free(r->producer);
-    say(r, "shutdown_complete");
+    kafka_event(t, "shutdown_complete");
     say_summary(r);
     t->host->catch_stop(t->host, NULL, NULL, NULL);
     return r->status;

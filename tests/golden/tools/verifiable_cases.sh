@@ -24,3 +24,21 @@ run vproducer-no-topic $P $B --max-messages 2
 run vproducer-unknown-flag $P $B --topic count --nosuch
 verifiable_topic tight --config max.message.bytes=60
 run vproducer-too-large $P $B --topic tight --max-messages 1
+
+G="--topic count --group-id"
+C=kafka-verifiable-consumer
+run vconsumer-plain $C $B $G plain --max-messages 5
+run vconsumer-goes-on $C $B $G plain --max-messages 3 --verbose
+run vconsumer-consumer $C $B $G consumer --group-protocol consumer --max-messages 4
+run vconsumer-autocommit $C $B $G auto --enable-autocommit --max-messages 4
+run vconsumer-cooperative $C $B $G coop --max-messages 2 --verbose \
+    --assignment-strategy org.apache.kafka.clients.consumer.CooperativeStickyAssignor
+run vconsumer-static $C $B $G static --max-messages 2 --group-instance-id one --session-timeout 7000 \
+    --assignment-strategy org.apache.kafka.clients.consumer.RoundRobinAssignor
+run vconsumer-none $C $B $G none --max-messages 0
+run vconsumer-bad-assignor $C $B $G bad --group-protocol consumer --group-remote-assignor nosuch
+run vconsumer-bad-policy $C $B $G bad --reset-policy nosuch
+run vconsumer-no-offset $C $B $G nowhere --reset-policy none
+run vconsumer-session $C $B $G bad --group-protocol consumer --session-timeout 7000
+run vconsumer-bad-protocol $C $B $G bad --group-protocol nosuch
+run vconsumer-no-group $C $B --topic count

@@ -97,6 +97,10 @@ static void times(void **state)
     assert_true(duration_parse(str_from("250ms"), &ms));
     assert_int_equal(ms, 250);
     assert_false(duration_parse(str_from("10"), &ms));
+    assert_true(iso_duration_parse(str_from("P1DT2H3M4.5S"), &ms));
+    assert_int_equal(ms, (((24 + 2) * 60 + 3) * 60 + 4) * INT64_C(1000) + 500);
+    assert_false(iso_duration_parse(str_from("PT1D"), &ms));
+    assert_false(iso_duration_parse(str_from("P"), &ms));
 }
 
 static void times_are_printed_in_utc(void **state)
