@@ -244,7 +244,8 @@ static void start_txn_checks(struct fetch_share *share, int count)
     share->check_count = 0;
     for (struct fetch_item *item = share->first; item != NULL && share->checks != NULL; item = item->next) {
         struct log_txn_check *txns = !item->needs_txn_check ? NULL
-            : log_txn_check_begin(item->result.partition->log, item->asked->fetch_offset);
+            : log_txn_check_begin(item->result.partition->log, item->asked->fetch_offset,
+                                  item->result.slice.offset_limit);
         if (txns != NULL)
             share->checks[share->check_count++] = (struct fetch_check){.item = item, .txns = txns};
     }

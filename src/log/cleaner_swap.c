@@ -120,6 +120,7 @@ int log_swap_step(struct log_swap *s)
     if (err < 0 || s->step == LOG_SWAP_STEPS)
         return err;
     err = take_step(s);
+    log->swap_steps++;
     if (err < 0) {
         log__set_offline(log, "%s: putting a compacted segment in place stopped half way: %s; the next "
                          "start finishes it", log->path, err_text(err));

@@ -30,6 +30,7 @@ struct log {
 
     int64_t start_offset;
     int64_t end_offset;
+    int64_t opened_end_offset; // what lies below was there before this process
     int64_t durable_offset;
     int64_t recovery_point;
     int64_t high_watermark;
@@ -75,6 +76,7 @@ struct log {
     uint32_t dir_changes; // of the entries in our directory,
     uint32_t dir_synced;  // and how many of them a finished sync covers
     uint32_t truncations; // tells a sync that what it was begun for has gone meanwhile
+    uint32_t swap_steps;  // tells who reads segments by their names that these have changed
     char *problem;
 
     void *owner;
@@ -169,6 +171,12 @@ int log__prepare_txn(struct log *log, struct segment *s);
 
 // Enters transactions that staged markers aborted into the index of the segment that has the markers.
 int log__enter_aborted(struct log *log, struct segment *s, const struct producer_stage *stage);
+
+// As log_each_aborted(), with what the indexes say, and without asking whether they say all. ERR_AGAIN with
+// the number of the segment whose index is to be checked first; else that is -1.
+int log__each_txn_entry(struct log *log, int64_t offset, int64_t upper_bound_offset,
+                        int (*each)(void *context, const struct txn_entry *entry), void *context,
+                        int *unchecked);
 
 // True if the segment has the marker that the entry of its transaction index speaks of: 1, 0, or an error.
 int log__has_txn_marker(const struct segment_env *e, struct segment *s, const struct txn_entry *entry);

@@ -358,15 +358,16 @@ struct log_aborted {
 };
 
 // Calls `each` for every aborted transaction that touches [offset, upper_bound_offset), and ends with the
-// first result that is not 0. ERR_AGAIN, maybe after some calls: it came to an index that this process has
-// neither written nor held against the log; a log_txn_check from the same offset does that.
+// first result that is not 0. ERR_AGAIN, maybe after some calls: it came to what this process has neither
+// written nor held against the log; a log_txn_check of the same range does that.
 int log_each_aborted(struct log *log, int64_t offset, int64_t upper_bound_offset,
                      int (*each)(void *context, const struct log_aborted *txn), void *context);
 
-// Holds the next index that log_each_aborted() from the offset would come to, and that nobody has looked at
-// yet, against the log. Begun and ended on the shard, run by any thread, which blocks. NULL: there is none,
-// or it cannot be opened, as log_each_aborted() will say.
-struct log_txn_check *log_txn_check_begin(struct log *log, int64_t offset);
+// Holds the next index that log_each_aborted() would come to, and that nobody has looked at yet, against
+// the log; or, when all have been, a part of the range against the markers that end its transactions, since
+// entries may be missing. Begun and ended on the shard, run by any thread, which blocks. NULL: there is
+// none, or it cannot be opened, as log_each_aborted() will say.
+struct log_txn_check *log_txn_check_begin(struct log *log, int64_t offset, int64_t upper_bound_offset);
 void log_txn_check_run(struct log_txn_check *c);
 
 // Frees it; log NULL: that went meanwhile. An index that does not fit is made again, and said; where the

@@ -384,6 +384,7 @@ int log__restart_at(struct log *log, int64_t offset, int64_t now_ms)
     s->created_ms = now_ms;
     log__push_segment(log, s);
     log->start_offset = log->end_offset = log->durable_offset = offset;
+    log->opened_end_offset = 0;
     log->recovery_point = log->high_watermark = offset;
     epoch_cache_clear(&log->epochs);
     log->epochs_dirty = true;
@@ -479,7 +480,11 @@ static int open_segments(struct log *log, const struct log_args *args)
                              log->path, args->recovery_point);
             return 0;
         }
-        err = segment_create(&log->env, start, 0, &s);
+        // A truncation may have been killed here: what it removed must not come back behind what follows.
+        if (args->recovery_point >= 0 || args->log_start_offset >= 0)
+            err = fs_dir_sync(log->env.fs, log->path);
+        if (err == 0)
+            err = segment_create(&log->env, start, 0, &s);
         if (err < 0)
             return err;
         log__push_segment(log, s);
@@ -764,6 +769,7 @@ int log_load(struct log *log)
     if (err < 0)
         return log__failed(log, err, "loading");
     log->loaded = !log->offline;
+    log->opened_end_offset = log->end_offset;
     if (log->loaded)
         log__enter_begun_epoch(log);
     return log__check(log);

@@ -3,6 +3,7 @@
 // Finding ranges to send, records by time, and aborted transactions.
 #include "base/err.h"
 #include "log/internal.h"
+#include "log/txn_range.h"
 
 // What one batch may decompress to when a record is looked for in it.
 enum { DECOMPRESSED_MAX = 1 << 28 };
@@ -382,17 +383,16 @@ int log_find_max_timestamp(struct log *log, struct log_position *out)
 // ---- Aborted transactions ----
 
 // Goes through one segment's index: 1 when no later entry can matter.
-static int each_aborted_in(struct log *log, struct segment *s, int64_t offset,
-                           int64_t upper_bound_offset,
-                           int (*each)(void *context, const struct log_aborted *txn), void *context,
-                           int *result)
+static int each_entry_in(struct log *log, struct segment *s, int64_t offset, int64_t upper_bound_offset,
+                         int (*each)(void *context, const struct txn_entry *entry), void *context,
+                         int *result)
 {
     int err = segment_open(&log->env, s);
     if (err < 0)
         return err;
     struct entry_file *index = &s->files->txn_index;
     int64_t count = index->ref != NULL ? index->count : 0;
-    if (index->ref != NULL && !s->txn_checked)
+    if (s->txn_problem != NULL || (index->ref != NULL && !s->txn_checked))
         return ERR_AGAIN;
     for (int64_t i = 0; i < count; i++) {
         uint8_t bytes[TXN_ENTRY_SIZE];
@@ -401,9 +401,8 @@ static int each_aborted_in(struct log *log, struct segment *s, int64_t offset,
         if (err < 0)
             return err;
         txn_entry_decode(bytes, &e);
-        struct log_aborted txn = {.producer_id = e.producer_id, .first_offset = e.first_offset};
         if (e.last_offset >= offset && e.first_offset < upper_bound_offset) {
-            *result = each(context, &txn);
+            *result = each(context, &e);
             if (*result != 0)
                 return 1;
         }
@@ -413,18 +412,43 @@ static int each_aborted_in(struct log *log, struct segment *s, int64_t offset,
     return 0;
 }
 
+int log__each_txn_entry(struct log *log, int64_t offset, int64_t upper_bound_offset,
+                        int (*each)(void *context, const struct txn_entry *entry), void *context,
+                        int *unchecked)
+{
+    int result = 0, err = 0, i;
+    *unchecked = -1;
+    for (i = log__segment_at(log, offset); i < log->segment_count && err == 0; i++)
+        if (log->segments[i]->has_txn_index || log->segments[i]->txn_problem != NULL)
+            err = each_entry_in(log, log->segments[i], offset, upper_bound_offset, each, context, &result);
+    if (err == ERR_AGAIN)
+        *unchecked = i - 1;
+    return err < 0 ? err : result;
+}
+
+struct each_aborted {
+    int (*each)(void *context, const struct log_aborted *txn);
+    void *context;
+};
+
+static int give_aborted(void *context, const struct txn_entry *e)
+{
+    const struct each_aborted *a = context;
+    struct log_aborted txn = {.producer_id = e->producer_id, .first_offset = e->first_offset};
+    return a->each(a->context, &txn);
+}
+
 int log_each_aborted(struct log *log, int64_t offset, int64_t upper_bound_offset,
                      int (*each)(void *context, const struct log_aborted *txn), void *context)
 {
-    int err = log_load(log);
+    struct each_aborted a = {each, context};
+    int unchecked, err = log_load(log);
     if (err < 0)
         return err;
-    int result = 0;
-    for (int i = log__segment_at(log, offset); i < log->segment_count && err == 0; i++)
-        if (log->segments[i]->has_txn_index)
-            err = each_aborted_in(log, log->segments[i], offset, upper_bound_offset, each, context,
-                                  &result);
-    if (err == ERR_AGAIN)
-        return err;
-    return err < 0 ? log__read_failed(log, err, "reading aborted transactions") : result;
+    int result = log__each_txn_entry(log, offset, upper_bound_offset, give_aborted, &a, &unchecked);
+    if (unchecked >= 0)
+        return ERR_AGAIN;
+    if (result < 0)
+        return log__read_failed(log, result, "reading aborted transactions");
+    return txn_range_is_known(log, offset, upper_bound_offset) ? result : ERR_AGAIN;
 }

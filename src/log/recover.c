@@ -550,6 +550,7 @@ static int recover_state(struct log *log)
     if (err == 0)
         err = log__rebuild_producers(log, log->recovery_point);
     log->loaded = err == 0;
+    log->opened_end_offset = log->end_offset;
     return err;
 }
 

@@ -63,6 +63,8 @@ static int drop_last_segment(struct log *log)
 static void lower_offsets(struct log *log, int64_t end_offset)
 {
     log->end_offset = end_offset;
+    if (log->opened_end_offset > end_offset)
+        log->opened_end_offset = end_offset;
     if (log->durable_offset > end_offset)
         log->durable_offset = end_offset;
     if (log->recovery_point > end_offset)

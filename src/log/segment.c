@@ -142,7 +142,8 @@ static int open_files(const struct segment_env *e, struct segment *s, unsigned l
         err = open_index(e, &f->time_index, s, LOG_FILE_TIME_INDEX, TIME_ENTRY_SIZE, true);
     if (err == 0) {
         err = open_index(e, &f->txn_index, s, LOG_FILE_TXN_INDEX, TXN_ENTRY_SIZE, false);
-        s->has_txn_index = err == 0;
+        if (err == 0 || err == ERR_NOT_FOUND) // not where it cannot be known
+            s->has_txn_index = err == 0;
         if (err == ERR_NOT_FOUND)
             err = 0;
     }

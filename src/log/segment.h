@@ -92,6 +92,9 @@ struct segment {
     bool preallocated;       // the file is longer than `size`
     bool has_txn_index;      // there is a .txnindex file
     bool txn_checked;        // what it says is true of the log, or was written by this process
+    const char *txn_problem; // what is known to be wrong with it, or that it is gone; NULL: nothing
+    int64_t txn_known_from;  // all transactions of batches in [txn_known_from, txn_known_to) are told
+    int64_t txn_known_to;    // by the indexes
     bool used;               // since the last segment_close_if_idle()
 };
 

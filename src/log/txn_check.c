@@ -4,8 +4,8 @@
 // So before one is used that this process has not written, each of its entries is held against the log:
 // the marker that ends the transaction, its first batch, and what the last stable offset points at. That
 // costs a few headers per entry; only where something does not fit is the segment read as a whole and
-// the index made again from its markers. Entries that are missing as a whole leave no trace: these the
-// scrubber finds.
+// the index made again from its markers. That entries are missing leaves no trace in it: that is found
+// where the transactions of a range are held against their markers (txn_range.h).
 #include <inttypes.h>
 #include <string.h>
 
@@ -13,10 +13,13 @@
 #include "base/mem.h"
 #include "log/internal.h"
 #include "log/segment_check.h"
+#include "log/txn_range.h"
 
 enum { STEP_BYTES = 1 << 20 };
 
 struct log_txn_check {
+    struct txn_range *range; // that is looked at instead, or NULL
+
     struct segment_env env; // for a segment of our own, which nobody else knows
     char *path;             // env.dir
     int64_t base_offset;
@@ -107,6 +110,8 @@ static int entry_is_true(struct log_txn_check *c, struct segment *s, const struc
 static int check_entries(struct log_txn_check *c, struct segment *s)
 {
     struct entry_file *index = &s->files->txn_index;
+    if (c->problem != NULL)
+        return 0;
     if (c->count == 0)
         c->problem = "it is empty";
     else if (index->ref != NULL && index->uneven)
@@ -156,6 +161,10 @@ static int read_markers(struct log_txn_check *c)
 
 void log_txn_check_run(struct log_txn_check *c)
 {
+    if (c->range != NULL) {
+        txn_range_run(c->range);
+        return;
+    }
     struct segment *s = segment_new(c->base_offset);
     s->size = s->synced_size = c->size;
     bool bad_snapshot;
@@ -171,35 +180,45 @@ void log_txn_check_run(struct log_txn_check *c)
 
 // ---- On the shard ----
 
-// The first segment at or behind the one with the offset whose index nobody has looked at; or NULL.
-static struct segment *find_unchecked(const struct log *log, int64_t offset, int *index)
+static int pass_over(void *context, const struct txn_entry *entry)
 {
-    for (*index = log__segment_at(log, offset); *index < log->segment_count; ++*index) {
-        struct segment *s = log->segments[*index];
-        if (s->has_txn_index && !s->txn_checked)
-            return s;
-    }
-    return NULL;
+    return 0;
 }
 
-struct log_txn_check *log_txn_check_begin(struct log *log, int64_t offset)
+static struct log_txn_check *begin_index(struct log *log, int index)
 {
-    int index;
-    struct segment *s = log_load(log) < 0 ? NULL : find_unchecked(log, offset, &index);
-    if (s == NULL || segment_open(&log->env, s) < 0)
+    struct segment *s = log->segments[index];
+    if (segment_open(&log->env, s) < 0)
         return NULL;
     const struct entry_file *f = &s->files->txn_index;
     struct log_txn_check *c = mem_new(struct log_txn_check);
     *c = (struct log_txn_check){
         .path = mem_copy_text(log->path), .base_offset = s->base_offset, .size = s->size,
         .end_offset = log__segment_end(log, index), .cuts = s->cuts, .count = f->count,
-        .written_count = f->written_count,
+        .written_count = f->written_count, .problem = s->txn_problem,
         .may_have_gaps = log->config.cleanup_compact || log->compacted,
     };
     c->env = (struct segment_env){.fs = log->env.fs, .dir = c->path,
                                   .index_interval_bytes = log->env.index_interval_bytes};
     producer_state_init(&c->producers);
     buf_init(&c->wanted, TXN_INDEX_MAX);
+    return c;
+}
+
+struct log_txn_check *log_txn_check_begin(struct log *log, int64_t offset, int64_t upper_bound_offset)
+{
+    int unchecked;
+    if (log_load(log) < 0)
+        return NULL;
+    int err = log__each_txn_entry(log, offset, upper_bound_offset, pass_over, NULL, &unchecked);
+    struct txn_range *range =
+        err == 0 ? txn_range_begin(log, offset, upper_bound_offset, &unchecked) : NULL;
+    if (unchecked >= 0)
+        return begin_index(log, unchecked);
+    if (range == NULL)
+        return NULL;
+    struct log_txn_check *c = mem_new(struct log_txn_check);
+    c->range = range;
     return c;
 }
 
@@ -254,11 +273,17 @@ int log_txn_check_end(struct log *log, struct log_txn_check *c)
 {
     struct segment *s = NULL;
     int err = 0;
+    if (c->range != NULL) {
+        err = txn_range_end(log, c->range);
+        mem_free(c);
+        return err;
+    }
     if (log != NULL && !log_is_offline(log) && log->segment_count > 0)
         s = log->segments[log__segment_at(log, c->base_offset)];
     if (s != NULL && s->base_offset == c->base_offset && s->cuts == c->cuts && !s->txn_checked) {
         err = c->err < 0 ? c->err : settle(log, s, c);
         s->txn_checked = err == 0;
+        s->txn_problem = err == 0 ? NULL : s->txn_problem;
         if (err < 0)
             err = log__read_failed(log, err, "checking a transaction index");
     }

@@ -135,7 +135,8 @@ static int open_span(struct txn_scout *t, int64_t position)
 {
     char path[FS_PATH_MAX];
     const struct segment_span *s = &t->spans[t->span];
-    if (!log_file_path(path, t->dir, s->base_offset, LOG_FILE_LOG))
+    enum log_file_state state = s->is_swap ? LOG_FILE_SWAP : LOG_FILE_LIVE;
+    if (!log_file_state_path(path, t->dir, s->base_offset, LOG_FILE_LOG, state))
         return ERR_LIMIT;
     int err = fs_open(t->fs, path, FS_READ, &t->file);
     if (err < 0)

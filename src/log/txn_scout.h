@@ -22,6 +22,7 @@ struct segment_span {
     int64_t base_offset;
     int64_t size;       // bytes that count
     int64_t end_offset; // base of the next segment, or the log's end
+    bool is_swap;       // its .log is still a `.log.swap` (cleaner_swap.h)
 };
 
 enum txn_fate {

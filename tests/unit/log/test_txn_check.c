@@ -135,14 +135,14 @@ static void an_index_is_checked_once_and_before_it_is_used(void **state)
     log_free(log);
     log = ask(&w, &right);
     assert_int_equal(right.count, 2 * ROUNDS);
-    assert_null(log_txn_check_begin(log, 0));
+    assert_null(log_txn_check_begin(log, 0, INT64_MAX));
     assert_int_equal(h.count, 0);
     log_free(log);
     world_release(&w);
 }
 
 // What is written over the index, of which it had `size` bytes.
-enum harm { FLIP, EMPTY, FILL, ZERO, CUT, SHIFT, LONGER, HARM_COUNT };
+enum harm { FLIP, EMPTY, FILL, ZERO, CUT, CUT_ENTRY, CUT_ENTRIES, SHIFT, LONGER, REMOVE, HARM_COUNT };
 
 static size_t harmed(uint8_t *bytes, size_t size, enum harm harm, size_t at, uint8_t mask)
 {
@@ -152,6 +152,8 @@ static size_t harmed(uint8_t *bytes, size_t size, enum harm harm, size_t at, uin
     case FILL: memset(bytes, 0xff, size); return size;
     case ZERO: memset(bytes, 0, size); return size;
     case CUT: return size - 40;
+    case CUT_ENTRY: return size - TXN_ENTRY_SIZE;
+    case CUT_ENTRIES: return TXN_ENTRY_SIZE;
     case SHIFT: memmove(bytes, bytes + 4, size - 4); return size - 4;
     default: memcpy(bytes + size, bytes, TXN_ENTRY_SIZE); return size + TXN_ENTRY_SIZE;
     }
@@ -167,7 +169,10 @@ static void check_harm(struct world *w, const struct index_file *f, const struct
     struct heard h = {.trace.emit = hear};
     memcpy(bytes, f->bytes.data, f->bytes.size);
     size_t size = harmed(bytes, f->bytes.size, harm, at, mask);
-    assert_int_equal(small_file_replace(w->args.fs, f->path, bytes_of(bytes, size)), 0);
+    if (harm == REMOVE)
+        assert_int_equal(small_file_remove(w->args.fs, f->path), 0);
+    else
+        assert_int_equal(small_file_replace(w->args.fs, f->path, bytes_of(bytes, size)), 0);
     w->args.trace = &h.trace;
     log_free(ask(w, &told));
     assert_told(&told, right);
@@ -203,6 +208,25 @@ static void a_harmed_index_is_made_again(void **state)
     world_release(&w);
 }
 
+// Where compaction may have taken what an entry points at, what it says of the batches that are there counts.
+static void so_is_one_of_a_compacted_log(void **state)
+{
+    struct world w;
+    struct told right;
+    struct index_file f;
+    make_closed_log(&w);
+    read_index(&w, &f);
+    w.args.config.cleanup_compact = true;
+    log_free(ask(&w, &right));
+    for (enum harm harm = FLIP + 1; harm < HARM_COUNT; harm++)
+        check_harm(&w, &f, &right, harm, 0, 0);
+    for (size_t at = 2; at < f.bytes.size; at++)
+        if (at % TXN_ENTRY_SIZE >= 2 && at % TXN_ENTRY_SIZE < 10) // the producer
+            check_harm(&w, &f, &right, FLIP, at, 0x80);
+    buf_release(&f.bytes);
+    world_release(&w);
+}
+
 static void what_is_appended_meanwhile_stays(void **state)
 {
     struct world w;
@@ -223,7 +247,7 @@ static void what_is_appended_meanwhile_stays(void **state)
     log = world_open(&w);
     append_data(log, 7, 3 * ROUNDS); // where the damaged index is the active segment's
     append_marker(log, 7, CONTROL_ABORT);
-    struct log_txn_check *c = log_txn_check_begin(log, base);
+    struct log_txn_check *c = log_txn_check_begin(log, base, INT64_MAX);
     assert_non_null(c);
     append_data(log, 7, 3 * ROUNDS + 3);
     append_marker(log, 7, CONTROL_ABORT);
@@ -243,10 +267,10 @@ static void a_log_may_go_or_be_cut_while_it_is_checked(void **state)
     struct told told = {0};
     make_closed_log(&w);
     struct log *log = world_open(&w);
-    struct log_txn_check *c = log_txn_check_begin(log, 0);
+    struct log_txn_check *c = log_txn_check_begin(log, 0, INT64_MAX);
     log_txn_check_run(c);
     assert_int_equal(log_txn_check_end(NULL, c), 0);
-    c = log_txn_check_begin(log, 0);
+    c = log_txn_check_begin(log, 0, INT64_MAX);
     assert_int_equal(log_truncate_to(log, 10), 0);
     log_txn_check_run(c);
     assert_int_equal(log_txn_check_end(log, c), 0);
@@ -262,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_index_is_checked_once_and_before_it_is_used),
         cmocka_unit_test(a_harmed_index_is_made_again),
+        cmocka_unit_test(so_is_one_of_a_compacted_log),
         cmocka_unit_test(what_is_appended_meanwhile_stays),
         cmocka_unit_test(a_log_may_go_or_be_cut_while_it_is_checked),
     };
