@@ -26,12 +26,12 @@
 #include "wire/record/streams_group_member_metadata_value.h"
 #include "wire/record/streams_group_topology_value.h"
 
-// FROZEN: in type 22 records. Other numbers are a later release's: a member in such a state has to begin
-// anew.
+// FROZEN: in type 22 records; not the numbers of consumer groups. Others are a later release's: a member in
+// such a state has to begin anew.
 enum streams_member_state {
-    STREAMS_MEMBER_STABLE = 0,
-    STREAMS_MEMBER_UNREVOKED = 1,
-    STREAMS_MEMBER_UNRELEASED = 2,
+    STREAMS_MEMBER_STABLE = 1,
+    STREAMS_MEMBER_UNREVOKED = 2,
+    STREAMS_MEMBER_UNRELEASED = 3,
 };
 
 // ---- The topology ----

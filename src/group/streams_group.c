@@ -61,6 +61,7 @@ struct streams_member *streams_get(struct streams_group *sg, struct str id)
     m = mem_new(struct streams_member);
     m->group = sg;
     m->id = mem_copy_str(id);
+    m->state = STREAMS_MEMBER_STABLE;
     map_insert(&sg->members, &m->node, hash_of(sg, id));
     return m;
 }

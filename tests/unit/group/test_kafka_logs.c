@@ -100,7 +100,7 @@ static void test_offsets(void **state)
 
 // ---- Streams groups ----
 
-// By StreamsGroupDescribe, asked of the node that wrote the log.
+// By StreamsGroupDescribe, asked of the node that wrote the log; states are in its records alone.
 static const struct {
     const char *group;
     const char *state;
@@ -108,16 +108,17 @@ static const struct {
     int32_t assignment_epoch;
     const char *member; // NULL: the group has none
     int32_t member_epoch;
+    int8_t member_state;
     const char *assigned; // active | standby
     const char *target;
 } streams[] = {
-    {"golden-count", "Reconciling", 5, 5, "a", 4, "0:0,1 1:0 | 1:1,2", "0:0 1:0 | 1:1"},
-    {"golden-count", "Reconciling", 5, 5, "b", 4, "0:2 1:1 | 1:2", "0:2 1:1 | 1:2"},
-    {"golden-count", "Reconciling", 5, 5, "c", 5, " | 1:0", "0:1 1:2 | 1:0"},
-    {"golden-static", "Reconciling", 3, 3, "s2", -2, "0:0,1 | ", "0:0,1 | "},
-    {"golden-static", "Reconciling", 3, 3, "s3", 3, " | ", "0:2 | "},
-    {"golden-left", "Empty", 3, 3, NULL, 0, NULL, NULL},
-    {"golden-nothing", "NotReady", 2, 2, "x", 2, " | ", " | "},
+    {"golden-count", "Reconciling", 5, 5, "a", 4, STREAMS_MEMBER_STABLE, "0:0,1 1:0 | 1:1,2", "0:0 1:0 | 1:1"},
+    {"golden-count", "Reconciling", 5, 5, "b", 4, STREAMS_MEMBER_UNREVOKED, "0:2 1:1 | 1:2", "0:2 1:1 | 1:2"},
+    {"golden-count", "Reconciling", 5, 5, "c", 5, STREAMS_MEMBER_UNRELEASED, " | 1:0", "0:1 1:2 | 1:0"},
+    {"golden-static", "Reconciling", 3, 3, "s2", -2, STREAMS_MEMBER_UNREVOKED, "0:0,1 | ", "0:0,1 | "},
+    {"golden-static", "Reconciling", 3, 3, "s3", 3, STREAMS_MEMBER_UNRELEASED, " | ", "0:2 | "},
+    {"golden-left", "Empty", 3, 3, NULL, 0, 0, NULL, NULL},
+    {"golden-nothing", "NotReady", 2, 2, "x", 2, STREAMS_MEMBER_STABLE, " | ", " | "},
 };
 
 static void print_tasks(const struct streams_group *sg, const struct task_set *set, struct buf *out)
@@ -163,6 +164,7 @@ static void test_streams(void **state)
         const struct streams_member *m = streams_find_member(sg, str_from(streams[i].member));
         assert_non_null(m);
         assert_int_equal(m->epoch, streams[i].member_epoch);
+        assert_int_equal(m->state, streams[i].member_state);
         assert_tasks(sg, &m->assigned, streams[i].assigned);
         assert_tasks(sg, &m->target, streams[i].target);
     }
