@@ -199,6 +199,7 @@ static bool merge_subscription(struct streams_heartbeat *h)
     const struct streams_group_heartbeat_request *r = h->request;
     const struct streams_member *from = h->replaced != NULL ? h->replaced : h->member;
     streams_group_member_metadata_value_init(&h->before);
+    h->before.instance_id = h->before.rack_id = (struct str){0}; // none, not an empty one
     h->before.topology_epoch = -1;
     if (from != NULL)
         h->before = from->subscription->value;

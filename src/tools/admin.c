@@ -374,6 +374,34 @@ int admin_topic_delete(struct driver *d, struct str name, struct admin_result *o
     return err;
 }
 
+int admin_topics_delete(struct driver *d, const struct str *names, int count, int16_t *codes)
+{
+    struct delete_topics_request body;
+    delete_topics_request_init(&body);
+    struct delete_topics_request_delete_topic_state *states =
+        mem_alloc_array((size_t)count + 1, sizeof *states);
+    for (int i = 0; i < count; i++) {
+        delete_topics_request_delete_topic_state_init(&states[i]);
+        states[i].name = names[i];
+        codes[i] = KAFKA_UNKNOWN_SERVER_ERROR; // nothing was said of it
+    }
+    body.topics = (struct delete_topics_request_delete_topic_state_array){states, count};
+    body.timeout_ms = CHANGE_TIMEOUT_MS;
+    struct client_answer answer = {0};
+    // Below 6 the names are in another field.
+    int err = driver_call_versions(d, API_DELETE_TOPICS, 6, 6, CLIENT_NODE_ANY, &body, &answer);
+    mem_free(states);
+    if (err < 0)
+        return err;
+    const struct delete_topics_response *r = answer.response;
+    for (int32_t k = 0; k < r->responses.count; k++)
+        for (int i = 0; i < count; i++)
+            if (str_equal(r->responses.items[k].name, names[i]))
+                codes[i] = r->responses.items[k].error_code;
+    client_answer_release(&answer);
+    return 0;
+}
+
 int admin_topic_grow(struct driver *d, struct str name, int32_t partition_count,
                      const struct wire_int32_array *assignment, int assignment_count,
                      struct admin_result *out)

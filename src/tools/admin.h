@@ -104,6 +104,8 @@ struct admin_result {
 
 int admin_topic_create(struct driver *d, const struct admin_new_topic *topic, struct admin_result *out);
 int admin_topic_delete(struct driver *d, struct str name, struct admin_result *out);
+// Deletes all of them at once; codes[i] says what became of each.
+int admin_topics_delete(struct driver *d, const struct str *names, int count, int16_t *codes);
 int admin_topic_grow(struct driver *d, struct str name, int32_t partition_count,
                      const struct wire_int32_array *assignment, int assignment_count,
                      struct admin_result *out);

@@ -32,7 +32,7 @@ int group_fail(struct tool *t, struct str id, const struct admin_result *r)
 int group_find(struct tool *t, struct str id, struct group_info *out)
 {
     struct admin_result r = {0};
-    int err = admin_group_describe(t->driver, id, out, &r);
+    int err = admin_any_group_describe(t->driver, id, out, &r);
     if (err < 0)
         return tool_fail_call(t, err);
     if (r.code == 0 && str_is(out->state, "Dead"))
@@ -200,10 +200,10 @@ static void write_table(struct buf *out, const struct group_info *g, const struc
                         const struct rows *rows)
 {
     buf_printf(out, "Group %.*s, %s protocol, %.*s", STR_ARG(g->id),
-               g->is_consumer ? "consumer" : "classic", STR_ARG(g->state));
+               g->protocol, STR_ARG(g->state));
     if (g->assignor.size > 0)
         buf_printf(out, ", assignor %.*s", STR_ARG(g->assignor));
-    if (g->is_consumer)
+    if (g->epoch >= 0)
         buf_printf(out, ", epoch %d (assigned: %d)", g->epoch, g->target_epoch);
     buf_printf(out, ", %d member%s, coordinator %d, lag %lld\n\n", g->member_count,
                g->member_count == 1 ? "" : "s", g->node, (long long)total_lag(lag));
@@ -217,11 +217,11 @@ static void write_json(struct buf *out, const struct group_info *g, const struct
     json_printer_init(&p, out);
     json_object_begin(&p);
     json_member_str(&p, "group", g->id);
-    json_member_str(&p, "protocol", str_from(g->is_consumer ? "consumer" : "classic"));
+    json_member_str(&p, "protocol", str_from(g->protocol));
     json_member_str(&p, "protocol_type", g->protocol_type);
     json_member_str(&p, "state", g->state);
     json_member_str(&p, "assignor", g->assignor);
-    if (g->is_consumer) {
+    if (g->epoch >= 0) {
         json_member_int(&p, "epoch", g->epoch);
         json_member_int(&p, "assignment_epoch", g->target_epoch);
     }

@@ -101,7 +101,7 @@ static int check_inactive(struct seek *s)
 {
     struct group_info info = {0};
     struct admin_result r = {0};
-    int err = admin_group_describe(s->tool->driver, s->id, &info, &r);
+    int err = admin_any_group_describe(s->tool->driver, s->id, &info, &r);
     int status = err < 0 ? tool_fail_call(s->tool, err) : EXIT_OK;
     if (status == EXIT_OK && r.code == 0 && info.member_count > 0)
         status = tool_fail(

@@ -48,6 +48,7 @@ const struct command *const aliases[] = {
     &alias_log_dirs,
     &alias_server_start,
     &alias_storage,
+    &alias_streams_groups,
     &alias_topics,
     &alias_verifiable_consumer,
     &alias_verifiable_producer,

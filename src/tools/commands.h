@@ -49,5 +49,6 @@ extern const struct command alias_log_dirs;
 extern const struct command alias_broker_api_versions;
 extern const struct command alias_cluster;
 extern const struct command alias_storage;
+extern const struct command alias_streams_groups;
 extern const struct command alias_dump_log;
 extern const struct command alias_server_start;

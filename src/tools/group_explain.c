@@ -248,7 +248,7 @@ static void find_eager(const struct group_survey *survey, const struct group_inf
                        struct group_findings *out)
 {
     struct buf text;
-    if (info == NULL || info->is_consumer || survey->group->journal.count < FREQUENT ||
+    if (info == NULL || info->epoch >= 0 || survey->group->journal.count < FREQUENT ||
         !str_is(info->protocol_type, "consumer") || info->assignor.size == 0 ||
         str_is(info->assignor, "cooperative-sticky"))
         return;

@@ -18,7 +18,7 @@
 #include "wire/errors.h"
 #include "wire/record/consumer_protocol_assignment.h"
 
-enum { RETRY_MS = 100, INFO_MEMORY_MAX = 256 << 20, CLASSIC_MEMBER = 0 };
+enum { RETRY_MS = 100, CLASSIC_MEMBER = 0 };
 
 // ---- Asking a coordinator ----
 
@@ -200,7 +200,7 @@ take_shares(struct arena *arena, const struct consumer_group_describe_response_a
 static void take_consumer(struct group_info *g,
                           const struct consumer_group_describe_response_described_group *from)
 {
-    g->is_consumer = true;
+    g->protocol = "consumer";
     g->state = from->group_state;
     g->protocol_type = str_from("consumer");
     g->assignor = from->assignor_name;
@@ -305,15 +305,20 @@ static int describe_classic(struct driver *d, struct group_info *g, struct admin
 int admin_group_describe(struct driver *d, struct str id, struct group_info *out,
                          struct admin_result *result)
 {
-    *out = (struct group_info){.id = id, .node = -1, .epoch = -1, .target_epoch = -1};
-    arena_init(&out->arena, INFO_MEMORY_MAX);
+    *out = (struct group_info){.id = id, .protocol = "classic", .node = -1, .epoch = -1,
+                               .target_epoch = -1};
+    arena_init(&out->arena, GROUP_INFO_MEMORY_MAX);
     int err = describe_consumer(d, out, result);
     if (err != ERR_UNSUPPORTED && (err < 0 || (result->code != KAFKA_GROUP_ID_NOT_FOUND &&
                                                result->code != KAFKA_UNSUPPORTED_VERSION)))
         return err;
+    struct admin_result first = *result;
     client_answer_release(&out->answer);
     out->answer = (struct client_answer){0};
-    return describe_classic(d, out, result);
+    err = describe_classic(d, out, result);
+    if (err == 0 && result->code == KAFKA_GROUP_ID_NOT_FOUND && first.code == result->code)
+        *result = first; // the words that Kafka's tools show
+    return err;
 }
 
 void admin_group_release(struct group_info *g)

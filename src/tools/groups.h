@@ -64,9 +64,14 @@ struct group_member_info {
     int target_count;
 };
 
+struct streams_group_describe_response_described_group;
+
 struct group_info {
     struct str id;
-    bool is_consumer; // of the consumer protocol (KIP-848)
+    const char *protocol; // "classic", "consumer" (KIP-848), "streams" (KIP-1071)
+    // What the coordinator says of a streams group; NULL: another kind. Its members are those of
+    // `members`, in the same order.
+    const struct streams_group_describe_response_described_group *streams;
     struct str state; // "Dead" when there is no such group
     struct str protocol_type;
     struct str assignor; // protocol of a classic group
@@ -79,9 +84,19 @@ struct group_info {
     struct client_answer answer;
 };
 
+// A group of consumers, of either protocol, or another kind of classic group.
 int admin_group_describe(struct driver *d, struct str id, struct group_info *out,
                          struct admin_result *result);
+// A streams group: members own the partitions that their active tasks read (groups_streams.c).
+int admin_streams_describe(struct driver *d, struct str id, struct group_info *out,
+                           struct admin_result *result);
+// A group of any of these kinds.
+int admin_any_group_describe(struct driver *d, struct str id, struct group_info *out,
+                             struct admin_result *result);
 void admin_group_release(struct group_info *g);
+
+// Whether a streams group reads the topic from outside: it is no topic of its own.
+bool group_is_source(const struct group_info *g, struct str topic);
 
 // The member that owns the partition, or NULL.
 const struct group_member_info *group_owner(const struct group_info *g, struct str topic,

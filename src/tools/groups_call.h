@@ -9,6 +9,8 @@
 #include "tools/admin.h"
 #include "tools/driver.h"
 
+enum { GROUP_INFO_MEMORY_MAX = 256 << 20 }; // of what is told of a group, beside the answer
+
 struct groups_request {
     int16_t api_key;
     int16_t version_min;

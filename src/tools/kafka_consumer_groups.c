@@ -67,8 +67,6 @@ static const struct flag_def groups_flags[] = {
 
 const struct group_tool consumer_groups_tool = {
     .kind = "consumer",
-    .type = "Consumer",
-    .all_topics = "--all-topics",
     .failed = EXIT_OK,
 };
 
@@ -233,26 +231,13 @@ static int check_describe(struct tool *t)
 
 static int check_reset(struct tool *t)
 {
-    static const int scenarios[] = {GF_TO_OFFSET,   GF_TO_DATETIME, GF_BY_DURATION, GF_TO_EARLIEST,
-                                    GF_TO_LATEST,   GF_TO_CURRENT,  GF_SHIFT_BY,    GF_FROM_FILE};
-    int count = sizeof scenarios / sizeof *scenarios;
     const struct flags *f = &t->flags;
     if (flags_given(f, GF_DRY_RUN) && flags_given(f, GF_EXECUTE))
         return tool_usage(t,
                           "Option [reset-offsets] only accepts one of [execute] and [dry-run]");
     if (!flags_given(f, GF_DRY_RUN) && !flags_given(f, GF_EXECUTE))
         tool_warn(t, "nothing is changed without --execute; say --dry-run in scripts that want this");
-    int status = group_tool_check_exclusive(t, scenarios, count);
-    if (status != EXIT_OK)
-        return status;
-    if (!flags_given(f, GF_ALL_TOPICS) && !flags_given(f, GF_TOPIC) && !flags_given(f, GF_FROM_FILE))
-        return tool_usage(t, "One of the reset scopes should be defined: --all-topics, --topic.");
-    if (group_tool_count_given(f, scenarios, count) == 0)
-        return tool_usage(
-            t, "Option '[reset-offsets]' requires one of the following scenarios: [[by-duration], "
-               "[to-latest], [to-current], [to-earliest], [to-offset], [shift-by], [from-file], "
-               "[to-datetime]]");
-    return EXIT_OK;
+    return group_tool_check_scenario(t, "--all-topics, --topic");
 }
 
 // What only goes with certain actions.

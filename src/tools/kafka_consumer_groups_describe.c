@@ -210,7 +210,7 @@ static void measure_members(struct member_table *w, struct group_info *g)
         classic = classic || m->is_classic;
         consumer = consumer || !m->is_classic;
     }
-    w->with_upgraded = g->is_consumer && classic && consumer;
+    w->with_upgraded = g->epoch >= 0 && classic && consumer;
 }
 
 static void head_members(struct buf *out, const struct member_table *w)
@@ -277,14 +277,10 @@ static int describe_state(struct tool *t, const struct group_info *g)
 {
     struct buf *out = &t->out.buf, where;
     bool verbose = flags_given(&t->flags, GF_VERBOSE);
-    const struct topology_node *node =
-        topology_node(client_topology(driver_client(t->driver)), g->node);
     if (!show_state(t, g, 1))
         return EXIT_OK;
     buf_init(&where, 4096);
-    if (node != NULL)
-        buf_printf(&where, "%s:%d", node->host, node->port);
-    buf_printf(&where, "  (%d)", g->node);
+    group_tool_coordinator(t, g, "  ", &where);
     int group = group_tool_width(15, g->id), at = group_tool_width(25, buf_str(&where));
     buf_printf(out, "\n%-*s %-*s %-20s %-20s ", group, "GROUP", at, "COORDINATOR (ID)",
                "ASSIGNMENT-STRATEGY", "STATE");

@@ -53,6 +53,16 @@ int group_tool_width(int width, struct str text)
     return (int)text.size > width ? (int)text.size : width;
 }
 
+void group_tool_coordinator(struct tool *t, const struct group_info *g, const char *separator,
+                            struct buf *out)
+{
+    const struct topology_node *node =
+        topology_node(client_topology(driver_client(t->driver)), g->node);
+    if (node != NULL)
+        buf_printf(out, "%s:%d", node->host, node->port);
+    buf_printf(out, "%s(%d)", separator, g->node);
+}
+
 int *group_tool_order(const struct str *ids, int count)
 {
     int *order = mem_alloc_array((size_t)count + 1, sizeof *order);
@@ -128,6 +138,25 @@ int group_tool_check_exclusive(struct tool *t, const int *ids, int count)
             if (flags_given(&t->flags, ids[i]) && flags_given(&t->flags, ids[k]))
                 return tool_usage(t, "Option \"[%s]\" can't be used with option \"[%s]\"",
                                   group_tool_bare_name(t, ids[i]), group_tool_bare_name(t, ids[k]));
+    return EXIT_OK;
+}
+
+int group_tool_check_scenario(struct tool *t, const char *scopes)
+{
+    static const int scenarios[] = {GF_TO_OFFSET, GF_TO_DATETIME, GF_BY_DURATION, GF_TO_EARLIEST,
+                                    GF_TO_LATEST, GF_TO_CURRENT,  GF_SHIFT_BY,    GF_FROM_FILE};
+    int count = sizeof scenarios / sizeof *scenarios;
+    const struct flags *f = &t->flags;
+    int status = group_tool_check_exclusive(t, scenarios, count);
+    if (status != EXIT_OK)
+        return status;
+    if (!flags_given(f, GF_ALL_TOPICS) && !flags_given(f, GF_TOPIC) && !flags_given(f, GF_FROM_FILE))
+        return tool_usage(t, "One of the reset scopes should be defined: %s.", scopes);
+    if (group_tool_count_given(f, scenarios, count) == 0)
+        return tool_usage(
+            t, "Option '[reset-offsets]' requires one of the following scenarios: [[by-duration], "
+               "[to-latest], [to-current], [to-earliest], [to-offset], [shift-by], [from-file], "
+               "[to-datetime]]");
     return EXIT_OK;
 }
 

@@ -10,8 +10,6 @@
 // One of the two tools, as its messages have it.
 struct group_tool {
     const char *kind;       // "consumer", "streams"
-    const char *type;       // "Consumer", "Streams": the type of its groups
-    const char *all_topics; // "--all-topics", "--all-input-topics": what takes the place of --topic
     int failed;             // exit status when the whole command fails
 };
 
@@ -128,6 +126,10 @@ void group_tool_number(struct buf *out, int width, int64_t value);
 // The larger of a column's width so far and that of a text.
 int group_tool_width(int width, struct str text);
 
+// "HOST:PORT", the separator and "(ID)" of the group's coordinator.
+void group_tool_coordinator(struct tool *t, const struct group_info *g, const char *separator,
+                            struct buf *out);
+
 // The order in which Kafka's tool shows ids; free it with mem_free(). And groups in that order.
 int *group_tool_order(const struct str *ids, int count);
 void group_tool_sort(struct group_list *list);
@@ -146,6 +148,10 @@ const char *group_tool_bare_name(const struct tool *t, int flag);
 
 // Refuses any two of the flags together.
 int group_tool_check_exclusive(struct tool *t, const int *ids, int count);
+
+// --reset-offsets needs one of GF_TO_OFFSET to GF_FROM_FILE, and to be told of what: `scopes` are the names
+// of those flags.
+int group_tool_check_scenario(struct tool *t, const char *scopes);
 
 // ---- Deleting offsets ----
 

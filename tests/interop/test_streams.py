@@ -276,6 +276,62 @@ def test_standbys(application, protocol):
     b.leave()
 
 
+STREAMS_TOOL = "org.apache.kafka.tools.streams.StreamsGroupCommand"
+
+
+def our_tool(app, *words):
+    done = subprocess.run(["kafka-streams-groups", "--bootstrap-server", app.broker.bootstrap, *words],
+                          executable=binary(), capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout
+
+
+def wait_empty(app):
+    app.wait("the group is not empty",
+             lambda: f"{app.name} Empty" in " ".join(our_tool(app, "--list", "--state")[1].split()))
+
+
+def check_same(app, kafka_tool, *arguments):
+    """Apache Kafka's tool says of the group what ours says; which partition it says first depends on the
+    order of two hash tables."""
+    for words in arguments:
+        status, ours = our_tool(app, *words)
+        theirs = kafka_tool(STREAMS_TOOL, "--bootstrap-server", app.broker.bootstrap, *words, status=status)
+        assert sorted(theirs.splitlines()) == sorted(ours.splitlines()), words
+
+
+def test_tools(application, kafka_tool):
+    """A group is looked at, then counts anew from the start, and is deleted with its topics."""
+    app = application("streams")
+    use_standbys(app, "streams")
+    a, b = app.add("a"), app.add("b")
+    app.wait_shared(a, b)
+    app.wait_standbys(a, b)
+    app.feed_and_count()
+    group = ["--group", app.name]
+    reset = ["--reset-offsets", *group, "--all-input-topics"]
+    check_same(app, kafka_tool, ["--list"], ["--list", "--state"], ["--describe", *group],
+               ["--describe", *group, "--verbose"], ["--describe", *group, "--members"],
+               ["--describe", *group, "--members", "--verbose"], ["--describe", *group, "--state"],
+               ["--describe", *group, "--state", "--verbose"], ["--delete", *group],
+               [*reset, "--to-earliest", "--dry-run"], ["--delete-offsets", *group, "--input-topic", "lines"])
+    a.leave()
+    b.leave()
+    wait_empty(app)
+    check_same(app, kafka_tool, ["--describe", *group], ["--describe", *group, "--state"],
+               [*reset, "--to-latest", "--dry-run"], [*reset, "--shift-by", "-5", "--export", "--dry-run"])
+    status, out = our_tool(app, *reset, "--to-earliest", "--execute", "--delete-all-internal-topics")
+    assert status == 0 and out.count("lines") == PARTITIONS, out
+    with Client(app.broker.port) as client:
+        assert {t["Name"] for t in client.metadata()["Topics"]} & {app.repartition, app.changelog} == set()
+    c = app.add("c")
+    app.wait_counted()
+    c.leave()
+    wait_empty(app)
+    status, out = our_tool(app, "--delete", *group, "--delete-all-internal-topics")
+    assert status == 0 and out.count("was successful") == 2, out
+    check_same(app, kafka_tool, ["--list"], ["--delete", *group], ["--describe", *group])
+
+
 def test_task_assignor(streams_classes, tmp_path):
     """Random groups, other ones at each run, decided as Apache Kafka decides."""
     program = Path(binary()).parent / "tests" / "unit" / "group" / "test_group_streams_assign"

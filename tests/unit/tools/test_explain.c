@@ -113,7 +113,8 @@ static void findings(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct chitin_describe_groups_response_described_group g;
         struct group_survey survey = {.group = &g};
-        struct group_info info = {.assignor = text_of(cases[i].assignor),
+        struct group_info info = {.epoch = -1,
+                                  .assignor = text_of(cases[i].assignor),
                                   .protocol_type = str_from("consumer")};
         struct group_findings found;
         int count = 0;
