@@ -134,7 +134,16 @@ void member_set_owned(struct member *m, const struct partition_set *owned)
     m->release_at = -1;
     scene_note(m->scene, "member %d of %s: generation %d, owns %x %x", m->number,
                scene_group_id(m->group), m->generation, owned->bits[0], owned->bits[1]);
-    group_model_claim(&m->scene->model, m->number, m->group, m->generation, owned);
+    member_claim(m);
+}
+
+void member_claim(struct member *m)
+{
+    struct group_claim claim = {.group = m->group,
+                                .generation = m->generation,
+                                .until_ms = m->sure_ms + SESSION_MS,
+                                .owned = m->owned};
+    group_model_claim(&m->scene->model, m->number, m->scene->now_ms, &claim);
 }
 
 void member_forget_all(struct member *m)
@@ -148,6 +157,7 @@ void member_forget_all(struct member *m)
 void member_is_known(struct member *m, const struct group_ask *ask)
 {
     m->sure_ms = ask->sent_ms;
+    group_model_prolong(&m->scene->model, m->number, m->sure_ms + SESSION_MS);
 }
 
 // It had a session then, which cannot be over yet, and nobody else may end it.

@@ -180,8 +180,8 @@ static void synced(struct group_ask *ask, const void *response)
     case KAFKA_NONE:
         if (!assignment_read(m->scene, &ask->arena, r->assignment, &owned))
             scene_fail(m->scene, "member %d got an assignment that cannot be read", m->number);
-        member_set_owned(m, &owned);
         member_is_known(m, ask);
+        member_set_owned(m, &owned);
         m->step = STEP_HEARTBEAT;
         member_pause(m, HEARTBEAT_MS);
         return;

@@ -34,11 +34,12 @@ static void go_on(struct member *m, struct group_ask *ask,
                   const struct consumer_group_heartbeat_response *r)
 {
     int64_t now_ms = m->scene->now_ms;
-    if (r->member_epoch != m->generation)
-        group_model_claim(&m->scene->model, m->number, m->group, r->member_epoch, &m->owned);
-    m->generation = r->member_epoch;
-    m->step = STEP_HEARTBEAT;
     member_is_known(m, ask);
+    if (r->member_epoch != m->generation) {
+        m->generation = r->member_epoch;
+        member_claim(m);
+    }
+    m->step = STEP_HEARTBEAT;
     if (r->assignment != NULL)
         take_target(m, r->assignment);
     if (m->release_at < 0)

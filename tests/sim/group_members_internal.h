@@ -74,8 +74,9 @@ bool member_takes(struct group_ask *ask, const void *response);
 void member_pause(struct member *m, int64_t ms);
 void member_soon(struct member *m);
 
-// What it owns from now on.
+// What it owns from now on, in its generation.
 void member_set_owned(struct member *m, const struct partition_set *owned);
+void member_claim(struct member *m);
 void member_forget_all(struct member *m);
 
 // The answer to a request says that it is a member, or that it is not known.

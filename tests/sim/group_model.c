@@ -204,25 +204,35 @@ void group_model_deletion_abandoned(struct group_model *m, int group)
     m->abandoned_deletions[group]++;
 }
 
-void group_model_claim(struct group_model *m, int member, int group, int32_t generation,
-                       const struct partition_set *owned)
+static void compare_claims(const struct group_model *m, int member, int other)
 {
+    const struct group_claim *a = &m->claims[member], *b = &m->claims[other];
+    for (int t = 0; t < GROUP_TOPICS; t++)
+        if ((a->owned.bits[t] & b->owned.bits[t]) != 0)
+            complain(m, "group %d: members %d and %d both own of topic %d in generation %d: %x and %x",
+                     a->group, other, member, t, a->generation, b->owned.bits[t], a->owned.bits[t]);
+}
+
+void group_model_claim(struct group_model *m, int member, int64_t now_ms,
+                       const struct group_claim *claim)
+{
+    struct group_claim *mine = &m->claims[member];
     group_model_disclaim(m, member);
-    if (m->deletions[group] > 0 || m->abandoned_deletions[group] > 0)
+    if (m->deletions[claim->group] > 0 || m->abandoned_deletions[claim->group] > 0)
         return; // nobody knows of which incarnation it is
-    struct group_claim claim = {group, m->incarnations[group], generation, *owned};
+    *mine = *claim;
+    mine->incarnation = m->incarnations[claim->group];
     for (int i = 0; i < GROUP_MEMBERS_MAX; i++) {
         const struct group_claim *other = &m->claims[i];
-        if (other->group != group || other->incarnation != claim.incarnation ||
-            other->generation != generation)
-            continue;
-        for (int t = 0; t < GROUP_TOPICS; t++)
-            if ((other->owned.bits[t] & owned->bits[t]) != 0)
-                complain(m, "group %d: members %d and %d both own of topic %d in generation %d: %x "
-                            "and %x", group, i, member, t, generation, other->owned.bits[t],
-                         owned->bits[t]);
+        if (i != member && other->group == mine->group && other->incarnation == mine->incarnation &&
+            other->generation == mine->generation && other->until_ms > now_ms)
+            compare_claims(m, member, i);
     }
-    m->claims[member] = claim;
+}
+
+void group_model_prolong(struct group_model *m, int member, int64_t until_ms)
+{
+    m->claims[member].until_ms = until_ms;
 }
 
 void group_model_disclaim(struct group_model *m, int member)

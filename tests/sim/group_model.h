@@ -47,6 +47,7 @@ struct group_claim {
     int group;             // -1: none
     int64_t incarnation;   // of the group
     int32_t generation;    // or member epoch
+    int64_t until_ms;      // then its session may be over, and another may have its place
     struct partition_set owned;
 };
 
@@ -104,6 +105,7 @@ void group_model_deletion_ends(struct group_model *m, int group);
 void group_model_deletion_abandoned(struct group_model *m, int group);
 
 // A member believes that it owns these in this generation or epoch: nobody else may.
-void group_model_claim(struct group_model *m, int member, int group, int32_t generation,
-                       const struct partition_set *owned);
+void group_model_claim(struct group_model *m, int member, int64_t now_ms,
+                       const struct group_claim *claim);
+void group_model_prolong(struct group_model *m, int member, int64_t until_ms);
 void group_model_disclaim(struct group_model *m, int member);
