@@ -41,9 +41,9 @@ static int append_as(struct coordinator_slot *slot, const struct log_writer *wri
     if (p == NULL)
         return ERR_OFFLINE;
     int64_t now_ms = env_wall_ms(slot->shard->env->clock);
-    slot->is_appending = true;
+    slot->is_held = true;
     int err = log_append_as(p->log, batch, size, slot->leader_epoch, now_ms, writer, info);
-    slot->is_appending = false;
+    slot->is_held = false;
     if (err == 0 && info->verdict == LOG_APPENDED)
         partition_appended(p);
     return err;
@@ -251,7 +251,14 @@ static void load_piece(struct coordinator_slot *slot)
         await_end(slot, p, end);
         return;
     }
+    slot->is_held = true;
     int err = log_read(p->log, slot->load_offset, slot->piece_bytes, true, end, &slot->slice);
+    slot->is_held = false;
+    if (slot->state == SLOT_ENDED) {
+        if (err == 0)
+            log_slice_release(&slot->slice);
+        return;
+    }
     if (err == 0 && slot->slice.size == 0) { // the end, or a compacted tail before it
         end_load(slot, p);
         return;
@@ -404,9 +411,9 @@ void coordinator_slot_end(struct coordinator_slot *slot, enum kafka_error error)
 {
     slot->state = SLOT_ENDED;
     slot->end_error = error;
-    // A disk that fails under an append may stop the node from within: the coordinator is still needed on
-    // the way back.
-    if (slot->is_appending)
+    // A disk that fails while the log is used may stop the node from within: the slot is still needed on the
+    // way back.
+    if (slot->is_held)
         post_turn(slot);
     else
         forget(slot, error);

@@ -44,7 +44,7 @@ struct coordinator_slot {
     enum slot_state state;
     struct coordinator *coordinator; // of SLOT_LOADING and SLOT_ACTIVE
     void *state_of_kind;             // likewise; the kind's
-    bool is_appending;         // the coordinator is at work further up the stack
+    bool is_held;              // it uses its log further up the stack
     enum kafka_error end_error; // of SLOT_ENDED: for who is parked
     int32_t linger_ms;  // settings that are looked at in every turn
     size_t piece_bytes;
@@ -76,7 +76,7 @@ void coordinator_slot_consider(struct coordinator_slot *slot);
 // Something was called on its state: what follows from that is done at the end of this turn.
 void coordinator_slot_touched(struct coordinator_slot *slot);
 
-// Answers who is parked, and frees what is not on a worker; in the next turn, if it is appending.
+// Answers who is parked, and frees what is not on a worker; in the next turn, if it is using its log.
 void coordinator_slot_end(struct coordinator_slot *slot, enum kafka_error error);
 
 // True when it can be freed: it has ended and nothing of it is under way.

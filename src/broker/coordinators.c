@@ -73,6 +73,8 @@ static bool is_still_ours(const struct coordinator_slot *slot, const struct meta
 // Frees what has ended and is not under way any more.
 static void sweep(struct coordinators *cs)
 {
+    if (cs->is_applying)
+        return; // it will
     list_for_each(n, next, &cs->slots) {
         if (!coordinator_slot_is_idle(slot_of(n)))
             continue;
@@ -107,6 +109,7 @@ void coordinators_apply(struct coordinators *cs, const struct metadata_image *to
     const struct coordinator_time now = coordinators_now(cs->shard);
     if (!cs->is_running)
         return;
+    cs->is_applying = true; // a disk that fails now may stop all of them from within
     for (int kind = 0; kind < COORDINATOR_KINDS; kind++)
         add_new(cs, kind, to);
     list_for_each(n, next, &cs->slots) {
@@ -116,6 +119,8 @@ void coordinators_apply(struct coordinators *cs, const struct metadata_image *to
         coordinator_slot_consider(slot);
         coordinator_slot_touched(slot);
     }
+    cs->is_applying = false;
+    sweep(cs);
 }
 
 // ---- Finding ----

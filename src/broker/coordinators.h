@@ -25,6 +25,7 @@ struct coordinators {
     struct shard *shard;
     struct list slots; // struct coordinator_slot
     bool is_running;
+    bool is_applying;
 };
 
 // Empty until coordinators_start(), which makes them from the shard's image.
