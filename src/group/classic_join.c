@@ -256,6 +256,8 @@ static void join_new(struct join *j)
         add_member(j, id);
     } else {
         classic_add_pending(cg, id, j->session_timeout_ms);
+        if (cg->state == CLASSIC_EMPTY && cg->protocol_type == NULL)
+            groups_note_unused(cg->groups, cg->group);
         set_error(call, KAFKA_MEMBER_ID_REQUIRED);
         ((struct join_group_response *)call->response)->member_id = id;
         group_reply(call, cg->group);
@@ -385,6 +387,8 @@ static struct group *find_group(struct groups *g, struct group_call *call,
         group_call_fail(call, KAFKA_UNKNOWN_MEMBER_ID);
     } else if (request->protocol_type.size == 0 || request->protocols.count == 0) {
         group_call_fail(call, KAFKA_INCONSISTENT_GROUP_PROTOCOL); // nothing is made for that
+    } else if (group == NULL && !groups_have_room(g)) {
+        fail_unknown(call, KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
     } else {
         int err = classic_create(g, request->group_id, &group);
         if (err == 0)

@@ -145,11 +145,16 @@ static bool check_group(struct heartbeat *h)
 {
     struct str id = h->request->group_id;
     h->c.group = groups_find(h->c.g, id);
-    if (h->c.group == NULL) {
-        if (!joins(h))
-            consumer_fail(h->call, KAFKA_GROUP_ID_NOT_FOUND, "Consumer group %.*s not found.", STR_ARG(id));
-        return joins(h);
+    if (h->c.group == NULL && !joins(h)) {
+        consumer_fail(h->call, KAFKA_GROUP_ID_NOT_FOUND, "Consumer group %.*s not found.", STR_ARG(id));
+        return false;
     }
+    if (h->c.group == NULL && !groups_have_room(h->c.g)) {
+        consumer_fail(h->call, KAFKA_COORDINATOR_LOAD_IN_PROGRESS, GROUPS_FULL_WORDS);
+        return false;
+    }
+    if (h->c.group == NULL)
+        return true;
     if (h->c.group->kind == GROUP_CONSUMER)
         return true;
     if (joins(h) && h->c.group->kind == GROUP_CLASSIC && group_is_empty(h->c.group)) {

@@ -29,6 +29,7 @@ struct groups *groups_new(const struct groups_options *options)
     g->image = options->image;
     map_init(&g->by_id);
     map_init(&g->transactions);
+    list_init(&g->unused);
     list_init(&g->searches);
     arena_init(&g->arena, REPLAY_MEMORY_MAX);
     return g;
@@ -46,6 +47,7 @@ bool groups_log_stands_still(const struct groups *g, int64_t session_timeout_ms)
 
 static void group_free(struct groups *g, struct group *group)
 {
+    groups_forget_unused(g, group);
     group_kind_type(group->kind)->free(g, group->state);
     offsets_release_pending(g, group);
     group_offsets_release(&group->offsets);

@@ -29,6 +29,7 @@ struct group {
     struct group_offsets offsets;
     struct list pending;   // struct pending_offsets, of transactions
     struct group_journal journal;
+    struct list_node unused_node; // in groups.unused, if it is
     union { // by kind; never NULL while the group is in the map
         void *state;
         struct classic_group *classic;
@@ -45,6 +46,9 @@ struct groups {
     struct map transactions;            // struct open_transaction, those that committed offsets
     struct arena arena;                 // what a replayed record is decoded to; reset for each
     struct coordinator_timer expire_timer; // of offsets
+    struct list unused;                    // groups made for who may never come, oldest first
+    size_t unused_count;
+    bool is_full;                          // there is no room for more, which was said
     struct list searches;                  // struct consumer_search: of topics for patterns
     struct coordinator_timer search_timer;
     int64_t search_due_ms;                 // for which that is set
@@ -85,6 +89,17 @@ bool group_is_empty(const struct group *group); // without members
 // since waits for an answer and cannot be heard from, so a session that ends now says nothing. A member
 // whose log was merely busy has had the other half of its session to be heard.
 bool groups_log_stands_still(const struct groups *g, int64_t session_timeout_ms);
+
+// ---- How many there may be (room.c) ----
+
+// To be asked before a request makes a group: false, and it shall come again later. Groups that nobody ever
+// joined give way: pointers to groups are void afterwards.
+bool groups_have_room(struct groups *g);
+#define GROUPS_FULL_WORDS "The coordinator has as many groups as chitin.groups.max allows."
+
+// The group was made for somebody who was given an id and may never come with it.
+void groups_note_unused(struct groups *g, struct group *group);
+void groups_forget_unused(struct groups *g, struct group *group); // before it is freed
 
 // ---- What each kind provides ----
 

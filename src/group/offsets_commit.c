@@ -80,7 +80,7 @@ static enum kafka_error check_commit(struct groups *g, const struct offset_commi
     struct group *group = groups_find(g, request->group_id);
     bool knows_errors = version >= (is_transactional ? TXN_VERSION_NOT_FOUND : COMMIT_VERSION_NOT_FOUND);
     if (group == NULL && request->generation_id_or_member_epoch < 0)
-        return KAFKA_NONE;
+        return groups_have_room(g) ? KAFKA_NONE : KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
     if (group == NULL)
         return knows_errors ? KAFKA_GROUP_ID_NOT_FOUND : KAFKA_ILLEGAL_GENERATION;
     struct offset_caller caller = {

@@ -17,11 +17,16 @@ static bool check_group(struct streams_heartbeat *h)
 {
     struct str id = h->request->group_id;
     h->group = groups_find(h->g, id);
-    if (h->group == NULL) {
-        if (!streams_joins(h))
-            streams_fail(h->call, KAFKA_GROUP_ID_NOT_FOUND, "Streams group %.*s not found.", STR_ARG(id));
-        return streams_joins(h);
+    if (h->group == NULL && !streams_joins(h)) {
+        streams_fail(h->call, KAFKA_GROUP_ID_NOT_FOUND, "Streams group %.*s not found.", STR_ARG(id));
+        return false;
     }
+    if (h->group == NULL && !groups_have_room(h->g)) {
+        streams_fail(h->call, KAFKA_COORDINATOR_LOAD_IN_PROGRESS, GROUPS_FULL_WORDS);
+        return false;
+    }
+    if (h->group == NULL)
+        return true;
     if (h->group->kind == GROUP_STREAMS) {
         h->sg = h->group->streams;
         return true;

@@ -20,6 +20,8 @@ import batches  # noqa: E402
 
 MIB = 1 << 20
 API_PRODUCE, API_FETCH, API_METADATA, API_VERSIONS = 0, 1, 3, 18
+API_FIND_COORDINATOR, API_JOIN_GROUP, API_HEARTBEAT, API_SYNC_GROUP = 10, 11, 12, 14
+MEMBER_ID_REQUIRED = 79
 
 
 def request(key, version, correlation_id, body=b""):
@@ -722,4 +724,77 @@ def test_batches_stay_in_order_behind_a_bomb(warm, topic):
         s.sendall(produce_frame(topic, batch()))
         _, body = answer(s)
         assert produce_error(body, topic) == NONE
+    b.stop()
+
+
+# Groups: what a stranger may make of them.
+
+GROUPS_ASKED = 100_000
+GROUPS_BYTES_MAX = 40 * MIB  # 500 000 / 16 groups that nobody joined, of 750 bytes
+
+
+def text(s):
+    return struct.pack(">h", len(s)) + s
+
+
+def join_group(group, member=b"", correlation_id=1):
+    protocols = struct.pack(">i", 1) + text(b"range") + struct.pack(">i", 4) + bytes(4)
+    return request(API_JOIN_GROUP, 5, correlation_id,
+                   text(group) + struct.pack(">ii", 1_800_000, 60_000) + text(member)
+                   + struct.pack(">h", -1) + text(b"consumer") + protocols)
+
+
+def read_join(body):
+    """Error, generation and member id of an answer of version 5."""
+    error, generation = struct.unpack(">hi", body[4:10])
+    at = 10
+    for _ in range(3):
+        size = struct.unpack(">h", body[at:at + 2])[0]
+        value, at = body[at + 2:at + 2 + size], at + 2 + size
+    return error, generation, value
+
+
+def be_a_member(s, group):
+    """Joins as clients do, and is answered; how long it took."""
+    begin = time.monotonic()
+    s.sendall(join_group(group))
+    error, _, member = read_join(answer(s)[1])
+    assert error == MEMBER_ID_REQUIRED
+    s.sendall(join_group(group, member))
+    error, generation, same = read_join(answer(s)[1])
+    assert (error, same) == (0, member)
+    parts = struct.pack(">i", 1) + text(member) + struct.pack(">i", 4) + b"part"
+    s.sendall(request(API_SYNC_GROUP, 2, 3,
+                      text(group) + struct.pack(">i", generation) + text(member) + parts))
+    assert answer(s)[1][4:] == struct.pack(">h", 0) + struct.pack(">i", 4) + b"part"
+    s.sendall(request(API_HEARTBEAT, 2, 4,
+                      text(group) + struct.pack(">i", generation) + text(member)))
+    assert answer(s)[1][4:] == struct.pack(">h", 0)
+    return time.monotonic() - begin
+
+
+def test_groups_that_nobody_joins(warm):
+    """Ids for members of ever more groups, which are never used; each makes a group."""
+    b = warm("group.initial.rebalance.delay.ms=0")
+    with connect(b, 30) as hostile, connect(b, 30) as good:
+        good.sendall(request(API_FIND_COORDINATOR, 2, 1, text(b"good") + b"\0"))
+        answer(good)
+        be_a_member(good, b"good-0")
+        before = b.rss_bytes()
+        sent = received = 0
+        slowest = 0
+        while received < GROUPS_ASKED:
+            while sent - received < 60 and sent < GROUPS_ASKED:
+                burst = min(30, GROUPS_ASKED - sent)
+                hostile.sendall(b"".join(join_group(b"hostile-%d" % (sent + i)) for i in range(burst)))
+                sent += burst
+            for _ in range(min(30, sent - received)):
+                assert read_join(answer(hostile)[1])[0] == MEMBER_ID_REQUIRED
+                received += 1
+            if received % 20_000 < 30:
+                slowest = max(slowest, be_a_member(good, b"good-%d" % received))
+        grown = b.rss_bytes() - before
+        print(f"{grown / MIB:.0f} MiB for {GROUPS_ASKED} groups; a member waited {slowest:.3f} s at most")
+        assert grown < GROUPS_BYTES_MAX
+        assert slowest < 5
     b.stop()
