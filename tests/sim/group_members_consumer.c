@@ -10,6 +10,14 @@
 
 enum { RELEASE_MS_MAX = 1500, EPOCH_JOIN = 0, EPOCH_LEAVE = -1 };
 
+static bool has_to_give_up(const struct member *m)
+{
+    bool gives_up = false;
+    for (int t = 0; t < GROUP_TOPICS; t++)
+        gives_up |= (m->owned.bits[t] & ~m->target.bits[t]) != 0;
+    return gives_up;
+}
+
 static void take_target(struct member *m,
                         const struct consumer_group_heartbeat_response_assignment *a)
 {
@@ -19,29 +27,31 @@ static void take_target(struct member *m,
         for (int32_t k = 0; topic >= 0 && k < a->topic_partitions.items[i].partitions.count; k++)
             m->target.bits[topic] |= 1u << a->topic_partitions.items[i].partitions.items[k];
     }
-    bool gives_up = false, changes = false;
-    for (int t = 0; t < GROUP_TOPICS; t++) {
-        gives_up |= (m->owned.bits[t] & ~m->target.bits[t]) != 0;
+    bool changes = false;
+    for (int t = 0; t < GROUP_TOPICS; t++)
         changes |= m->owned.bits[t] != m->target.bits[t];
-    }
     m->release_at = -1;
     if (changes)
-        m->release_at =
-            m->scene->now_ms + (gives_up ? (int64_t)scene_below(m->scene, RELEASE_MS_MAX) : 0);
+        m->release_at = m->scene->now_ms +
+                        (has_to_give_up(m) ? (int64_t)scene_below(m->scene, RELEASE_MS_MAX) : 0);
 }
 
 static void go_on(struct member *m, struct group_ask *ask,
                   const struct consumer_group_heartbeat_response *r)
 {
     int64_t now_ms = m->scene->now_ms;
-    member_is_known(m, ask);
+    if (r->assignment != NULL)
+        take_target(m, r->assignment);
+    // The time to give up partitions may be nearly over, if earlier answers were lost.
+    if (has_to_give_up(m))
+        m->sure_ms = -1;
+    else
+        member_is_known(m, ask);
     if (r->member_epoch != m->generation) {
         m->generation = r->member_epoch;
         member_claim(m);
     }
     m->step = STEP_HEARTBEAT;
-    if (r->assignment != NULL)
-        take_target(m, r->assignment);
     if (m->release_at < 0)
         member_pause(m, HEARTBEAT_MS);
     else
