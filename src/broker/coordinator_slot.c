@@ -411,8 +411,8 @@ void coordinator_slot_end(struct coordinator_slot *slot, enum kafka_error error)
 {
     slot->state = SLOT_ENDED;
     slot->end_error = error;
-    // A disk that fails while the log is used may stop the node from within: the slot is still needed on the
-    // way back.
+    // A disk that fails while the log is used may stop the node from within: the slot is still needed on
+    // the way back.
     if (slot->is_held)
         post_turn(slot);
     else
