@@ -31,10 +31,11 @@ enum {
     PROTOCOL,
     ASSIGNOR,
     INSTANCE_ID,
+    SESSION_TIMEOUT,
     VERBOSE,
 };
 
-enum { COMMIT_INTERVAL_MS = 5000 };
+enum { COMMIT_INTERVAL_MS = 5000, HEARTBEAT_INTERVAL_MS = 3000 };
 
 static const struct flag_def consume_flags[] = {
     [BOOTSTRAP] = COMMON_BOOTSTRAP,
@@ -64,25 +65,29 @@ static const struct flag_def consume_flags[] = {
                       .help = "Stop when nothing came for this long: 500ms, 10s, 5m."},
     [GROUP] = {.names = "-g, --group", .argument = "GROUP", .kind = FLAG_TEXT,
                .help = "Read as a member of this consumer group: its members share the partitions, "
-                       "and\neach goes on where the group is."},
+                       "and each goes on where the group is."},
     [FROM] = {.names = "--from", .argument = "POINT", .kind = FLAG_TEXT, .fallback = "start",
-              .help = "With -g, where to begin what the group has no offset for: start, end, none\n"
+              .help = "With -g, where to begin what the group has no offset for: start, end, none "
                       "(fail instead), @-1h, @2026-11-21T16:05Z."},
     [COMMIT] = {.names = "--commit", .argument = "WHEN", .kind = FLAG_TEXT,
                 .values = "interval|each|never", .fallback = "interval",
                 .help = "With -g, when what was printed is committed: every 5 s, when partitions go "
-                        "and at\nthe end; also after each write; or never."},
+                        "and at the end; also after each write; or never."},
     [PROTOCOL] = {.names = "--protocol", .argument = "NAME", .kind = FLAG_TEXT,
                   .values = "classic|consumer", .fallback = "classic",
                   .help = "With -g, the group protocol: classic, or consumer (KIP-848), where the "
-                          "broker\nassigns partitions and a rebalance stops nobody."},
+                          "broker assigns partitions and a rebalance stops nobody."},
     [ASSIGNOR] = {.names = "--assignor", .argument = "NAME[,...]", .kind = FLAG_TEXT,
                   .help = "With -g, who gets what: range, roundrobin, sticky or cooperative-sticky, "
-                          "best first\n[default: range,cooperative-sticky]; with --protocol consumer "
+                          "best first [default: range,cooperative-sticky]; with --protocol consumer "
                           "uniform or range."},
     [INSTANCE_ID] = {.names = "--instance-id", .argument = "ID", .kind = FLAG_TEXT,
                      .help = "With -g, a static member: its partitions wait for it while it "
                              "restarts."},
+    [SESSION_TIMEOUT] = {.names = "--session-timeout", .argument = "DURATION", .kind = FLAG_TEXT,
+                         .fallback = "45s",
+                         .help = "With -g and --protocol classic, after how long without a heartbeat "
+                                 "the partitions go to others."},
     [VERBOSE] = {.names = "-v, --verbose", .kind = FLAG_BOOL,
                  .help = "With -g, say on standard error which partitions come and go."},
 };
@@ -289,9 +294,26 @@ static int find_subscription(struct tool *t, struct str *topics, struct buf *reg
     return *pattern != NULL ? EXIT_OK : tool_usage(t, "%s", diag.text);
 }
 
+// Heartbeats go out ten times in a session, but no more often than by default.
+static int find_session(struct tool *t, struct group_member_options *out)
+{
+    const char *text = flags_text(&t->flags, SESSION_TIMEOUT);
+    int64_t ms;
+    if (!duration_parse(str_from(text), &ms) || ms < 10 || ms > INT32_MAX)
+        return tool_usage(t, "--session-timeout needs a duration such as 10s, not \"%s\"", text);
+    out->session_timeout_ms = (int32_t)ms;
+    out->heartbeat_interval_ms =
+        ms / 10 < HEARTBEAT_INTERVAL_MS ? (int32_t)(ms / 10) : HEARTBEAT_INTERVAL_MS;
+    return EXIT_OK;
+}
+
 static int check_group_flags(struct tool *t)
 {
     const struct flags *f = &t->flags;
+    bool classic = strcmp(flags_text(f, PROTOCOL), "classic") == 0;
+    if (flags_given(f, SESSION_TIMEOUT) && !classic)
+        return tool_usage(t, "with --protocol consumer the session timeout is the group's: set "
+                             "consumer.session.timeout.ms of the group with kafka-configs");
     if (flags_given(f, OFFSET))
         return tool_usage(t, "with --group the group's offsets say where to read: choose with --from "
                              "where to begin without one, or move a group without members with 'chitin "
@@ -319,6 +341,8 @@ static int consume_group_with(struct tool *t, struct group_consumer *c)
         m->remote_assignor = flags_text(f, ASSIGNOR);
     if (status == EXIT_OK)
         status = find_reset(t, &c->options);
+    if (status == EXIT_OK)
+        status = find_session(t, m);
     if (status == EXIT_OK)
         status = group_consumer_run(c);
     pattern_free(pattern);
@@ -366,7 +390,8 @@ static int consume_group(struct tool *t, int64_t idle_ms, consumer_print_fn prin
 
 static int check_flags(struct tool *t, int64_t *idle_ms)
 {
-    static const int of_groups[] = {FROM, COMMIT, PROTOCOL, ASSIGNOR, INSTANCE_ID, VERBOSE};
+    static const int of_groups[] = {FROM,        COMMIT,          PROTOCOL, ASSIGNOR,
+                                    INSTANCE_ID, SESSION_TIMEOUT, VERBOSE};
     const struct flags *f = &t->flags;
     *idle_ms = -1;
     if (flags_given(f, IDLE_TIMEOUT) && !duration_parse(str_from(flags_text(f, IDLE_TIMEOUT)), idle_ms))
