@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "dump.h"
+#include "txn_dump.h"
 #include "metadata/replay.h"
 #include "wire/batch.h"
 #include "wire/metadata_record.h"

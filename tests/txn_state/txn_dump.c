@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dump.h"
+#include "txn_dump.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
