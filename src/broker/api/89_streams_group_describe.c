@@ -33,6 +33,7 @@ static void finish(struct group_op *op)
 void api_streams_group_describe(struct shard *s, struct request *r, const void *body)
 {
     static const struct group_op_type type = {
+        .needs_group_id = true,
         .serve = serve,
         .set_error = set_error,
         .finish = finish,

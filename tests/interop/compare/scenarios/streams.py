@@ -67,6 +67,14 @@ def ask(t, label, body, version=1):
     return t.call(label, "StreamsGroupHeartbeat", version, body)
 
 
+def describe(t, label, *groups):
+    """Version 1 also with what a plugin would store."""
+    for what in ({}, {"IncludeAuthorizedOperations": True}):
+        t.every(f"describes {label}", "StreamsGroupDescribe", {"GroupIds": list(groups), **what})
+    t.call(f"describes the topology {label}", "StreamsGroupDescribe", 1, {
+        "GroupIds": list(groups), "IncludeTopologyDescription": True})
+
+
 def requests_alone(t):
     plain = word_count("streams-none", "streams-none")
     cases = {
@@ -95,6 +103,8 @@ def requests_alone(t):
     }
     for label, body in cases.items():
         t.every(label, "StreamsGroupHeartbeat", body)
+    describe(t, "nothing")
+    describe(t, "no group", "streams-unknown", "", "streams-unknown")
 
 
 def one_member(t):
@@ -103,6 +113,7 @@ def one_member(t):
     t.pause(0.5)
     what = word_count(source, "streams-one-counts")
     ask(t, "joins and misses topics", joining("streams-one", "m", what))
+    describe(t, "without topics", "streams-one")
     for name in ("streams-one-counts-repartition", "streams-one-counts-changelog"):
         t.wait_for_topic(name, 2)
     t.pause(0.5)
@@ -119,6 +130,7 @@ def one_member(t):
     ask(t, "tells offsets", heartbeat("streams-one", "m", 3, TaskOffsets=[
         {"SubtopologyId": "1", "Partition": 0, "Offset": 7}], TaskEndOffsets=[
             {"SubtopologyId": "1", "Partition": 0, "Offset": 9}]))
+    describe(t, "one member", "streams-one", "streams-unknown")
     ask(t, "another topology", joining("streams-one", "m", topology(subtopology(0, [source]))))
     ask(t, "an older topology", joining("streams-one", "m", {**what, "Epoch": 0}))
     ask(t, "joins again", joining("streams-one", "m", what))
@@ -127,6 +139,7 @@ def one_member(t):
     t.call("not empty", "DeleteGroups", 2, {"GroupsNames": ["streams-one"]})
     ask(t, "leaves", heartbeat("streams-one", "m", LEAVE))
     ask(t, "has left", heartbeat("streams-one", "m", LEAVE))
+    describe(t, "nobody", "streams-one")
     t.call("lists it empty", "ListGroups", 5, {"StatesFilter": ["Empty"], "TypesFilter": ["streams"]})
     t.call("deletes", "DeleteGroups", 2, {"GroupsNames": ["streams-one"]})
     t.call("is gone", "DeleteGroups", 2, {"GroupsNames": ["streams-one"]})
@@ -159,6 +172,7 @@ def topics_that_do_not_fit(t):
     for i, (label, what) in enumerate(cases.items()):
         ask(t, label, joining(f"streams-misfit-{i}", "m", what))
         ask(t, f"{label}, later", heartbeat(f"streams-misfit-{i}", "m", 2))
+        describe(t, label, f"streams-misfit-{i}")
 
 
 def static_members(t):
@@ -170,6 +184,7 @@ def static_members(t):
     ask(t, "another of that name", joining(group, "b", what, InstanceId="i"))
     ask(t, "another speaks", heartbeat(group, "b", 2, InstanceId="i"))
     ask(t, "leaves for a while", heartbeat(group, "a", LEAVE_FOR_A_WHILE, InstanceId="i"))
+    describe(t, "one who is away", group)
     ask(t, "comes back", joining(group, "b", what, InstanceId="i", ProcessId="process-a"))
     ask(t, "goes on", heartbeat(group, "b", 2, InstanceId="i", **owning(("0:0", "0:1"))))
     ask(t, "the former speaks", heartbeat(group, "a", 2, InstanceId="i"))
@@ -184,9 +199,11 @@ def endpoints(t):
     ask(t, "without", joining(group, "a", what))
     ask(t, "with", joining(group, "b", what, UserEndpoint={"Host": "h", "Port": 9}))
     ask(t, "gives up", heartbeat(group, "a", 2, EndpointInformationEpoch=0, **owning(("0:0", "0:1"))))
+    describe(t, "what is on its way", group)
     ask(t, "has given up", heartbeat(group, "a", 2, EndpointInformationEpoch=0, **owning(("0:0",))))
     ask(t, "gets", heartbeat(group, "b", 3, EndpointInformationEpoch=1, **owning()))
     ask(t, "hears", heartbeat(group, "a", 3, EndpointInformationEpoch=0))
+    describe(t, "endpoints", group)
     ask(t, "another endpoint", heartbeat(group, "b", 3, UserEndpoint={"Host": "h2", "Port": 9}))
     ask(t, "no endpoint any more", joining(group, "b", what))
     ask(t, "wants all to end", heartbeat(group, "b", 3, ShutdownApplication=True))
@@ -200,7 +217,10 @@ def other_protocols(t):
     t.call("commits for nobody", "OffsetCommit", 9, {
         "GroupId": group, "GenerationIdOrMemberEpoch": -1, "MemberId": "", "Topics": [{
             "Name": source, "Partitions": [{"PartitionIndex": 0, "CommittedOffset": 1}]}]})
-    ask(t, "takes over offsets", joining(group, "a", what))
+    describe(t, "a classic group", group)
+    ask(t, "takes over offsets", joining(group, "a", what, ClientTags=[
+        {"Key": "zone", "Value": "z"}, {"Key": "cluster", "Value": "c"}], RackId="r"))
+    describe(t, "tags", group)
     commit = {"GroupId": group, "MemberId": "a", "Topics": [{
         "Name": source, "Partitions": [{"PartitionIndex": 0, "CommittedOffset": 2}]}]}
     for version in (5, 8, 9):
@@ -279,6 +299,8 @@ def history(t, seed):
             for name in (f"{group}-repartition", f"{group}-changelog"):
                 t.wait_for_topic(name, 1)
             t.pause(0.5)
+        if step % 10 == 9:
+            t.call(f"describes {group} step {step}", "StreamsGroupDescribe", 1, {"GroupIds": [group]})
         m.hear(kafka)
         if body["MemberEpoch"] == LEAVE:
             m.epoch = None
