@@ -56,17 +56,24 @@ static void fence_or_retry(struct streams_member *m, struct coordinator_timer *t
         coordinator_set_timer(c, t, coordinator_now(c)->mono_ms + FENCE_RETRY_MS, fire);
 }
 
+static int32_t session_timeout_ms(const struct streams_member *m)
+{
+    return streams_setting(m->group, "streams.session.timeout.ms");
+}
+
 static void session_expired(struct coordinator_timer *t)
 {
-    fence_or_retry(container_of(t, struct streams_member, session_timer), t, REBALANCE_SESSION_TIMEOUT);
+    struct streams_member *m = container_of(t, struct streams_member, session_timer);
+    if (groups_log_stands_still(m->group->groups, session_timeout_ms(m)))
+        streams_start_session(m);
+    else
+        fence_or_retry(m, t, REBALANCE_SESSION_TIMEOUT);
 }
 
 void streams_start_session(struct streams_member *m)
 {
     struct coordinator *c = m->group->groups->coordinator;
-    coordinator_set_timer(c, &m->session_timer,
-                          coordinator_now(c)->mono_ms +
-                              streams_setting(m->group, "streams.session.timeout.ms"),
+    coordinator_set_timer(c, &m->session_timer, coordinator_now(c)->mono_ms + session_timeout_ms(m),
                           session_expired);
 }
 

@@ -162,7 +162,8 @@ static int order_shares(const void *a, const void *b)
 // "orders:0,1;payments:2", sorted; "-" for nothing.
 static void assignment_text(struct buf *out, struct group_share *shares, int count)
 {
-    qsort(shares, (size_t)count, sizeof *shares, order_shares);
+    if (count > 0)
+        qsort(shares, (size_t)count, sizeof *shares, order_shares);
     for (int i = 0; i < count; i++) {
         struct wire_int32_array p = shares[i].partitions;
         if (p.count > 0)

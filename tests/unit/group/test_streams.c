@@ -202,6 +202,27 @@ static void test_session(void **state)
     (void)state;
 }
 
+// While the log stands still nobody hears an answer, so nobody can be late.
+static void test_session_and_the_log(void **state)
+{
+    struct fixture f;
+    begin(&f);
+    fixture_topic(&f, "t", 1);
+    STREAMS_BEAT(&f, .topology = "0 words");
+    f.holds_commits = true;
+    struct fixture_call *call = fixture_commit_offset(&f, 9, "g", "m1", 2, 0);
+    assert_false(call->is_done);
+    fixture_advance(&f, 3 * SESSION_TIMEOUT_MS);
+    assert_state(&f, "Stable", 2, 2);
+    f.holds_commits = false;
+    fixture_settle(&f);
+    assert_true(call->is_done);
+    fixture_advance(&f, 2 * SESSION_TIMEOUT_MS);
+    assert_state(&f, "Empty", 3, 3);
+    fixture_release(&f);
+    (void)state;
+}
+
 // One process has a task once: a standby becomes active where it is, but not beside itself.
 static void test_standbys(void **state)
 {
@@ -475,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_task_moves),
         cmocka_unit_test(test_late_revocation),
         cmocka_unit_test(test_session),
+        cmocka_unit_test(test_session_and_the_log),
         cmocka_unit_test(test_standbys),
         cmocka_unit_test(test_initial_delay),
         cmocka_unit_test(test_interval),
