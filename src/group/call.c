@@ -128,3 +128,11 @@ int replay_value(struct groups *g, const struct coordinator_record_type *type, s
 {
     return coordinator_value_decode(type, value, &g->arena, out, diag);
 }
+
+int replaying_read(const struct replaying *r, void *key, void *value)
+{
+    int err = replay_key(r->g, r->type, r->key, key, r->diag);
+    if (err == 0 && r->value.data != NULL)
+        err = replay_value(r->g, r->type, r->value, value, r->diag);
+    return err;
+}

@@ -19,14 +19,6 @@
 #include "wire/record/consumer_group_target_assignment_metadata_key.h"
 #include "wire/record/consumer_group_target_assignment_metadata_value.h"
 
-struct replaying {
-    struct groups *g;
-    const struct coordinator_record_type *type;
-    struct bytes key;
-    struct bytes value; // data NULL: a tombstone
-    struct diag *diag;
-};
-
 // The group that a record is about. For a tombstone it may be NULL: there is nothing to take away.
 static int group_of(const struct replaying *r, struct str id, struct consumer_group **out)
 {
@@ -36,21 +28,12 @@ static int group_of(const struct replaying *r, struct str id, struct consumer_gr
     return err;
 }
 
-// The value of a tombstone is left alone.
-static int read_record(const struct replaying *r, void *key, void *value)
-{
-    int err = replay_key(r->g, r->type, r->key, key, r->diag);
-    if (err == 0 && r->value.data != NULL)
-        err = replay_value(r->g, r->type, r->value, value, r->diag);
-    return err;
-}
-
 static int replay_group(const struct replaying *r)
 {
     struct consumer_group_metadata_key key;
     struct consumer_group_metadata_value value;
     struct consumer_group *cg;
-    int err = read_record(r, &key, &value);
+    int err = replaying_read(r, &key, &value);
     if (err == 0)
         err = group_of(r, key.group_id, &cg);
     if (err != 0 || cg == NULL)
@@ -160,7 +143,7 @@ static int replay_target_epoch(const struct replaying *r)
     struct consumer_group_target_assignment_metadata_key key;
     struct consumer_group_target_assignment_metadata_value value;
     struct consumer_group *cg;
-    int err = read_record(r, &key, &value);
+    int err = replaying_read(r, &key, &value);
     if (err == 0)
         err = group_of(r, key.group_id, &cg);
     if (err != 0 || cg == NULL)
@@ -234,7 +217,7 @@ static int replay_regex(const struct replaying *r)
     struct consumer_group_regular_expression_key key;
     struct consumer_group_regular_expression_value value;
     struct consumer_group *cg;
-    int err = read_record(r, &key, &value);
+    int err = replaying_read(r, &key, &value);
     if (err == 0)
         err = group_of(r, key.group_id, &cg);
     if (err != 0 || cg == NULL)

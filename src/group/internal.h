@@ -262,6 +262,18 @@ int group_replay_kind(struct groups *g, struct str id, enum group_kind kind, boo
 // members.
 void group_replay_removal(struct groups *g, struct group *group);
 
+// A record while it is replayed.
+struct replaying {
+    struct groups *g;
+    const struct coordinator_record_type *type;
+    struct bytes key;
+    struct bytes value; // data NULL: a tombstone
+    struct diag *diag;
+};
+
+// Decodes key and value; that of a tombstone is left alone.
+int replaying_read(const struct replaying *r, void *key, void *value);
+
 // Decodes a key or value (after its int16 prefix) into *out with g->arena.
 int replay_key(struct groups *g, const struct coordinator_record_type *type, struct bytes key, void *out,
                struct diag *diag);

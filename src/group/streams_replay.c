@@ -18,14 +18,6 @@
 #include "wire/record/streams_group_target_assignment_metadata_value.h"
 #include "wire/record/streams_group_topology_key.h"
 
-struct replaying {
-    struct groups *g;
-    const struct coordinator_record_type *type;
-    struct bytes key;
-    struct bytes value; // data NULL: a tombstone
-    struct diag *diag;
-};
-
 // The group that a record is about. For a tombstone it may be NULL: there is nothing to take away.
 static int group_of(const struct replaying *r, struct str id, struct streams_group **out)
 {
@@ -35,13 +27,12 @@ static int group_of(const struct replaying *r, struct str id, struct streams_gro
     return err;
 }
 
-// The value of a tombstone is left alone.
-static int read_record(const struct replaying *r, void *key, void *value)
+// Decodes a record and finds the group that it is about: `group_id` is in the key.
+static int read_record(const struct replaying *r, void *key, struct str *group_id, void *value,
+                       struct streams_group **out)
 {
-    int err = replay_key(r->g, r->type, r->key, key, r->diag);
-    if (err == 0 && r->value.data != NULL)
-        err = replay_value(r->g, r->type, r->value, value, r->diag);
-    return err;
+    int err = replaying_read(r, key, value);
+    return err == 0 ? group_of(r, *group_id, out) : err;
 }
 
 // ---- The group ----
@@ -73,9 +64,7 @@ static int replay_group(const struct replaying *r)
     struct streams_group_metadata_key key;
     struct streams_group_metadata_value value;
     struct streams_group *sg;
-    int err = read_record(r, &key, &value);
-    if (err == 0)
-        err = group_of(r, key.group_id, &sg);
+    int err = read_record(r, &key, &key.group_id, &value, &sg);
     if (err != 0 || sg == NULL)
         return err;
     if (r->value.data == NULL) {
@@ -96,9 +85,7 @@ static int replay_topology(const struct replaying *r)
     struct streams_group_topology_key key;
     struct streams_group_topology_value checked;
     struct streams_group *sg;
-    int err = read_record(r, &key, &checked);
-    if (err == 0)
-        err = group_of(r, key.group_id, &sg);
+    int err = read_record(r, &key, &key.group_id, &checked, &sg);
     if (err != 0 || sg == NULL)
         return err;
     struct streams_topology *topology = NULL;
@@ -122,9 +109,7 @@ static int replay_subscription(const struct replaying *r)
     struct streams_group_member_metadata_key key;
     struct streams_group_member_metadata_value value;
     struct streams_group *sg;
-    int err = read_record(r, &key, &value);
-    if (err == 0)
-        err = group_of(r, key.group_id, &sg);
+    int err = read_record(r, &key, &key.group_id, &value, &sg);
     if (err != 0 || sg == NULL)
         return err;
     struct streams_member *m = streams_get(sg, key.member_id);
@@ -155,9 +140,7 @@ static int replay_target(const struct replaying *r)
     struct streams_group_target_assignment_member_value v;
     struct task_sets target = {0};
     struct streams_group *sg;
-    int err = read_record(r, &key, &v);
-    if (err == 0)
-        err = group_of(r, key.group_id, &sg);
+    int err = read_record(r, &key, &key.group_id, &v, &sg);
     if (err != 0 || sg == NULL)
         return err;
     if (r->value.data != NULL) {
@@ -177,9 +160,7 @@ static int replay_target_epoch(const struct replaying *r)
     struct streams_group_target_assignment_metadata_key key;
     struct streams_group_target_assignment_metadata_value value;
     struct streams_group *sg;
-    int err = read_record(r, &key, &value);
-    if (err == 0)
-        err = group_of(r, key.group_id, &sg);
+    int err = read_record(r, &key, &key.group_id, &value, &sg);
     if (err != 0 || sg == NULL)
         return err;
     sg->assignment_epoch = r->value.data != NULL ? value.assignment_epoch : CONSUMER_FIRST_EPOCH;
@@ -230,9 +211,7 @@ static int replay_current(const struct replaying *r)
     struct streams_group_current_member_assignment_key key;
     struct streams_group_current_member_assignment_value value;
     struct streams_group *sg;
-    int err = read_record(r, &key, &value);
-    if (err == 0)
-        err = group_of(r, key.group_id, &sg);
+    int err = read_record(r, &key, &key.group_id, &value, &sg);
     if (err != 0 || sg == NULL)
         return err;
     struct streams_member *m = streams_get(sg, key.member_id);
