@@ -9,7 +9,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "client/client.h"
-#include "client/list_offsets.h"
+#include "client/fetcher_internal.h"
 #include "wire/api/fetch.h"
 #include "wire/api_keys.h"
 #include "wire/errors.h"
@@ -19,41 +19,8 @@ enum {
     VERSION_BY_NAME_MAX = 12, // from 13 on topics go by id
     VERSION_MAX = 17,
     ANSWERS_MAX = 2,          // per leader: one being read, one behind it
-    LOOKUP_TIMEOUT_MS = 30000,
     REQUEST_SLACK_MS = 30000, // beyond the long poll
     BODY_ARENA_MAX = 64 << 20,
-};
-
-// What has to be looked up before reading can start.
-enum lookup_kind { LOOKUP_EARLIEST, LOOKUP_LATEST, LOOKUP_FROM_TIME, LOOKUP_TO_TIME, LOOKUP_COUNT };
-
-enum partition_state { PARTITION_LOOKUP, PARTITION_READ, PARTITION_ENDED };
-
-struct partition {
-    struct fetcher *fetcher;
-    char *topic;
-    int32_t index;
-    enum partition_state state;
-    struct fetch_position position;
-    struct fetch_limit limit;
-    bool resetting; // looked up again after OFFSET_OUT_OF_RANGE; `position` says where it goes on then,
-                    // unless that is the nearest offset there is
-
-    struct offset_query queries[LOOKUP_COUNT];
-    struct offset_lookup *lookups[LOOKUP_COUNT]; // NULL = not needed
-
-    int64_t fetch_offset; // asked for next
-    int64_t read_offset;  // handed out next; <= fetch_offset; -1 = not known yet
-    int64_t stop_offset;  // exclusive, INT64_MAX = none
-    int32_t read_epoch;   // of the batch before read_offset, -1 = none was read
-    bool in_flight;
-    int32_t node_asked;
-    int attempts;
-    int64_t retry_ms;
-
-    int64_t *aborted; // producer ids whose transaction is known to be aborted here
-    int aborted_count;
-    int aborted_capacity;
 };
 
 // An answer that is being read or waits to be.
@@ -86,24 +53,9 @@ struct leader {
     int asked_count;           // NULL stands for one that was removed meanwhile
 };
 
-struct fetcher {
-    struct client *client;
-    struct fetcher_options options;
-    fetch_event_fn event;
-    void *user;
-    struct partition **partitions;
-    int partition_count;
-    int partition_capacity;
-    int active;
-    int turn; // which partition comes first in the next request
-    struct list leaders;
-    struct list answers; // in order of arrival
-    struct buf scratch;  // decompressed records of the batch being read
-};
-
 // --- Events ---
 
-static void say(struct partition *p, enum fetch_event_kind kind, int64_t offset, int64_t value,
+void fetcher__say(struct partition *p, enum fetch_event_kind kind, int64_t offset, int64_t value,
                 int16_t code, int err)
 {
     struct fetch_event event = {
@@ -118,179 +70,20 @@ static void say(struct partition *p, enum fetch_event_kind kind, int64_t offset,
     p->fetcher->event(p->fetcher->user, &event);
 }
 
-static void partition_end(struct partition *p, enum fetch_event_kind kind, int16_t code, int err)
+void fetcher__partition_end(struct partition *p, enum fetch_event_kind kind, int16_t code, int err)
 {
     if (p->state == PARTITION_ENDED)
         return;
     p->state = PARTITION_ENDED;
     p->fetcher->active--;
-    say(p, kind, p->read_offset, 0, code, err);
+    fetcher__say(p, kind, p->read_offset, 0, code, err);
 }
 
 static void partition_retry(struct partition *p, int16_t code, int err, int64_t now_ms)
 {
     p->retry_ms = now_ms + client_backoff_ms(p->fetcher->client, p->attempts++);
     client_topology_is_stale(p->fetcher->client, now_ms);
-    say(p, FETCH_TROUBLE, p->fetch_offset, 0, code, err);
-}
-
-// --- Looking up where to start and to stop ---
-
-struct fetch_position fetch_reset_position(const struct fetcher_options *o, int64_t now_ms)
-{
-    switch (o->reset) {
-    case FETCH_RESET_LATEST:
-        return (struct fetch_position){.kind = FETCH_FROM_LATEST};
-    case FETCH_RESET_AGE:
-        return (struct fetch_position){.kind = FETCH_FROM_TIME,
-                                       .value = now_ms + o->wall_ahead_ms - o->reset_age_ms};
-    default:
-        return (struct fetch_position){.kind = FETCH_FROM_EARLIEST};
-    }
-}
-
-// Whether the partition waits to go on at the offset nearest to the one it asked for.
-static bool seeks_nearest(const struct partition *p)
-{
-    return p->resetting && p->fetcher->options.reset == FETCH_RESET_NEAREST;
-}
-
-static bool is_needed(const struct partition *p, enum lookup_kind kind)
-{
-    enum fetch_start from = p->position.kind;
-    enum fetch_stop to = p->limit.kind;
-    int64_t value = p->position.value;
-    switch (kind) {
-    case LOOKUP_EARLIEST:
-        return seeks_nearest(p) || from == FETCH_FROM_EARLIEST ||
-               (from == FETCH_FROM_LATEST && value > 0) || to == FETCH_TO_EARLIEST;
-    case LOOKUP_LATEST:
-        return seeks_nearest(p) || from == FETCH_FROM_LATEST || from == FETCH_FROM_TIME ||
-               (from == FETCH_FROM_EARLIEST && value > 0) || to == FETCH_TO_LATEST ||
-               to == FETCH_TO_TIME;
-    case LOOKUP_FROM_TIME:
-        return from == FETCH_FROM_TIME && !seeks_nearest(p);
-    default:
-        return to == FETCH_TO_TIME && !p->resetting;
-    }
-}
-
-static int64_t lookup_time(const struct partition *p, enum lookup_kind kind)
-{
-    switch (kind) {
-    case LOOKUP_EARLIEST:
-        return LIST_EARLIEST;
-    case LOOKUP_LATEST:
-        return LIST_LATEST;
-    case LOOKUP_FROM_TIME:
-        return p->position.value;
-    default:
-        return p->limit.value;
-    }
-}
-
-static void lookups_free(struct partition *p)
-{
-    for (int i = 0; i < LOOKUP_COUNT; i++) {
-        offset_lookup_free(p->lookups[i]);
-        p->lookups[i] = NULL;
-    }
-}
-
-static void lookups_start(struct partition *p, int64_t now_ms)
-{
-    p->state = PARTITION_LOOKUP;
-    for (int i = 0; i < LOOKUP_COUNT; i++) {
-        if (!is_needed(p, i))
-            continue;
-        p->queries[i] = (struct offset_query){.topic = str_from(p->topic),
-                                              .partition = p->index,
-                                              .timestamp = lookup_time(p, i)};
-        p->lookups[i] = offset_lookup_new(p->fetcher->client, &p->queries[i], 1,
-                                          p->fetcher->options.read_committed, LOOKUP_TIMEOUT_MS,
-                                          now_ms);
-    }
-}
-
-static int64_t clamp(int64_t value, int64_t low, int64_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
-static int64_t start_offset(const struct partition *p)
-{
-    int64_t earliest = p->queries[LOOKUP_EARLIEST].offset, latest = p->queries[LOOKUP_LATEST].offset;
-    int64_t value = p->position.value;
-    switch (p->position.kind) {
-    case FETCH_FROM_EARLIEST:
-        return value > 0 ? clamp(earliest + value, earliest, latest) : earliest;
-    case FETCH_FROM_LATEST:
-        return value > 0 ? clamp(latest - value, earliest, latest) : latest;
-    case FETCH_FROM_TIME:
-        return p->queries[LOOKUP_FROM_TIME].offset >= 0 ? p->queries[LOOKUP_FROM_TIME].offset : latest;
-    default:
-        return value;
-    }
-}
-
-static int64_t stop_offset(const struct partition *p)
-{
-    int64_t at_time = p->queries[LOOKUP_TO_TIME].offset, latest = p->queries[LOOKUP_LATEST].offset;
-    switch (p->limit.kind) {
-    case FETCH_TO_LATEST:
-        return latest - p->limit.value;
-    case FETCH_TO_EARLIEST:
-        return p->queries[LOOKUP_EARLIEST].offset + p->limit.value;
-    case FETCH_TO_OFFSET:
-        return p->limit.value;
-    case FETCH_TO_TIME:
-        return at_time >= 0 ? at_time : latest;
-    default:
-        return INT64_MAX;
-    }
-}
-
-static void reading_starts(struct partition *p)
-{
-    if (p->resetting) {
-        int64_t offset = start_offset(p);
-        if (seeks_nearest(p))
-            offset = clamp(p->fetch_offset, p->queries[LOOKUP_EARLIEST].offset,
-                           p->queries[LOOKUP_LATEST].offset);
-        say(p, FETCH_RESET, p->fetch_offset, offset, 0, 0);
-        p->fetch_offset = offset;
-        p->resetting = false;
-    } else {
-        p->fetch_offset = start_offset(p);
-        p->stop_offset = stop_offset(p);
-    }
-    p->read_offset = p->fetch_offset;
-    p->state = PARTITION_READ;
-    if (p->read_offset >= p->stop_offset)
-        partition_end(p, FETCH_DONE, 0, 0);
-}
-
-static void lookups_step(struct partition *p, int64_t now_ms)
-{
-    bool done = true;
-    for (int i = 0; i < LOOKUP_COUNT; i++) {
-        if (p->lookups[i] == NULL)
-            continue;
-        offset_lookup_step(p->lookups[i], now_ms);
-        done = done && offset_lookup_is_done(p->lookups[i]);
-    }
-    if (!done)
-        return;
-    for (int i = 0; i < LOOKUP_COUNT; i++) {
-        const struct offset_query *q = &p->queries[i];
-        if (p->lookups[i] != NULL && (q->code != 0 || q->err != 0)) {
-            lookups_free(p);
-            partition_end(p, FETCH_FAILED, q->code, q->err);
-            return;
-        }
-    }
-    lookups_free(p);
-    reading_starts(p);
+    fetcher__say(p, FETCH_TROUBLE, p->fetch_offset, 0, code, err);
 }
 
 void fetcher_add(struct fetcher *f, struct str topic, int32_t partition,
@@ -309,7 +102,7 @@ void fetcher_add(struct fetcher *f, struct str topic, int32_t partition,
     mem_grow(f->partitions, f->partition_count, f->partition_capacity);
     f->partitions[f->partition_count++] = p;
     f->active++;
-    lookups_start(p, now_ms);
+    fetcher__lookups_start(p, now_ms);
 }
 
 // --- Asking ---
@@ -329,11 +122,11 @@ static void on_partition_error(struct partition *p, int16_t code, int64_t now_ms
         p->resetting = true;
         if (o->reset != FETCH_RESET_NEAREST)
             p->position = fetch_reset_position(o, now_ms);
-        lookups_start(p, now_ms);
+        fetcher__lookups_start(p, now_ms);
     } else if (kafka_error_is_retriable(code)) {
         partition_retry(p, code, 0, now_ms);
     } else {
-        partition_end(p, FETCH_FAILED, code, 0);
+        fetcher__partition_end(p, FETCH_FAILED, code, 0);
     }
 }
 
@@ -440,7 +233,7 @@ static void on_answer(struct client_request *request, int err, struct client_ans
         if (p->state != PARTITION_READ)
             continue;
         if (err == ERR_CORRUPT || err == ERR_UNSUPPORTED || (code != 0 && !kafka_error_is_retriable(code)))
-            partition_end(p, FETCH_FAILED, code, err);
+            fetcher__partition_end(p, FETCH_FAILED, code, err);
         else
             partition_retry(p, code, err == 0 && code == 0 ? ERR_CORRUPT : err, now_ms);
     }
@@ -557,7 +350,7 @@ static void no_leader(struct partition *p, int64_t now_ms)
     else if (p->index >= topic->partition_count)
         code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     if (code == KAFKA_UNKNOWN_TOPIC_OR_PARTITION || !kafka_error_is_retriable(code))
-        partition_end(p, FETCH_FAILED, code, 0);
+        fetcher__partition_end(p, FETCH_FAILED, code, 0);
     else
         partition_retry(p, code, 0, now_ms);
 }
@@ -568,7 +361,7 @@ void fetcher_on_time(struct fetcher *f, int64_t now_ms)
     for (int i = 0; i < f->partition_count; i++) {
         struct partition *p = f->partitions[i];
         if (p->state == PARTITION_LOOKUP)
-            lookups_step(p, now_ms);
+            fetcher__lookups_step(p, now_ms);
         if (p->state != PARTITION_READ || p->in_flight || now_ms < p->retry_ms)
             continue;
         int32_t leader = topology_leader(topology, str_from(p->topic), p->index);
@@ -765,10 +558,10 @@ int fetcher_next(struct fetcher *f, struct fetched *out, int64_t now_ms)
             return 1;
         a->entered = a->in_batch = false;
         if (r < 0)
-            partition_end(a->partition, FETCH_FAILED, 0, r);
+            fetcher__partition_end(a->partition, FETCH_FAILED, 0, r);
         else if (a->partition->state == PARTITION_READ &&
                  a->partition->read_offset >= a->partition->stop_offset)
-            partition_end(a->partition, FETCH_DONE, 0, 0);
+            fetcher__partition_end(a->partition, FETCH_DONE, 0, 0);
     }
     fetcher_on_time(f, now_ms);
     return 0;
@@ -815,7 +608,7 @@ struct fetcher *fetcher_new(struct client *client, const struct fetcher_options 
 
 static void partition_free(struct partition *p)
 {
-    lookups_free(p);
+    fetcher__lookups_free(p);
     mem_free(p->topic);
     mem_free(p->aborted);
     mem_free(p);
