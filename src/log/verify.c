@@ -114,8 +114,9 @@ static int read_checkpoints(struct verify *v)
                               "a broker that is alone finds it from the log; in a cluster the leader "
                               "tells it", &v->high_watermarks, &v->has_high_watermarks);
     checkpoint_init(&v->cleaner);
+    // Apache Kafka makes it empty, until something was compacted.
     if (err == 0 && path_join(path, v->args->dir, CHECKPOINT_CLEANER) &&
-        fs_stat(v->args->fs, path, &stat) == 0)
+        fs_stat(v->args->fs, path, &stat) == 0 && stat.size > 0)
         err = read_checkpoint(v, CHECKPOINT_CLEANER, "the log cleaner begins at the first segment again",
                               &v->cleaner, &cleaner);
     return err;

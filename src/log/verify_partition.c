@@ -137,6 +137,22 @@ static void segment_found(void *context, const struct segment_finding *f)
                          f->end_offset, f->what, log ? remedy_log : remedy_index);
 }
 
+// Whether what a snapshot says of a producer fits what the batches say.
+static bool entry_is_true(const struct partition_check *p, const struct snapshot_entry *e,
+                          const struct producer *known)
+{
+    const struct producer_batch *last =
+        known->batch_count > 0 ? &known->batches[known->batch_count - 1] : NULL;
+    bool same_sequence = last == NULL || last->last_sequence == e->last_sequence;
+    bool same_offset = last == NULL || last->last_offset == e->last_offset;
+    // Compaction may have taken later batches, and all of a transaction.
+    if (p->may_have_gaps)
+        return known->epoch <= e->producer_epoch &&
+               (last == NULL || last->last_offset <= e->last_offset) && (!same_offset || same_sequence);
+    return known->epoch == e->producer_epoch && known->txn_first_offset == e->txn_first_offset &&
+           same_sequence && same_offset;
+}
+
 // What a snapshot says of producers that the batches speak of.
 static bool snapshot_is_true(const struct partition_check *p, struct bytes bytes, int32_t count,
                              int64_t offset)
@@ -147,13 +163,7 @@ static bool snapshot_is_true(const struct partition_check *p, struct bytes bytes
         const struct producer *known = producer_find(&p->producers, e.producer_id);
         if (e.last_offset >= offset)
             return false;
-        if (known == NULL)
-            continue;
-        const struct producer_batch *last =
-            known->batch_count > 0 ? &known->batches[known->batch_count - 1] : NULL;
-        if (known->epoch != e.producer_epoch || known->txn_first_offset != e.txn_first_offset ||
-            (last != NULL && (last->last_sequence != e.last_sequence ||
-                              last->last_offset != e.last_offset)))
+        if (known != NULL && !entry_is_true(p, &e, known))
             return false;
     }
     return true;
@@ -229,7 +239,8 @@ static int check_segment(struct partition_check *p, int64_t base, int64_t next_b
         if (err < 0)
             return err;
     } else if (!first) {
-        int err = check_snapshot(p, base, true, false);
+        // Where compaction took batches, it is what is known.
+        int err = check_snapshot(p, base, true, p->may_have_gaps);
         if (err < 0)
             return err;
     }
