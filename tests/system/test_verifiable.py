@@ -49,6 +49,11 @@ class Tool:
                 owned -= partitions
         return owned
 
+    def has_committed(self):
+        """Each round that it has read."""
+        events = self.events()
+        return len(named(events, "records_consumed")) == len(named(events, "offsets_committed"))
+
     def consumed(self):
         """[(partition, offset)] that it says it has read."""
         return [(p["partition"], offset) for e in named(self.events(), "records_consumed")
@@ -244,6 +249,7 @@ def test_two_members_share_a_topic(group_bootstrap, topic, member, kind):
     wait(lambda: share(a, b), a, b)
     said = acknowledged(produce(group_bootstrap, "--topic", topic, "--max-messages", "400", "--repeating-keys", "50"))
     wait(lambda: len(a.consumed()) + len(b.consumed()) >= 400, a, b)
+    wait(lambda: all(t.has_committed() for t in (a, b)), a, b)
     assert sorted(a.consumed() + b.consumed()) == sorted(said)  # each once
     assert a.consumed() and b.consumed()
     events = b.stop()
