@@ -37,12 +37,13 @@ static bool is_passing(int16_t code)
 }
 
 // One try: 0 with *node, or -1 in it and the result says why.
-static int find_coordinator(struct driver *d, struct str id, int32_t *node,
+static int find_coordinator(struct driver *d, struct str id, int8_t key_type, int32_t *node,
                             struct admin_result *result)
 {
     struct find_coordinator_request body;
     struct client_answer answer = {0};
     find_coordinator_request_init(&body);
+    body.key_type = key_type;
     body.coordinator_keys = (struct wire_string_array){&id, 1};
     int err = driver_call_versions(d, API_FIND_COORDINATOR, 4, 6, CLIENT_NODE_ANY, &body, &answer);
     *node = -1;
@@ -68,7 +69,7 @@ int groups_call(struct driver *d, const struct groups_request *request, int32_t 
     if (err < 0)
         return err;
     for (;;) {
-        err = find_coordinator(d, request->group_id, node, result);
+        err = find_coordinator(d, request->group_id, request->key_type, node, result);
         if (err < 0)
             return err;
         if (*node >= 0) {

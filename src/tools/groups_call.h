@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A request to a group's coordinator, for what is built on groups.h.
+// A request to the coordinator of a group or of a transactional id, for what is built on groups.h and
+// transactions.h.
 #pragma once
 
 #include <stdint.h>
@@ -15,10 +16,11 @@ struct groups_request {
     int16_t api_key;
     int16_t version_min;
     int16_t version_max;
-    struct str group_id;
+    struct str group_id; // or the transactional id
     const void *body;
     // Says what the answer says of the whole request: an error here that passes is tried again.
     void (*read)(const struct client_answer *answer, struct admin_result *result);
+    int8_t key_type; // whose coordinator: 0 of a group, 1 of a transactional id
 };
 
 // Finds the coordinator (*node) and asks it. 0 with the result; *answer is there unless the result

@@ -38,7 +38,7 @@ def findings(chitin, pages):
                 yield f"{page}: sections {sections}"
             plain = text.replace("\\-", "-")
             names = re.findall(r"^ {2,6}(-.*)", help_of(chitin, page).partition("Flags:")[2], re.M)
-            flags = re.findall(r"(?<![\w-])--[a-z][a-z.-]+", " ".join(n.partition("  ")[0] for n in names))
+            flags = re.findall(r"(?<![\w-])--[a-z][A-Za-z.-]+", " ".join(n.partition("  ")[0] for n in names))
             for flag in set(flags):
                 if f"\\fB{flag}\\fR" not in plain:
                     yield f"{page}: {flag} is missing"
