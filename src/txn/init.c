@@ -58,6 +58,10 @@ static void begin_new(struct txn_call *call)
 {
     struct transaction_log_value value;
     int64_t producer_id;
+    if (!txns_have_room(call->txns)) {
+        txn_call_fail(call, KAFKA_COORDINATOR_LOAD_IN_PROGRESS); // which clients take as "later"
+        return;
+    }
     if (!txn_call_take_producer_id(call, init, &producer_id))
         return;
     transaction_log_value_init(&value);

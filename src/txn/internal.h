@@ -68,6 +68,7 @@ struct txns {
     int64_t spare_producer_id;          // came, and nobody needed it any more; -1
     int ids_wanted;                     // that have not come
     struct coordinator_timer expire_timer; // of transactional ids
+    bool is_full;                          // there is no room for more, which was said
     bool has_ended;
 };
 
@@ -82,6 +83,9 @@ static inline struct str txn_id(const struct txn *txn)
 {
     return str_of(txn->id, txn->id_size);
 }
+
+// To be asked before a request makes an id: false, and it shall come again later (room.c).
+bool txns_have_room(struct txns *t);
 
 const char *txn_state_name(enum txn_state state); // "PrepareCommit"
 

@@ -355,6 +355,17 @@ struct end_txn_response fixture_end(struct fixture *f, int16_t version, const ch
     return reply;
 }
 
+void fixture_age(struct fixture *f, const char *id, int16_t epoch)
+{
+    struct txn *txn = txns_find(f->txns, str_from(id));
+    struct transaction_log_value value;
+    coordinator_set_time(f->coordinator, &f->now);
+    assert_true(txn_record(txn, TXN_EMPTY, &value));
+    value.producer_epoch = epoch;
+    assert_int_equal(txn_write(f->txns, str_from(id), &value, &txn), 0);
+    fixture_settle(f);
+}
+
 // ---- What is known ----
 
 void fixture_expect(struct fixture *f, const char *id, const char *dump)

@@ -106,6 +106,9 @@ void fixture_give_id(struct fixture *f, enum kafka_error error);
 void fixture_reload(struct fixture *f);
 void fixture_load_log(struct fixture *f, const char *path); // the log is this file; reloads
 
+// The epoch of an id, as after thousands of producers; it is Empty then.
+void fixture_age(struct fixture *f, const char *id, int16_t epoch);
+
 // ---- What is known ----
 
 void fixture_expect(struct fixture *f, const char *id, const char *dump); // NULL: there is no such id

@@ -74,28 +74,16 @@ static void test_over_an_ongoing_one(void **state)
     fixture_release(&f);
 }
 
-// Sets the epoch in the log, which the machine would reach after thirty thousand producers.
-static void age(struct fixture *f, const char *id, int16_t epoch)
-{
-    struct txn *txn = txns_find(f->txns, str_from(id));
-    struct transaction_log_value value;
-    coordinator_set_time(f->coordinator, &f->now);
-    assert_true(txn_record(txn, TXN_EMPTY, &value));
-    value.producer_epoch = epoch;
-    assert_int_equal(txn_write(f->txns, str_from(id), &value, &txn), 0);
-    fixture_settle(f);
-}
-
 static void test_used_up_epochs(void **state)
 {
     (void)state;
     struct fixture f;
     fixture_init(&f);
     fixture_begin(&f, "a");
-    age(&f, "a", 32765);
+    fixture_age(&f, "a", 32765);
     expect(fixture_init_producer(&f, "a", none), KAFKA_NONE, 100, 32766);
     expect(fixture_init_producer(&f, "a", none), KAFKA_NONE, 101, 0);
-    age(&f, "a", 32765);
+    fixture_age(&f, "a", 32765);
     expect(fixture_init_producer(&f, "a", of(101, 32765)), KAFKA_NONE, 101, 32766);
     // Apache Kafka has UNKNOWN_SERVER_ERROR for this retry.
     expect(fixture_init_producer(&f, "a", of(101, 32765)), KAFKA_NONE, 101, 32766);
@@ -112,7 +100,7 @@ static void test_fence_with_the_last_epoch(void **state)
     struct fixture f;
     fixture_init(&f);
     fixture_begin(&f, "a");
-    age(&f, "a", 32766);
+    fixture_age(&f, "a", 32766);
     assert_int_equal(fixture_add(&f, "a", of(100, 32766), "t", 0), KAFKA_NONE);
     f.holds_markers = true;
     expect(fixture_init_producer(&f, "a", none), KAFKA_CONCURRENT_TRANSACTIONS, -1, -1);
@@ -228,6 +216,22 @@ static void test_answer_waits_for_the_commit(void **state)
     fixture_release(&f);
 }
 
+static void test_room(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    fixture_set(&f, "chitin.transactional.ids.max=2");
+    struct producer a = fixture_begin(&f, "a");
+    fixture_begin(&f, "b");
+    expect(fixture_init_producer(&f, "c", none), KAFKA_COORDINATOR_LOAD_IN_PROGRESS, -1, -1);
+    fixture_expect(&f, "c", NULL);
+    expect(fixture_init_producer(&f, "a", a), KAFKA_NONE, 100, 1); // who is there goes on
+    fixture_advance(&f, INT64_C(7) * 86400000 + 3600000); // transactional.id.expiration.ms
+    expect(fixture_init_producer(&f, "c", none), KAFKA_NONE, 102, 0);
+    fixture_release(&f);
+}
+
 static void test_full_disk(void **state)
 {
     (void)state;
@@ -253,7 +257,7 @@ static void test_version_0(void **state)
     // A fence raises the epoch in every version.
     expect(fixture_init_producer(&f, "a", none), KAFKA_CONCURRENT_TRANSACTIONS, -1, -1);
     fixture_expect_markers(&f, "-t-0 100/1 v0\n");
-    age(&f, "a", 32766);
+    fixture_age(&f, "a", 32766);
     assert_int_equal(fixture_add(&f, "a", of(100, 32766), "t", 0), KAFKA_NONE);
     expect(fixture_init_producer(&f, "a", none), KAFKA_CONCURRENT_TRANSACTIONS, -1, -1);
     fixture_expect(&f, "a", "CompleteAbort 100/32767 -> -1, version 0, 60000 ms, []");
@@ -273,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_checks),
         cmocka_unit_test(test_waits_for_ids),
         cmocka_unit_test(test_answer_waits_for_the_commit),
+        cmocka_unit_test(test_room),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_version_0),
     };

@@ -85,14 +85,10 @@ static void test_last_epoch(void **state)
 {
     (void)state;
     struct fixture f;
-    struct transaction_log_value value;
     fixture_init(&f);
     struct producer p = fixture_begin(&f, "a");
-    struct txn *txn = txns_find(f.txns, str_from("a"));
     p.epoch = PRODUCER_EPOCH_LAST;
-    assert_true(txn_record(txn, TXN_EMPTY, &value));
-    value.producer_epoch = p.epoch;
-    assert_int_equal(txn_write(f.txns, str_from("a"), &value, &txn), 0);
+    fixture_age(&f, "a", p.epoch);
     assert_int_equal(fixture_add(&f, "a", p, "t", 0), KAFKA_NONE);
     f.holds_ids = true;
     fixture_advance(&f, TIMEOUT_MS + 1000);
