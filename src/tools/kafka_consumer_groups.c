@@ -217,18 +217,6 @@ static int delete_offsets(struct tool *t, const struct group_ids *ids)
 
 // ---- The command line ----
 
-static int check_describe(struct tool *t)
-{
-    static const int views[] = {GF_MEMBERS, GF_OFFSETS, GF_STATE};
-    const struct flags *f = &t->flags;
-    if (group_tool_count_given(f, views, 3) > 1)
-        return tool_usage(
-            t, "Option [describe] takes at most one of these options: [members], [offsets], [state]");
-    if (flags_text(f, GF_STATE) != NULL)
-        return tool_usage(t, "Option [describe] does not take a value for [state]");
-    return EXIT_OK;
-}
-
 static int check_reset(struct tool *t)
 {
     const struct flags *f = &t->flags;
@@ -240,57 +228,22 @@ static int check_reset(struct tool *t)
     return group_tool_check_scenario(t, "--all-topics, --topic");
 }
 
-// What only goes with certain actions.
-static int check_views(struct tool *t)
-{
-    static const int of_describe[] = {GF_MEMBERS, GF_OFFSETS, GF_VERBOSE};
-    const struct flags *f = &t->flags;
-    bool describes = flags_given(f, GF_DESCRIBE), lists = flags_given(f, GF_LIST);
-    for (int i = 0; i < 3; i++)
-        if (flags_given(f, of_describe[i]) && !describes)
-            return tool_usage(t, "--%s goes with --describe alone",
-                              group_tool_bare_name(t, of_describe[i]));
-    if (flags_given(f, GF_STATE) && !describes && !lists)
-        return tool_usage(t, "--state goes with --describe and --list alone");
-    if (flags_given(f, GF_TYPE) && !lists)
-        return tool_usage(t, "--type goes with --list alone");
-    return EXIT_OK;
-}
-
 static int check(struct tool *t)
 {
     static const int actions[] = {GF_LIST, GF_DESCRIBE, GF_DELETE, GF_RESET, GF_DELETE_OFFSETS,
                                   GF_VALIDATE_REGEX};
-    static const int scopes[] = {GF_GROUP, GF_ALL_GROUPS};
-    static const int list_group[] = {GF_GROUP, GF_LIST}, list_topic[] = {GF_TOPIC, GF_LIST},
-                     describe_topic[] = {GF_TOPIC, GF_DESCRIBE};
     const struct flags *f = &t->flags;
     if (group_tool_count_given(f, actions, 6) != 1)
         return tool_usage(t, "Command must include exactly one action: --list, --describe, "
                              "--delete, --reset-offsets, --delete-offsets, --validate-regex");
-    int status = check_views(t);
-    bool has_group = group_tool_count_given(f, scopes, 2) > 0;
-    for (int i = 1; i < 4 && status == EXIT_OK; i++)
-        if (flags_given(f, actions[i]) && !has_group)
-            status = tool_usage(t, "Option [%s] takes one of these options: [all-groups], [group]",
-                                group_tool_bare_name(t, actions[i]));
-    if (status == EXIT_OK && flags_given(f, GF_DESCRIBE))
-        status = check_describe(t);
-    if (status == EXIT_OK && flags_given(f, GF_DELETE) && flags_given(f, GF_TOPIC))
-        status = tool_usage(t, "The consumer does not support topic-specific offset deletion from a "
-                               "consumer group.");
-    if (status == EXIT_OK && flags_given(f, GF_DELETE_OFFSETS) &&
-        (!flags_given(f, GF_GROUP) || !flags_given(f, GF_TOPIC)))
-        status =
-            tool_usage(t, "Option [delete-offsets] takes the following options: [topic], [group]");
-    if (status == EXIT_OK)
-        status = group_tool_check_exclusive(t, scopes, 2);
-    if (status == EXIT_OK)
-        status = group_tool_check_exclusive(t, list_group, 2);
-    if (status == EXIT_OK)
-        status = group_tool_check_exclusive(t, list_topic, 2);
-    if (status == EXIT_OK)
-        status = group_tool_check_exclusive(t, describe_topic, 2);
+    if (flags_given(f, GF_TYPE) && !flags_given(f, GF_LIST))
+        return tool_usage(t, "--type goes with --list alone");
+    if (flags_given(f, GF_DELETE) && flags_given(f, GF_TOPIC))
+        return tool_usage(t, "The consumer does not support topic-specific offset deletion from a "
+                             "consumer group.");
+    if (flags_given(f, GF_DELETE_OFFSETS) && (!flags_given(f, GF_GROUP) || !flags_given(f, GF_TOPIC)))
+        return tool_usage(t, "Option [delete-offsets] takes the following options: [topic], [group]");
+    int status = group_tool_check_scope(t);
     return status == EXIT_OK && flags_given(f, GF_RESET) ? check_reset(t) : status;
 }
 

@@ -125,26 +125,6 @@ static void show_offsets(struct tool *t, const struct group_info *g, const struc
     buf_append_u8(&t->out.buf, '\n');
 }
 
-static int describe_offsets(struct tool *t, const struct group_info *g)
-{
-    struct admin_offsets offsets = {0};
-    struct admin_result r = {0};
-    int status = EXIT_OK;
-    int err = admin_offsets_fetch(t->driver, g->id, &offsets, &r);
-    if (err < 0) {
-        status = tool_fail_call(t, err);
-    } else if (r.code != KAFKA_NONE) {
-        status = group_tool_failed(t, &consumer_groups_tool, r.code, str_from(r.message), true);
-    } else {
-        struct group_lag lag;
-        group_lag_find(t->driver, g, &offsets, &lag);
-        show_offsets(t, g, &lag);
-        group_lag_release(&lag);
-    }
-    admin_offsets_release(&offsets);
-    return status;
-}
-
 // ---- Members ----
 
 static int order_numbers(const void *a, const void *b)
@@ -350,7 +330,7 @@ int consumer_groups_describe(struct tool *t, const struct group_ids *ids)
         else if (flags_given(&t->flags, GF_STATE))
             status = describe_state(t, &infos[i]);
         else
-            status = describe_offsets(t, &infos[i]);
+            status = group_tool_show_lag(t, &consumer_groups_tool, &infos[i], show_offsets);
     }
     for (int i = 0; i < count; i++)
         admin_group_release(&infos[i]);

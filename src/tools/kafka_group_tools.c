@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "client/topology.h"
+#include "tools/group_lag.h"
 #include "wire/errors.h"
 
 enum { NAMES_MAX = 8 };
@@ -51,6 +52,28 @@ void group_tool_number(struct buf *out, int width, int64_t value)
 int group_tool_width(int width, struct str text)
 {
     return (int)text.size > width ? (int)text.size : width;
+}
+
+int group_tool_show_lag(struct tool *t, const struct group_tool *tool, const struct group_info *g,
+                        void (*show)(struct tool *t, const struct group_info *g,
+                                     const struct group_lag *lag))
+{
+    struct admin_offsets offsets = {0};
+    struct admin_result r = {0};
+    int status = EXIT_OK;
+    int err = admin_offsets_fetch(t->driver, g->id, &offsets, &r);
+    if (err < 0) {
+        status = tool_fail_call(t, err);
+    } else if (r.code != KAFKA_NONE) {
+        status = group_tool_failed(t, tool, r.code, str_from(r.message), true);
+    } else {
+        struct group_lag lag;
+        group_lag_find(t->driver, g, &offsets, &lag);
+        show(t, g, &lag);
+        group_lag_release(&lag);
+    }
+    admin_offsets_release(&offsets);
+    return status;
 }
 
 void group_tool_coordinator(struct tool *t, const struct group_info *g, const char *separator,
@@ -139,6 +162,52 @@ int group_tool_check_exclusive(struct tool *t, const int *ids, int count)
                 return tool_usage(t, "Option \"[%s]\" can't be used with option \"[%s]\"",
                                   group_tool_bare_name(t, ids[i]), group_tool_bare_name(t, ids[k]));
     return EXIT_OK;
+}
+
+static int check_describe(struct tool *t)
+{
+    static const int views[] = {GF_MEMBERS, GF_OFFSETS, GF_STATE};
+    const struct flags *f = &t->flags;
+    if (group_tool_count_given(f, views, 3) > 1)
+        return tool_usage(
+            t, "Option [describe] takes at most one of these options: [members], [offsets], [state]");
+    if (flags_text(f, GF_STATE) != NULL)
+        return tool_usage(t, "Option [describe] does not take a value for [state]");
+    return EXIT_OK;
+}
+
+// What only goes with certain actions.
+static int check_views(struct tool *t)
+{
+    static const int of_describe[] = {GF_MEMBERS, GF_OFFSETS, GF_VERBOSE};
+    const struct flags *f = &t->flags;
+    bool describes = flags_given(f, GF_DESCRIBE);
+    for (int i = 0; i < 3; i++)
+        if (flags_given(f, of_describe[i]) && !describes)
+            return tool_usage(t, "--%s goes with --describe alone",
+                              group_tool_bare_name(t, of_describe[i]));
+    if (flags_given(f, GF_STATE) && !describes && !flags_given(f, GF_LIST))
+        return tool_usage(t, "--state goes with --describe and --list alone");
+    return describes ? check_describe(t) : EXIT_OK;
+}
+
+int group_tool_check_scope(struct tool *t)
+{
+    static const int needy[] = {GF_DESCRIBE, GF_DELETE, GF_RESET};
+    static const int scopes[] = {GF_GROUP, GF_ALL_GROUPS};
+    static const int apart[][2] = {{GF_GROUP, GF_ALL_GROUPS},
+                                   {GF_GROUP, GF_LIST},
+                                   {GF_TOPIC, GF_LIST},
+                                   {GF_TOPIC, GF_DESCRIBE}};
+    const struct flags *f = &t->flags;
+    for (int i = 0; i < 3; i++)
+        if (flags_given(f, needy[i]) && group_tool_count_given(f, scopes, 2) == 0)
+            return tool_usage(t, "Option [%s] takes one of these options: [all-groups], [group]",
+                              group_tool_bare_name(t, needy[i]));
+    int status = check_views(t);
+    for (int i = 0; i < 4 && status == EXIT_OK; i++)
+        status = group_tool_check_exclusive(t, apart[i], 2);
+    return status;
 }
 
 int group_tool_check_scenario(struct tool *t, const char *scopes)

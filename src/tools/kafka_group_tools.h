@@ -126,6 +126,12 @@ void group_tool_number(struct buf *out, int width, int64_t value);
 // The larger of a column's width so far and that of a text.
 int group_tool_width(int width, struct str text);
 
+// Finds out how far a group is behind and shows it; returns the exit status.
+struct group_lag;
+int group_tool_show_lag(struct tool *t, const struct group_tool *tool, const struct group_info *g,
+                        void (*show)(struct tool *t, const struct group_info *g,
+                                     const struct group_lag *lag));
+
 // "HOST:PORT", the separator and "(ID)" of the group's coordinator.
 void group_tool_coordinator(struct tool *t, const struct group_info *g, const char *separator,
                             struct buf *out);
@@ -148,6 +154,9 @@ const char *group_tool_bare_name(const struct tool *t, int flag);
 
 // Refuses any two of the flags together.
 int group_tool_check_exclusive(struct tool *t, const int *ids, int count);
+
+// Which groups the action is about, and what of them --describe shows.
+int group_tool_check_scope(struct tool *t);
 
 // --reset-offsets needs one of GF_TO_OFFSET to GF_FROM_FILE, and to be told of what: `scopes` are the names
 // of those flags.

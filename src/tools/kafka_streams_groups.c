@@ -162,20 +162,6 @@ static int delete_offsets(struct tool *t, struct str id)
 
 // ---- The command line ----
 
-static const int scopes[] = {GF_GROUP, GF_ALL_GROUPS};
-
-static int check_describe(struct tool *t)
-{
-    static const int views[] = {GF_MEMBERS, GF_OFFSETS, GF_STATE};
-    const struct flags *f = &t->flags;
-    if (group_tool_count_given(f, views, 3) > 1)
-        return tool_usage(
-            t, "Option [describe] takes at most one of these options: [members], [offsets], [state]");
-    if (flags_text(f, GF_STATE) != NULL)
-        return tool_usage(t, "Option [describe] does not take a value for [state]");
-    return EXIT_OK;
-}
-
 static int check_delete_offsets(struct tool *t)
 {
     const struct flags *f = &t->flags;
@@ -212,53 +198,24 @@ static int check_internal_topics(struct tool *t)
     return EXIT_OK;
 }
 
-// What only goes with certain actions.
-static int check_views(struct tool *t)
-{
-    static const int of_describe[] = {GF_MEMBERS, GF_OFFSETS, GF_VERBOSE};
-    const struct flags *f = &t->flags;
-    bool describes = flags_given(f, GF_DESCRIBE);
-    for (int i = 0; i < 3; i++)
-        if (flags_given(f, of_describe[i]) && !describes)
-            return tool_usage(t, "--%s goes with --describe alone",
-                              group_tool_bare_name(t, of_describe[i]));
-    if (flags_given(f, GF_STATE) && !describes && !flags_given(f, GF_LIST))
-        return tool_usage(t, "--state goes with --describe and --list alone");
-    if ((flags_given(f, GF_DRY_RUN) || flags_given(f, GF_EXECUTE)) && !flags_given(f, GF_RESET))
-        return tool_usage(t, "Only Option [reset-offsets] accepts [execute] or [dry-run]");
-    return EXIT_OK;
-}
-
 static int check(struct tool *t)
 {
     static const int actions[] = {GF_LIST, GF_DESCRIBE, GF_DELETE, GF_RESET, GF_DELETE_OFFSETS};
-    static const int list_group[] = {GF_GROUP, GF_LIST}, list_topic[] = {GF_TOPIC, GF_LIST},
-                     describe_topic[] = {GF_TOPIC, GF_DESCRIBE};
     const struct flags *f = &t->flags;
     if (group_tool_count_given(f, actions, 5) != 1)
         return tool_usage(t, "Command must include exactly one action: --list, --describe, --delete, "
                              "--reset-offsets, or --delete-offsets.");
-    int status = check_views(t);
-    for (int i = 1; i < 4 && status == EXIT_OK; i++)
-        if (flags_given(f, actions[i]) && group_tool_count_given(f, scopes, 2) == 0)
-            status = tool_usage(t, "Option [%s] takes one of these options: [all-groups], [group]",
-                                group_tool_bare_name(t, actions[i]));
-    if (status == EXIT_OK && flags_given(f, GF_DESCRIBE))
-        status = check_describe(t);
-    if (status == EXIT_OK && flags_given(f, GF_DELETE) &&
-        (flags_given(f, GF_TOPIC) || flags_given(f, GF_ALL_TOPICS)))
-        status = tool_usage(t, "Kafka Streams does not support topic-specific offset deletion from a "
-                               "streams group.");
+    if ((flags_given(f, GF_DRY_RUN) || flags_given(f, GF_EXECUTE)) && !flags_given(f, GF_RESET))
+        return tool_usage(t, "Only Option [reset-offsets] accepts [execute] or [dry-run]");
+    if (flags_given(f, GF_DELETE) && (flags_given(f, GF_TOPIC) || flags_given(f, GF_ALL_TOPICS)))
+        return tool_usage(t, "Kafka Streams does not support topic-specific offset deletion from a streams "
+                             "group.");
+    int status = group_tool_check_scope(t);
     if (status == EXIT_OK && flags_given(f, GF_DELETE_OFFSETS))
         status = check_delete_offsets(t);
     if (status == EXIT_OK && flags_given(f, GF_RESET))
         status = check_reset(t);
-    if (status == EXIT_OK)
-        status = check_internal_topics(t);
-    const int *pairs[] = {scopes, list_group, list_topic, describe_topic};
-    for (int i = 0; i < 4 && status == EXIT_OK; i++)
-        status = group_tool_check_exclusive(t, pairs[i], 2);
-    return status;
+    return status == EXIT_OK ? check_internal_topics(t) : status;
 }
 
 static int act(struct tool *t, const struct group_ids *ids)

@@ -80,28 +80,6 @@ static void show_offsets(struct tool *t, const struct group_info *g, const struc
     mem_free(order);
 }
 
-static int describe_offsets(struct tool *t, const struct group_info *g)
-{
-    struct admin_offsets offsets = {0};
-    struct admin_result r = {0};
-    if (g->member_count == 0)
-        return EXIT_OK;
-    int status = EXIT_OK;
-    int err = admin_offsets_fetch(t->driver, g->id, &offsets, &r);
-    if (err < 0) {
-        status = tool_fail_call(t, err);
-    } else if (r.code != KAFKA_NONE) {
-        status = group_tool_failed(t, &streams_groups_tool, r.code, str_from(r.message), true);
-    } else {
-        struct group_lag lag;
-        group_lag_find(t->driver, g, &offsets, &lag);
-        show_offsets(t, g, &lag);
-        group_lag_release(&lag);
-    }
-    admin_offsets_release(&offsets);
-    return status;
-}
-
 // ---- Members ----
 
 static void show_tasks(struct buf *out, const char *role,
@@ -226,8 +204,8 @@ int streams_groups_describe(struct tool *t, const struct group_ids *ids)
             status = describe_members(t, &info);
         else if (status == EXIT_OK && flags_given(&t->flags, GF_STATE))
             status = describe_state(t, &info);
-        else if (status == EXIT_OK)
-            status = describe_offsets(t, &info);
+        else if (status == EXIT_OK && info.member_count > 0)
+            status = group_tool_show_lag(t, &streams_groups_tool, &info, show_offsets);
         admin_group_release(&info);
     }
     return status;
