@@ -284,6 +284,7 @@ static void cold_done(struct cold_read *cold)
 {
     struct fetch_share *share = container_of(cold, struct fetch_share, cold);
     share->shard->away_count--;
+    share->is_warming = false;
     read_anew(share);
     go_on(share);
 }
@@ -323,6 +324,7 @@ static bool start_cold(struct fetch_share *share)
         add_cold(share, item, &bytes_left);
     if (!cold_read_start(&share->cold, cold_done))
         return false;
+    share->is_warming = true;
     share->shard->away_count++;
     return true;
 }
@@ -377,6 +379,10 @@ static void look_again(struct env_message *message)
 {
     struct fetch_share *share = container_of(message, struct fetch_share, look);
     share->looking = false;
+    // Reading may have found that a disk fails, which wakes whoever waits for it, and gone on to what is
+    // cold: that is looked at when it comes.
+    if (share->is_warming)
+        return;
     share->warm = false;
     read_stale(share); // when it leaves, too: a partition may be gone
     go_on(share);

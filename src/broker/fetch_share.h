@@ -64,6 +64,7 @@ struct fetch_share {
     bool looking; // `look` is under way
     bool leaving; // comes home when that has come
     bool warm;    // what it reads was just brought into memory: it may read all of it
+    bool is_warming; // and is being brought there by a worker
     struct env_message look;
     struct cold_read cold;      // brings it there
     struct arena arena; // for lists of aborted transactions, and for what works need
