@@ -42,7 +42,8 @@ void groups_attach(struct groups *g, struct coordinator *c)
 
 bool groups_log_stands_still(const struct groups *g, int64_t session_timeout_ms)
 {
-    return coordinator_waiting_ms(g->coordinator) * 2 >= session_timeout_ms;
+    // A damaged record may give a member no time at all: that is over, whatever the log does.
+    return session_timeout_ms > 0 && coordinator_waiting_ms(g->coordinator) * 2 >= session_timeout_ms;
 }
 
 static void group_free(struct groups *g, struct group *group)
