@@ -245,7 +245,7 @@ static int read_keys(struct cleaner_run *r)
     struct reading reading = begin_reading(r);
     struct batch_header h;
     struct bytes batch;
-    int got = 1, room = 1, fate;
+    int got = 1, room = 1, fate = TXN_COMMITTED;
     while (r->scan.position - reading.from < r->plan.io_bytes && room == 1 &&
            (got = next_batch(r, &h, &batch, &fate)) == 1) {
         room = note_batch(r, &h, batch, fate);
@@ -416,7 +416,7 @@ static int copy_batches(struct cleaner_run *r)
     struct reading reading = begin_reading(r);
     struct batch_header h;
     struct bytes batch;
-    int got = 1, fate;
+    int got = 1, fate = TXN_COMMITTED;
     while (r->scan.position - reading.from < r->plan.io_bytes && err == 0 &&
            (got = next_batch(r, &h, &batch, &fate)) == 1)
         err = copy_batch(r, &h, batch, fate);
