@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "group/streams.h"
@@ -54,6 +55,14 @@ static struct known_topic *find_topic(const struct configuring *c, struct str na
     return c->topic_count == 0 ? NULL
                                : bsearch(&key, c->topics, (size_t)c->topic_count, sizeof(key),
                                          compare_topics);
+}
+
+// One that the topology requires: all of them were collected.
+static struct known_topic *get_topic(const struct configuring *c, struct str name)
+{
+    struct known_topic *t = find_topic(c, name);
+    check(t != NULL);
+    return t;
 }
 
 static int collect_topics(struct configuring *c)
@@ -116,7 +125,7 @@ static int check_sources(struct configuring *c)
     for (int32_t i = 0; i < c->value->subtopologies.count; i++) {
         const struct wire_string_array *sources = &c->value->subtopologies.items[i].source_topics;
         for (int32_t k = 0; k < sources->count; k++)
-            if (!find_topic(c, sources->items[k])->exists)
+            if (!get_topic(c, sources->items[k])->exists)
                 missing[count++] = sources->items[k];
     }
     count = consumer_sort_names(missing, count);
@@ -138,7 +147,7 @@ static void begin_repartition(struct configuring *c)
     for (int32_t i = 0; i < c->value->subtopologies.count; i++) {
         const struct streams_group_topology_value_subtopology *s = &c->value->subtopologies.items[i];
         for (int32_t k = 0; k < s->repartition_source_topics.count; k++) {
-            struct known_topic *t = find_topic(c, s->repartition_source_topics.items[k].name);
+            struct known_topic *t = get_topic(c, s->repartition_source_topics.items[k].name);
             t->is_repartition = true;
             t->is_fixed |= s->repartition_source_topics.items[k].partitions != 0;
             t->partition_count = s->repartition_source_topics.items[k].partitions;
@@ -152,11 +161,11 @@ static int32_t most_partitions(const struct configuring *c,
 {
     int32_t most = 0;
     for (int32_t i = 0; i < s->source_topics.count; i++) {
-        const struct known_topic *t = find_topic(c, s->source_topics.items[i]);
+        const struct known_topic *t = get_topic(c, s->source_topics.items[i]);
         most = t->partition_count > most ? t->partition_count : most;
     }
     for (int32_t i = 0; i < s->repartition_source_topics.count; i++) {
-        const struct known_topic *t = find_topic(c, s->repartition_source_topics.items[i].name);
+        const struct known_topic *t = get_topic(c, s->repartition_source_topics.items[i].name);
         most = t->partition_count > most ? t->partition_count : most;
     }
     return most;
@@ -225,8 +234,8 @@ static int add_topics(struct configuring *c, struct copartition *group,
             return diag_set(c->diag, ERR_INVALID,
                             "A copartition group of subtopology %.*s names topic %d of %d.",
                             STR_ARG(s->subtopology_id), at, count);
-        struct known_topic *t = find_topic(c, is_repartition ? s->repartition_source_topics.items[at].name
-                                                             : s->source_topics.items[at]);
+        struct known_topic *t = get_topic(c, is_repartition ? s->repartition_source_topics.items[at].name
+                                                            : s->source_topics.items[at]);
         group->topics[group->count++] = t;
         group->has_source |= !t->is_repartition;
     }
@@ -338,7 +347,7 @@ static int configure_topics(struct configuring *c,
     if (*out == NULL)
         return ERR_NOMEM;
     for (int32_t i = 0; i < from->count; i++) {
-        const struct known_topic *t = find_topic(c, from->items[i].name);
+        const struct known_topic *t = get_topic(c, from->items[i].name);
         (*out)[i].info = &from->items[i];
         (*out)[i].partition_count = t->is_repartition ? t->partition_count : task_count;
     }
