@@ -2,7 +2,7 @@
 //
 // A client of a cluster without sockets and without a clock: connections as state, the cluster's
 // topology, requests on their way. Producer (client/producer.h), fetcher (client/fetcher.h) and
-// fan-out (client/fanout.h) are built on it; a driver owns the sockets.
+// group member (client/group_member.h) are built on it; a driver owns the sockets.
 //
 // The driver's side:
 //     client_on_connected / _space, _on_received / _on_closed    what happened to a link

@@ -249,11 +249,15 @@ static struct fetch_request_fetch_topic *topic_entry(struct leader *l, const str
             return &body->topics.items[i];
     struct fetch_request_fetch_topic *entry = &body->topics.items[body->topics.count++];
     fetch_request_fetch_topic_init(entry);
-    entry->topic = str_from(p->topic);
+    // A copy: the partition may be removed before the request is on its way.
+    entry->topic = arena_copy_str(&l->arena, str_from(p->topic));
     entry->partitions.count = 0;
     entry->partitions.items =
         arena_new_array(&l->arena, (size_t)room, struct fetch_request_fetch_partition);
-    return entry->partitions.items != NULL ? entry : NULL;
+    if (entry->topic.data != NULL && entry->partitions.items != NULL)
+        return entry;
+    body->topics.count--;
+    return NULL;
 }
 
 // Adds a partition to the request; false when the request is as large as it may be.
@@ -355,6 +359,12 @@ static void no_leader(struct partition *p, int64_t now_ms)
         partition_retry(p, code, 0, now_ms);
 }
 
+// Whether a leader can be asked for more; what waits for it meanwhile has its turn when that changes.
+static bool leader_is_busy(const struct leader *l)
+{
+    return l->request.active || l->answer_count >= ANSWERS_MAX;
+}
+
 void fetcher_on_time(struct fetcher *f, int64_t now_ms)
 {
     const struct topology *topology = client_topology(f->client);
@@ -372,9 +382,21 @@ void fetcher_on_time(struct fetcher *f, int64_t now_ms)
     }
     list_for_each (n, next, &f->leaders) {
         struct leader *l = container_of(n, struct leader, node);
-        if (!l->request.active && l->answer_count < ANSWERS_MAX)
+        if (!leader_is_busy(l))
             leader_ask(l, now_ms);
     }
+}
+
+static bool waits_for_leader(const struct partition *p)
+{
+    const struct fetcher *f = p->fetcher;
+    int32_t id = topology_leader(client_topology(f->client), str_from(p->topic), p->index);
+    list_for_each (n, next, &f->leaders) {
+        const struct leader *l = container_of(n, struct leader, node);
+        if (l->id == id)
+            return leader_is_busy(l);
+    }
+    return false;
 }
 
 int64_t fetcher_next_ms(const struct fetcher *f)
@@ -382,7 +404,8 @@ int64_t fetcher_next_ms(const struct fetcher *f)
     int64_t next_ms = INT64_MAX;
     for (int i = 0; i < f->partition_count; i++) {
         const struct partition *p = f->partitions[i];
-        if (p->state == PARTITION_READ && !p->in_flight && p->attempts > 0 && p->retry_ms < next_ms)
+        bool retries = p->state == PARTITION_READ && !p->in_flight && p->attempts > 0;
+        if (retries && p->retry_ms < next_ms && !waits_for_leader(p))
             next_ms = p->retry_ms;
         for (int k = 0; k < LOOKUP_COUNT; k++) {
             int64_t ms = p->lookups[k] != NULL ? offset_lookup_next_ms(p->lookups[k]) : INT64_MAX;

@@ -235,7 +235,7 @@ static void chaos(struct party *p, const struct reader_of *way, struct prng *prn
 // Members vanish, are cut off, and the coordinator moves: some records may come again, none is left out.
 static void nothing_is_left_out(void **state)
 {
-    for (uint64_t seed = 1; seed <= 3 * WAYS; seed++) {
+    for (uint64_t seed = 1; seed <= 20 * WAYS; seed++) {
         struct party *p = mem_new(struct party);
         struct prng prng;
         prng_init(&prng, seed);
