@@ -22,142 +22,11 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "log/cleaner.h"
-#include "log/commit.h"
-#include "log/dir.h"
-#include "log/log.h"
-#include "sim_env.h"
-#include "sim_fs.h"
-#include "sim_txns.h"
-#include "wire/batch.h"
-
-enum {
-    PARTITIONS_MAX = 2,
-    PRODUCERS = 6, // the upper half writes in transactions
-    KEYS = 12,
-    RECORDS_MAX = 5,
-    VALUE_MAX = 300,
-    MESSAGE_MAX = 512,
-};
-
-enum bug { BUG_NONE, BUG_EARLY_SWAP, BUG_EARLY_TOMBSTONE, BUG_UNKNOWN };
+#include "cleaner_world.h"
 
 static const char *const bug_names[] = {"none", "early-swap", "early-tombstone"};
 
-struct options {
-    uint64_t seeds;
-    uint64_t start;
-    int steps;
-    bool verbose;
-    enum bug bug;
-};
-
-enum fate { FATE_PLAIN, FATE_OPEN, FATE_COMMITTED, FATE_ABORTED };
-
-struct sent_record {
-    int64_t time_ms;
-    int32_t key;   // -1 none
-    int64_t value; // 0: a tombstone
-    bool seen;     // by the last check
-    bool gone;     // an earlier one did not see it
-    bool excused;  // it was gone when what had replaced it was truncated away
-};
-
-// A batch that was appended.
-struct sent {
-    int64_t base_offset;
-    int64_t last_offset;
-    int64_t producer_id;
-    int32_t last_sequence;
-    int32_t epoch;
-    bool transactional;
-    bool control;
-    bool aborts; // a marker
-    enum fate fate;
-    int64_t sent_ms;
-    struct sent_record records[RECORDS_MAX];
-    int count;
-    uint8_t *bytes;
-    size_t size;
-};
-
-struct part {
-    struct harness *h;
-    char topic[16];
-    struct uuid topic_id;
-    struct log *log;
-    struct sent *sent;
-    int sent_count;
-    int sent_capacity;
-    int64_t acknowledged;
-    int64_t start_durable;
-    int64_t start;
-    bool existed;
-    bool truncating; // one is under way, or was when the process died
-    int32_t epoch;
-    int64_t first_producer; // id; others from a truncation on, since nobody can say what is known of those
-};
-
-struct harness {
-    const struct options *options;
-    uint64_t seed;
-    struct prng prng;
-    struct sim sim;
-    struct sim_env shard;
-    struct sim_fs *fs;
-    struct env_fs planted;     // between the log and its disk
-    int planted_syncs;         // that are not done
-    struct log_dir *dir;
-    struct log_committer *committer;
-    struct cleaner *cleaner;
-    struct log_config config;
-    int64_t delete_retention_ms; // what was asked for
-    struct cleaner_config cleaner_config;
-    struct part parts[PARTITIONS_MAX];
-    int part_count;
-    int64_t last_value;
-    int crashes;
-    bool offline;
-    bool disturbed;
-    bool failed;
-    char message[MESSAGE_MAX];
-};
-
-struct totals {
-    uint64_t crashes;
-    uint64_t appends;
-    uint64_t compactions;
-    uint64_t tombstones_gone;
-    uint64_t records_gone;
-    uint64_t hash;
-};
-
 static struct totals totals;
-
-// ---- Telling ----
-
-__attribute__((format(printf, 2, 3))) static void fail(struct harness *h, const char *format, ...)
-{
-    if (h->failed)
-        return;
-    h->failed = true;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(h->message, sizeof h->message, format, args);
-    va_end(args);
-}
-
-__attribute__((format(printf, 2, 3))) static void say(const struct harness *h, const char *format, ...)
-{
-    if (!h->options->verbose)
-        return;
-    va_list args;
-    va_start(args, format);
-    printf("%10.3f ms  ", (double)h->sim.now_ns / 1e6);
-    vprintf(format, args);
-    printf("\n");
-    va_end(args);
-}
 
 static void trace_line(struct trace *t, enum trace_level level, const char *area, const char *line)
 {
@@ -169,35 +38,6 @@ static void trace_line(struct trace *t, enum trace_level level, const char *area
 
 static struct trace verbose_trace = {.emit = trace_line, .level_min = TRACE_DEBUG};
 static struct trace quiet_trace = {.emit = trace_line, .level_min = TRACE_INFO};
-
-static uint64_t below(struct harness *h, uint64_t bound)
-{
-    return prng_below(&h->prng, bound);
-}
-
-static bool chance(struct harness *h, uint64_t numerator, uint64_t denominator)
-{
-    return prng_chance(&h->prng, numerator, denominator);
-}
-
-static int64_t now_ms(struct harness *h)
-{
-    return env_wall_ms(h->shard.env.clock);
-}
-
-static bool is_down(const struct harness *h)
-{
-    return h->offline || sim_fs_is_crashed(h->fs);
-}
-
-static bool excused(struct harness *h, int err, const char *what)
-{
-    if (err >= 0)
-        return true;
-    if (!is_down(h) && !h->disturbed)
-        fail(h, "%s: %s without a reason", what, err_name(err));
-    return false;
-}
 
 // ---- Bugs on purpose ----
 
@@ -271,65 +111,7 @@ static const struct env_fs planted_fs = {
     .space = planted_space,
 };
 
-// ---- Model ----
-
-static void part_cut(struct part *p, int64_t end_offset)
-{
-    while (p->sent_count > 0 && p->sent[p->sent_count - 1].last_offset >= end_offset)
-        mem_free(p->sent[--p->sent_count].bytes);
-}
-
-static int64_t part_end(const struct part *p, int64_t otherwise)
-{
-    return p->sent_count > 0 ? p->sent[p->sent_count - 1].last_offset + 1 : otherwise;
-}
-
-static bool is_data_of(const struct sent *s, int64_t producer_id)
-{
-    return s->producer_id == producer_id && !s->control;
-}
-
-// The last batch with data of a producer, or NULL; *is_open tells of a transaction.
-static const struct sent *last_of(const struct part *p, int64_t producer_id, bool *is_open)
-{
-    *is_open = false;
-    for (int i = p->sent_count - 1; i >= 0; i--) {
-        const struct sent *s = &p->sent[i];
-        if (!is_data_of(s, producer_id))
-            continue;
-        *is_open = s->transactional;
-        for (int k = i + 1; k < p->sent_count; k++)
-            if (p->sent[k].control && p->sent[k].producer_id == producer_id)
-                *is_open = false;
-        return s;
-    }
-    return NULL;
-}
-
-// What the markers that are there have decided.
-static void decide(struct part *p)
-{
-    for (int i = 0; i < p->sent_count; i++) {
-        struct sent *s = &p->sent[i];
-        s->fate = s->transactional && !s->control ? FATE_OPEN : FATE_PLAIN;
-        for (int k = 0; k < i && s->control; k++)
-            if (is_data_of(&p->sent[k], s->producer_id) && p->sent[k].fate == FATE_OPEN)
-                p->sent[k].fate = s->aborts ? FATE_ABORTED : FATE_COMMITTED;
-    }
-}
-
-static struct sent *sent_at(const struct part *p, int64_t base_offset)
-{
-    int low = 0, high = p->sent_count;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        if (p->sent[middle].base_offset < base_offset)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < p->sent_count && p->sent[low].base_offset == base_offset ? &p->sent[low] : NULL;
-}
+// ---- What the log tells ----
 
 static void on_durable(struct log *log, void *owner)
 {
@@ -352,13 +134,6 @@ static void on_offline(struct log_dir *dir, void *owner, int err, const char *wh
 }
 
 // ---- Appending ----
-
-static void value_of(int64_t id, uint8_t out[VALUE_MAX], size_t *size)
-{
-    *size = 8 + (size_t)(id * 7 % (VALUE_MAX - 8));
-    memset(out, (int)(id & 0xff), *size);
-    be64_store(out, (uint64_t)id);
-}
 
 static void add_record(struct harness *h, struct batch_builder *b, struct sent *s)
 {
@@ -474,282 +249,6 @@ static void step_append(struct harness *h, struct part *p)
         log_committer_add(h->committer, p->log);
 }
 
-// ---- Checking what is there ----
-
-// A client that reads committed records: what it filters out.
-struct filter {
-    struct log_aborted *aborted;
-    int count;
-    int capacity;
-    int64_t active[64]; // producers inside of an aborted transaction
-    int active_count;
-};
-
-static int filter_add(void *context, const struct log_aborted *txn)
-{
-    struct filter *f = context;
-    mem_grow(f->aborted, f->count, f->capacity);
-    f->aborted[f->count++] = *txn;
-    return 0;
-}
-
-static bool filter_has(struct filter *f, int64_t producer_id, bool remove)
-{
-    for (int i = 0; i < f->active_count; i++) {
-        if (f->active[i] != producer_id)
-            continue;
-        if (remove)
-            f->active[i] = f->active[--f->active_count];
-        return true;
-    }
-    return false;
-}
-
-// True if a batch is hidden from readers of committed records.
-static bool filter_batch(struct filter *f, const struct batch_header *h, bool aborts)
-{
-    for (int i = 0; i < f->count; i++) {
-        struct log_aborted *a = &f->aborted[i];
-        if (a->producer_id < 0 || a->first_offset > batch_last_offset(h))
-            continue;
-        if (!filter_has(f, a->producer_id, false) && f->active_count < 64)
-            f->active[f->active_count++] = a->producer_id;
-        a->producer_id = -1;
-    }
-    if (batch_is_control(h)) {
-        if (aborts)
-            filter_has(f, h->producer_id, true);
-        return true;
-    }
-    return batch_is_transactional(h) && filter_has(f, h->producer_id, false);
-}
-
-static void check_record(struct harness *h, struct part *p, struct sent *s, const struct record *record)
-{
-    int64_t index = record->offset - s->base_offset;
-    if (index < 0 || index >= s->count) {
-        fail(h, "%s: no record was sent at offset %" PRId64, p->topic, record->offset);
-        return;
-    }
-    struct sent_record *r = &s->records[index];
-    uint8_t value[VALUE_MAX];
-    char key[16];
-    size_t size = 0, key_size = (size_t)snprintf(key, sizeof key, "key%d", r->key);
-    r->seen = true;
-    if (r->gone)
-        fail(h, "%s: offset %" PRId64 " was gone and is back", p->topic, record->offset);
-    if (record->timestamp != r->time_ms)
-        fail(h, "%s: offset %" PRId64 " has time %" PRId64 ", was sent with %" PRId64, p->topic,
-             record->offset, record->timestamp, r->time_ms);
-    if (s->control)
-        return;
-    if (r->value != 0)
-        value_of(r->value, value, &size);
-    bool key_fits = r->key < 0 ? record->key.data == NULL
-                               : bytes_equal(record->key, bytes_of(key, key_size));
-    bool value_fits = r->value == 0 ? record->value.data == NULL
-                                    : bytes_equal(record->value, bytes_of(value, size));
-    if (!key_fits || !value_fits)
-        fail(h, "%s: offset %" PRId64 " holds something else than was sent", p->topic, record->offset);
-}
-
-static void check_batch(struct harness *h, struct part *p, struct bytes batch,
-                        const struct batch_header *header, struct filter *filter)
-{
-    struct sent *s = sent_at(p, header->base_offset);
-    struct batch_iter it;
-    struct record record;
-    struct buf scratch;
-    if (s == NULL || s->last_offset != batch_last_offset(header) ||
-        s->producer_id != header->producer_id || s->epoch != header->partition_leader_epoch ||
-        s->last_sequence != batch_last_sequence(header)) {
-        fail(h, "%s: no such batch was sent at %" PRId64, p->topic, header->base_offset);
-        return;
-    }
-    if (!batch_crc_is_valid(batch))
-        fail(h, "%s: the CRC at %" PRId64 " is wrong", p->topic, header->base_offset);
-    buf_init(&scratch, 1 << 20);
-    int got = batch_iter_init(&it, batch, &scratch);
-    while (got == 0 && (got = batch_iter_next(&it, &record)) == 1) {
-        check_record(h, p, s, &record);
-        got = 0;
-    }
-    buf_release(&scratch);
-    if (got < 0)
-        fail(h, "%s: the records at %" PRId64 " cannot be read", p->topic, header->base_offset);
-    bool hidden = filter_batch(filter, header, s->aborts);
-    if (header->record_count > 0 && !s->control && s->fate != FATE_OPEN &&
-        hidden != (s->fate == FATE_ABORTED))
-        fail(h, "%s: the batch at %" PRId64 " of producer %" PRId64 " was %s and is %s", p->topic,
-             header->base_offset, header->producer_id, s->fate == FATE_ABORTED ? "aborted" : "committed",
-             hidden ? "hidden" : "shown");
-}
-
-// Reads everything; true if that was possible.
-static bool read_all(struct harness *h, struct part *p, struct filter *filter)
-{
-    int64_t offset = log_start_offset(p->log), end = log_end_offset(p->log);
-    while (offset < end && !h->failed) {
-        struct buf bytes;
-        struct bytes rest, batch;
-        struct batch_header header;
-        buf_init(&bytes, 1 << 20);
-        int err = log_read_bytes(p->log, offset, 1 + (size_t)below(h, 5000), true, end, &bytes);
-        rest = buf_bytes(&bytes);
-        bool readable = excused(h, err, "read");
-        // Offsets may be missing anywhere, but not at the end.
-        if (readable && rest.size == 0)
-            fail(h, "%s: nothing at %" PRId64 ", the end is %" PRId64, p->topic, offset, end);
-        while (readable && !h->failed && batch_next(&rest, &header, &batch) == 1) {
-            if (batch_last_offset(&header) < offset)
-                fail(h, "%s: %" PRId64 " comes after %" PRId64, p->topic, header.base_offset, offset);
-            else if (!h->failed)
-                check_batch(h, p, batch, &header, filter);
-            offset = batch_last_offset(&header) + 1;
-        }
-        buf_release(&bytes);
-        if (!readable)
-            return false;
-    }
-    return !h->failed;
-}
-
-// The newest decided record of a key, and whether an older one is there.
-static void check_key(struct harness *h, struct part *p, int32_t key, int64_t start)
-{
-    const struct sent_record *newest = NULL;
-    const struct sent *in = NULL;
-    int64_t offset = -1, older = -1;
-    for (int i = p->sent_count - 1; i >= 0; i--) {
-        const struct sent *s = &p->sent[i];
-        for (int k = s->count - 1; k >= 0 && !s->control; k--) {
-            const struct sent_record *r = &s->records[k];
-            if (r->key != key || s->base_offset + k < start || r->excused)
-                continue;
-            if (s->fate == FATE_OPEN && !r->seen)
-                fail(h, "%s: key %d at %" PRId64 " is gone before its transaction was decided", p->topic,
-                     key, s->base_offset + k);
-            if (s->fate == FATE_OPEN || s->fate == FATE_ABORTED)
-                continue;
-            if (newest == NULL) {
-                newest = r;
-                in = s;
-                offset = s->base_offset + k;
-            } else {
-                if (r->seen && older < 0)
-                    older = s->base_offset + k;
-                totals.records_gone += !r->seen;
-            }
-        }
-    }
-    if (newest == NULL || newest->seen)
-        return;
-    if (newest->value != 0)
-        fail(h, "%s: the newest value of key %d, at %" PRId64 ", is gone", p->topic, key, offset);
-    else if (older >= 0)
-        fail(h, "%s: key %d was deleted at %" PRId64 " and is back with that of %" PRId64, p->topic, key,
-             offset, older);
-    else if (now_ms(h) < in->sent_ms + h->delete_retention_ms)
-        fail(h, "%s: the tombstone of key %d at %" PRId64 " went after %" PRId64 " ms", p->topic, key,
-             offset, now_ms(h) - in->sent_ms);
-    totals.tombstones_gone++;
-}
-
-// The first record that is there with a time must be what a look-up finds.
-static void check_time(struct harness *h, struct part *p)
-{
-    struct log_position found;
-    if (p->sent_count == 0)
-        return;
-    const struct sent *any = &p->sent[below(h, (uint64_t)p->sent_count)];
-    int64_t target = any->records[below(h, (uint64_t)any->count)].time_ms;
-    int64_t start = log_start_offset(p->log), expected = -1;
-    for (int i = 0; i < p->sent_count && expected < 0; i++)
-        for (int k = 0; k < p->sent[i].count && expected < 0; k++)
-            if (p->sent[i].base_offset + k >= start && p->sent[i].records[k].seen &&
-                p->sent[i].records[k].time_ms >= target)
-                expected = p->sent[i].base_offset + k;
-    int err = log_find_timestamp(p->log, target, &found);
-    // (A batch without records is found by the time in its header.)
-    struct sent *s = NULL;
-    for (int i = 0; i < p->sent_count; i++)
-        if (found.offset >= p->sent[i].base_offset && found.offset <= p->sent[i].last_offset)
-            s = &p->sent[i];
-    bool is_empty = s != NULL;
-    for (int k = 0; s != NULL && k < s->count; k++)
-        is_empty &= !s->records[k].seen;
-    if (excused(h, err, "find timestamp") && found.offset != expected && !is_empty)
-        fail(h, "%s: time %" PRId64 " found at %" PRId64 ", should be %" PRId64, p->topic, target,
-             found.offset, expected);
-}
-
-static void check_epochs(struct harness *h, struct part *p)
-{
-    int64_t start = log_start_offset(p->log), end = log_end_offset(p->log);
-    for (int i = 0; i < p->sent_count && !h->failed; i++) {
-        const struct sent *s = &p->sent[i];
-        if (s->base_offset < start || s->last_offset >= end || !s->records[0].seen)
-            continue;
-        int32_t epoch = log_epoch_at(p->log, s->base_offset);
-        if (!excused(h, epoch == -1 ? 0 : epoch, "epoch"))
-            return;
-        if (epoch != s->epoch)
-            fail(h, "%s: epoch %d at %" PRId64 ", was written in %d", p->topic, epoch, s->base_offset,
-                 s->epoch);
-    }
-}
-
-static void check_duplicate(struct harness *h, struct part *p, int64_t producer_id)
-{
-    bool is_open;
-    const struct sent *last = last_of(p, producer_id, &is_open);
-    struct log_append_info info;
-    if (last == NULL || is_down(h))
-        return;
-    int64_t base_offset = last->base_offset;
-    uint8_t *bytes = mem_alloc(last->size);
-    memcpy(bytes, last->bytes, last->size);
-    int err = log_append(p->log, bytes, last->size, p->epoch, now_ms(h), &info);
-    mem_free(bytes);
-    if (excused(h, err, "duplicate") &&
-        (info.verdict != LOG_DUPLICATE || info.base_offset != base_offset))
-        fail(h, "%s: duplicate of producer %" PRId64 " at %" PRId64 ": verdict %d at %" PRId64
-             ", expected %" PRId64 ", found %" PRId64, p->topic, producer_id, base_offset, info.verdict,
-             info.base_offset, info.expected, info.found);
-}
-
-// Sees what is there; true if that was possible.
-static bool see(struct harness *h, struct part *p)
-{
-    struct filter filter = {0};
-    int64_t start = log_start_offset(p->log);
-    decide(p);
-    for (int i = 0; i < p->sent_count; i++)
-        for (int k = 0; k < p->sent[i].count; k++)
-            p->sent[i].records[k].seen = false;
-    int err = sim_each_aborted(p->log, start, INT64_MAX, filter_add, &filter);
-    bool is_read = excused(h, err, "aborted") && read_all(h, p, &filter);
-    mem_free(filter.aborted);
-    for (int i = 0; i < p->sent_count && is_read; i++)
-        for (int k = 0; k < p->sent[i].count; k++)
-            p->sent[i].records[k].gone |= !p->sent[i].records[k].seen && p->sent[i].base_offset + k >= start;
-    return is_read;
-}
-
-static void check_part(struct harness *h, struct part *p)
-{
-    int64_t start = log_start_offset(p->log);
-    bool is_read = see(h, p);
-    for (int32_t key = 0; key < KEYS && is_read && !h->failed; key++)
-        check_key(h, p, key, start);
-    if (is_read && !h->failed)
-        check_time(h, p);
-    if (is_read && !h->failed && !is_down(h))
-        check_epochs(h, p);
-    for (int64_t id = 0; id < PRODUCERS && is_read && !h->failed; id++)
-        check_duplicate(h, p, p->first_producer + id);
-}
-
 // ---- Restarting ----
 
 static void close_all(struct harness *h)
@@ -827,7 +326,7 @@ static void change_producers(struct harness *h, struct part *p)
 // not come back with them.
 static void excuse_gone(struct harness *h, struct part *p)
 {
-    if (!see(h, p))
+    if (!part_see(h, p))
         return;
     for (int i = 0; i < p->sent_count; i++)
         for (int k = 0; k < p->sent[i].count; k++)
@@ -1188,7 +687,7 @@ static void init_configs(struct harness *h)
 
 static void init(struct harness *h, const struct options *options, uint64_t seed)
 {
-    *h = (struct harness){.options = options, .seed = seed};
+    *h = (struct harness){.options = options, .totals = &totals, .seed = seed};
     prng_init(&h->prng, seed);
     sim_init(&h->sim, prng_next(&h->prng));
     sim_env_init(&h->shard, &h->sim, NULL);
