@@ -21,6 +21,7 @@ enum {
     MEMORY_MAX = 256 * 1024 * 1024,
     NAMES_SHOWN = 3, // of topics in an answer, as Kafka 4.4
     SUBTOPOLOGIES_MAX = 10000,
+    TASKS_MAX = 100000, // the records of a target of more would hardly fit into a batch
     ROUNDS_MAX = 1000, // how long a chain of repartition topics may be
 };
 
@@ -356,7 +357,7 @@ static int configure_topics(struct configuring *c,
 
 static int configure_subtopologies(struct configuring *c)
 {
-    int32_t count = c->value->subtopologies.count;
+    int32_t count = c->value->subtopologies.count, task_count = 0;
     c->out->subtopologies =
         arena_new_array(&c->out->memory, (size_t)count + 1, struct streams_configured_subtopology);
     if (c->out->subtopologies == NULL)
@@ -373,6 +374,9 @@ static int configure_subtopologies(struct configuring *c)
         if (o->task_count == 0)
             return diag_set(c->diag, ERR_INVALID, "No source topics found for subtopology %.*s",
                             STR_ARG(s->subtopology_id));
+        if (o->task_count > TASKS_MAX - task_count)
+            return diag_set(c->diag, ERR_INVALID, "The topology has more than %d tasks.", TASKS_MAX);
+        task_count += o->task_count;
         int err = configure_topics(c, &s->repartition_source_topics, o->task_count,
                                    &o->repartition_sources);
         if (err == 0)

@@ -188,7 +188,7 @@ static const struct column producers_columns[] = {
 static int producers_run(struct tool *t)
 {
     struct str topic;
-    int32_t partition;
+    int32_t partition = 0;
     int status = partition_of(t, &topic, &partition);
     if (status == EXIT_OK)
         status = tool_connect(t, flags_text(&t->flags, ONE_BOOTSTRAP));
@@ -322,7 +322,7 @@ static const struct flag_def abort_flags[] = {
 static int abort_run(struct tool *t)
 {
     struct str topic;
-    int32_t partition;
+    int32_t partition = 0;
     struct txn_producers producers = {0};
     struct txn_spec spec;
     struct admin_result r;

@@ -65,6 +65,7 @@ static const struct topology_case invalid[] = {
      "is never used as a sink topic."},
     {"0", "", 0, "No source topics found for subtopology 0"},
     {"0 two;0 three", "", 0, "Subtopology 0 is there twice."},
+    {"0 many;1 many;2 many;3 many", "", 0, "The topology has more than 100000 tasks."},
     {"0 two = three", "", 0, "A copartition group of subtopology 0 names topic 99 of 0."},
 };
 
@@ -76,6 +77,7 @@ static void fill(struct fixture *f)
     fixture_topic(f, "alsotwo", 2);
     fixture_topic(f, "three", 3);
     fixture_topic(f, "four", 4);
+    fixture_topic(f, "many", 25001);
 }
 
 static struct streams_configured *configure(struct fixture *f, const char *text, struct arena *arena,
