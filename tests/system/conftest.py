@@ -46,7 +46,8 @@ def bootstrap(broker):
 @pytest.fixture
 def topic(request):
     """A name of its own for each test."""
-    name = re.sub(r"[^a-zA-Z0-9._-]", "-", request.node.name)[:150]
+    name = f"{request.module.__name__.removeprefix('test_')}.{request.node.name.removeprefix('test_')}"
+    name = re.sub(r"[^a-zA-Z0-9._-]", "-", name)[:150]
     return f"{name}.{os.getpid()}"
 
 
