@@ -246,6 +246,7 @@ struct consumer_cause {
     struct str client_id;
     struct str client_host;
     struct str reason;
+    int32_t grown; // by so many members, who are counted already: 1 one has come, -1 one has gone
 };
 
 // The hash of the topics that members subscribe to: see topic_hash.h.

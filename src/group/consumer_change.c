@@ -74,6 +74,7 @@ static int bump(struct consumer_change *c, bool is_new)
         .member = c->member_id,
         .client_id = c->after.client_id,
         .client_host = c->after.client_host,
+        .grown = is_new,
     };
     return consumer_bump(c->group->consumer, &cause);
 }

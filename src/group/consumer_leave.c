@@ -48,6 +48,7 @@ static struct consumer_cause cause_of(enum rebalance_cause cause, const struct c
         .member = arena_copy_str(arena, str_from(m->id)),
         .client_id = arena_copy_str(arena, m->subscription.client_id),
         .client_host = arena_copy_str(arena, m->subscription.client_host),
+        .grown = -1,
     };
 }
 

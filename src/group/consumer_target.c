@@ -18,7 +18,7 @@ void consumer_note_cause(struct consumer_group *cg, const struct consumer_cause 
 {
     group_journal_begin(&cg->group->journal, coordinator_now(cg->groups->coordinator), cause->cause,
                         cause->member, cause->client_id, cause->client_host, cause->reason,
-                        cg->member_count);
+                        cg->member_count - cause->grown);
     cg->is_rebalancing = true;
 }
 

@@ -443,6 +443,7 @@ static struct consumer_cause cause_of(const struct streams_heartbeat *h, bool is
         .member = is_first || member_changed ? str_from(h->member->id) : (struct str){NULL, 0},
         .client_id = h->member->subscription->value.client_id,
         .client_host = h->member->subscription->value.client_host,
+        .grown = is_first,
     };
 }
 

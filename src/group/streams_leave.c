@@ -34,6 +34,7 @@ static int fence(struct streams_member *m, enum rebalance_cause cause)
         .member = arena_copy_str(&arena, str_from(m->id)),
         .client_id = arena_copy_str(&arena, m->subscription->value.client_id),
         .client_host = arena_copy_str(&arena, m->subscription->value.client_host),
+        .grown = -1,
     };
     coordinator_begin_series(c);
     int err = remove_member(m, &why);

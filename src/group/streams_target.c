@@ -92,7 +92,7 @@ void streams_note_cause(struct streams_group *sg, const struct consumer_cause *c
 {
     group_journal_begin(&sg->group->journal, coordinator_now(sg->groups->coordinator), cause->cause,
                         cause->member, cause->client_id, cause->client_host, cause->reason,
-                        sg->member_count);
+                        sg->member_count - cause->grown);
     sg->is_rebalancing = true;
 }
 

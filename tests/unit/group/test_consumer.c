@@ -245,6 +245,9 @@ static void test_session_and_the_log(void **state)
     fixture_commit_offset(&f, 9, "g", "m1", 3, 0);
     fixture_advance(&f, 1);
     assert_int_equal(consumer_of(&f, "g")->member_count, 1);
+    const struct journal_entry *e = group_journal_entry(&consumer_of(&f, "g")->group->journal, 0);
+    assert_int_equal(e->cause, REBALANCE_SESSION_TIMEOUT);
+    assert_int_equal(e->members_before, 2);
     fixture_release(&f);
 }
 
@@ -266,6 +269,8 @@ static void test_rebalance_timeout(void **state)
     assert_int_equal(e->cause, REBALANCE_JOINED);
     assert_true(e->duration_ms >= 0);
     assert_int_equal(e->causes, 2);
+    assert_int_equal(e->members_before, 1);
+    assert_int_equal(e->members_after, 1);
     fixture_release(&f);
 }
 
