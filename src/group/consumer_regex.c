@@ -174,12 +174,13 @@ static int refresh(struct consumer_group *cg, struct str pattern)
     diag_clear(&diag);
     arena_init(&arena, RESOLVE_MEMORY_MAX);
     int err = consumer_resolve(cg->groups, pattern, &arena, &topics, &count, &diag);
+    int taken = 0;
     if (err == 0)
-        err = take(cg, pattern, topics, count, metadata_image_offset(cg->groups->image));
+        taken = take(cg, pattern, topics, count, metadata_image_offset(cg->groups->image));
     else
-        err = 0, consumer_search(cg, pattern);
+        consumer_search(cg, pattern);
     arena_release(&arena);
-    return err;
+    return taken;
 }
 
 int consumer_refresh_regexes(struct consumer_group *cg, struct str pattern)

@@ -5,8 +5,10 @@
 
 #include "base/mem.h"
 
-// Waiting for one member for longer than this is worth a word.
-enum { SLOW_MS = 1000, FREQUENT = 3, WHO_MAX = 16 };
+// Waiting for one member for longer than this is worth a word. In groups of the newer protocols a member
+// hears of a rebalance by its next heartbeat, and gives up by the one after: of 5 seconds each, if nothing
+// else is set.
+enum { SLOW_MS = 1000, SLOW_BEATING_MS = 10000, FREQUENT = 3, WHO_MAX = 16 };
 
 // A cause by the name that the broker gives it. FROZEN by the API.
 struct cause {
@@ -215,9 +217,11 @@ static void find_cause_of(const struct chitin_describe_groups_response_rebalance
     buf_release(&text);
 }
 
-static void find_slow(const struct chitin_describe_groups_response_rebalance_array *journal,
+static void find_slow(const struct chitin_describe_groups_response_described_group *group,
                       struct group_findings *out)
 {
+    const struct chitin_describe_groups_response_rebalance_array *journal = &group->journal;
+    int64_t slow_ms = str_is(group->group_type, "classic") ? SLOW_MS : SLOW_BEATING_MS;
     struct tally tally = {0};
     struct buf text;
     int64_t worst = 0;
@@ -225,7 +229,7 @@ static void find_slow(const struct chitin_describe_groups_response_rebalance_arr
     for (int32_t i = 0; i < journal->count; i++) {
         const struct chitin_describe_groups_response_rebalance *r = &journal->items[i];
         // The broker itself waits a while for the first members (group.initial.rebalance.delay.ms).
-        if (r->last_member_ms < SLOW_MS || r->last_member.size == 0 || r->members_before == 0)
+        if (r->last_member_ms < slow_ms || r->last_member.size == 0 || r->members_before == 0)
             continue;
         tally_add(&tally, r->last_member);
         worst = r->last_member_ms > worst ? r->last_member_ms : worst;
@@ -322,7 +326,7 @@ void group_explain(const struct group_survey *survey, const struct group_info *i
     find_expired_polls(journal, out);
     for (int i = 0; i < CAUSE_COUNT; i++)
         find_cause_of(journal, &causes[i], out);
-    find_slow(journal, out);
+    find_slow(survey->group, out);
     find_eager(survey, info, out);
     find_lag(survey, info, out);
 }

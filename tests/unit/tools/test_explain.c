@@ -52,6 +52,7 @@ static void findings(void **state)
 {
     static const struct {
         struct entry entries[ENTRIES_MAX];
+        const char *type; // NULL: "classic"
         const char *assignor;
         const char *name; // of the first finding; NULL: none
         const char *text;
@@ -90,6 +91,12 @@ static void findings(void **state)
          .name = "slow-member",
          .text = "waited for a slow member, up to 4.000 s: slow",
          .change = "poll more often"},
+        {.entries = {{"member-joined", "a", NULL, 9000, 1, "slow", 9000}}, .type = "consumer"},
+        {.entries = {{"member-joined", "a", NULL, 20000, 1, "slow", 15000}},
+         .type = "streams",
+         .name = "slow-member",
+         .text = "waited for a slow member, up to 15.000 s: slow",
+         .change = "poll more often"},
         {.entries = {{"member-joined", "a", NULL, -1, 1, NULL, 0}},
          .name = "rebalancing",
          .text = "It rebalances now, because a joined",
@@ -121,6 +128,7 @@ static void findings(void **state)
         while (count < ENTRIES_MAX && cases[i].entries[count].cause != NULL)
             count++;
         fill(&g, cases[i].entries, count);
+        g.group_type = str_from(cases[i].type != NULL ? cases[i].type : "classic");
         group_explain(&survey, &info, &found);
         if (cases[i].name == NULL) {
             if (found.count != 0)
