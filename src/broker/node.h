@@ -105,6 +105,7 @@ struct node {
     char *cordoned;           // cordoned.log.dirs, as the controller was told
     struct env_timer beat_timer;
     bool dir_failed;          // a log directory, since the start
+    int64_t no_coordinator_warned_ns; // when a coordinator's topic could not be made; 0: never
     struct env_timer stop_patience;
 };
 

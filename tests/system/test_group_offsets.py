@@ -190,3 +190,20 @@ def test_journal(bootstrap, topic, ours):
     assert (found["state"], found["members"]) == ("Empty", 0)
     assert [entry["cause"] for entry in found["journal"]] == ["member-left", "member-joined"]
     assert found["rebalances"] == 2
+
+
+def test_offsets_that_have_no_place(own_broker):
+    """A topic that cannot be made is the operator's trouble: the log says what is wrong."""
+    b = own_broker(overrides=["offsets.topic.segment.bytes=1000"]).start()
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": b.bootstrap, "group.id": "g", "log_level": 0})
+    try:
+        consumer.subscribe(["t"])
+        deadline = time.monotonic() + 10
+        while "__consumer_offsets cannot be created" not in b.log():
+            assert time.monotonic() < deadline, b.log()
+            consumer.poll(0.1)
+    finally:
+        consumer.close()
+    assert "segment.bytes" in b.log()
+    assert b.log().count("cannot be created") == 1
+    b.stop()

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/trace.h"
 #include "broker/api/api.h"
 #include "broker/auto_create.h"
 #include "broker/coordinators.h"
@@ -18,6 +19,8 @@
 #include "broker/request.h"
 #include "config/config.h"
 #include "coordinator/coordinator.h"
+#include "env/clock.h"
+#include "env/env.h"
 #include "metadata/image.h"
 #include "wire/api/find_coordinator.h"
 #include "wire/errors.h"
@@ -138,9 +141,29 @@ static void answer(const struct find_coordinator_op *op)
 
 // ---- Creating the topic ----
 
+static const int64_t WARN_INTERVAL_NS = INT64_C(60000000000);
+
+// Clients ask again all the time: the operator hears of it once in a while.
+static void warn_of_failure(struct node *n, const struct create_topics_response *answered)
+{
+    int64_t now_ns = env_mono_ns(n->env->clock);
+    bool is_known = n->no_coordinator_warned_ns != 0 &&
+                    now_ns - n->no_coordinator_warned_ns < WARN_INTERVAL_NS;
+    if (answered->topics.count == 0 || is_known)
+        return;
+    const struct create_topics_response_creatable_topic_result *topic = &answered->topics.items[0];
+    if (topic->error_code == KAFKA_NONE || topic->error_code == KAFKA_TOPIC_ALREADY_EXISTS)
+        return;
+    n->no_coordinator_warned_ns = now_ns;
+    trace_warn(n->trace, "coordinator",
+               "%.*s cannot be created, so clients get COORDINATOR_NOT_AVAILABLE: %s: %.*s",
+               STR_ARG(topic->name), kafka_error_name(topic->error_code), STR_ARG(topic->error_message));
+}
+
 // Whether it was created, here or by somebody else, shows in the image.
 static void created(struct auto_create *create)
 {
+    warn_of_failure(create->node, &create->answered);
     answer(container_of(create, struct find_coordinator_op, create));
 }
 
