@@ -116,6 +116,8 @@ def run_kafka_python(a, stop):
             tell_records(partition.partition, [r.offset for r in records])
         if batches:
             commit_kafka_python(kafka, consumer, batches)
+    # It reads no more, and close() does not tell the listener before others get what it had.
+    tell("revoked", partitions=[p.partition for p in consumer.assignment()])
     consumer.close(autocommit=False)
 
 
