@@ -133,3 +133,28 @@ void split_start(struct split *split, void (*run)(struct split_share *share),
         run(own);
     one_done(split);
 }
+
+void split_item_done(struct split_share *share)
+{
+    if (--share->waiting_count == 0)
+        split_share_done(share);
+}
+
+// Items may be done while others begin, and the request with the last of them.
+static void serve_each(struct split_share *share)
+{
+    share->waiting_count = share->count + 1;
+    for (struct split_item *item = share->first, *next; item != NULL; item = next) {
+        next = item->next;
+        share->split->serve(share, item);
+    }
+    split_item_done(share);
+}
+
+void split_start_each(struct split *split,
+                      void (*serve)(struct split_share *share, struct split_item *item),
+                      void (*done)(struct split *split))
+{
+    split->serve = serve;
+    split_start(split, serve_each, done);
+}

@@ -37,6 +37,7 @@ struct split_share {
     struct split_item *first; // in the order in which they were added
     struct split_item *last;
     int32_t count;
+    int32_t waiting_count; // of split_start_each(): items that are not done, and one while more begin
     void *user; // the API's
 };
 
@@ -48,6 +49,7 @@ struct split {
     int waiting_count;
     bool went_away;
     void (*run)(struct split_share *share);
+    void (*serve)(struct split_share *share, struct split_item *item); // of split_start_each()
     void (*done)(struct split *split);
     struct request_cleanup cleanup;
 };
@@ -74,6 +76,14 @@ void split_start(struct split *split, void (*run)(struct split_share *share),
                  void (*done)(struct split *split));
 
 void split_share_done(struct split_share *share);
+
+// As split_start(), for items that are done one by one: `serve` is called for each, on its shard, and
+// split_item_done() says so of each, now or later, in any order.
+void split_start_each(struct split *split,
+                      void (*serve)(struct split_share *share, struct split_item *item),
+                      void (*done)(struct split *split));
+
+void split_item_done(struct split_share *share);
 
 #define split_for_each(item, share) \
     for (struct split_item *item = (share)->first; item != NULL; item = item->next)

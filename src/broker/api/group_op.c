@@ -13,21 +13,9 @@
 #include "env/env.h"
 #include "env/net.h"
 
-// The parts that are served by one shard.
-struct group_share {
-    int32_t waiting_count;
-};
-
-static void part_done(struct group_part *part)
-{
-    struct group_share *share = part->share->user;
-    if (--share->waiting_count == 0)
-        split_share_done(part->share);
-}
-
 static void call_done(struct group_call *call)
 {
-    part_done(container_of(call, struct group_part, call));
+    split_item_done(container_of(call, struct group_part, call)->share);
 }
 
 static bool is_valid_id(const struct group_part *part)
@@ -38,38 +26,25 @@ static bool is_valid_id(const struct group_part *part)
     return memchr(id.data, '\0', id.size) == NULL;
 }
 
-static void serve(struct group_part *part)
+static void serve(struct split_share *share, struct split_item *item)
 {
-    struct shard *s = part->share->shard;
+    struct group_part *part = container_of(item, struct group_part, item);
+    struct shard *s = share->shard;
     enum kafka_error error;
     const struct coordinator_time now = coordinators_now(s);
     int32_t partition = part->partition;
+    part->share = share;
     struct groups *g = coordinators_find(&s->coordinators, COORDINATOR_GROUP, partition, &error);
     if (!is_valid_id(part))
         error = KAFKA_INVALID_GROUP_ID;
     if (error != KAFKA_NONE) {
         part->op->type->set_error(part, error);
-        part_done(part);
+        split_item_done(share);
         return;
     }
-    part->call.arena = part->share->arena;
+    part->call.arena = share->arena;
     part->op->type->serve(part, g, &now); // the part may be gone after this
     coordinators_touched(&s->coordinators, COORDINATOR_GROUP, partition);
-}
-
-// The parts may end while others begin, and the request with the last of them.
-static void run(struct split_share *split_share)
-{
-    struct group_share *share = split_share->user;
-    share->waiting_count = split_share->count + 1;
-    for (struct split_item *item = split_share->first, *next; item != NULL; item = next) {
-        struct group_part *part = container_of(item, struct group_part, item);
-        next = item->next;
-        part->share = split_share;
-        serve(part);
-    }
-    if (--share->waiting_count == 0)
-        split_share_done(split_share);
 }
 
 static bool has_no_memory(const struct group_op *op)
@@ -212,10 +187,7 @@ void group_op_start(struct group_op *op)
         op->request->user = op;
         op->request->abandoned = client_has_gone;
     }
-    if (split_new_users(&op->split, sizeof(struct group_share)))
-        split_start(&op->split, run, finish);
-    else
-        api_no_memory(op->request);
+    split_start_each(&op->split, serve, finish);
 }
 
 void group_op_run(struct shard *s, struct request *r, const void *body, void *reply, struct str group_id,

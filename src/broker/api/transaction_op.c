@@ -8,54 +8,30 @@
 #include "broker/shard.h"
 #include "broker/transactions.h"
 
-// The parts that are served by one shard.
-struct transaction_share {
-    int32_t waiting_count;
-};
-
-static void one_done(struct split_share *split_share)
-{
-    struct transaction_share *share = split_share->user;
-    if (--share->waiting_count == 0)
-        split_share_done(split_share);
-}
-
 static void call_done(struct txn_call *call)
 {
-    one_done(container_of(call, struct transaction_part, call)->share);
+    split_item_done(container_of(call, struct transaction_part, call)->share);
 }
 
-static void serve(struct transaction_part *part)
+static void serve(struct split_share *share, struct split_item *item)
 {
-    struct shard *s = part->share->shard;
+    struct transaction_part *part = container_of(item, struct transaction_part, item);
+    struct shard *s = share->shard;
     const struct coordinator_time now = coordinators_now(s);
     int32_t partition = part->partition;
     enum kafka_error error;
+    part->share = share;
     struct txns *t = coordinators_find(&s->coordinators, COORDINATOR_TRANSACTION, partition, &error);
     if (part->transactional_id.data != NULL && part->transactional_id.size == 0)
         error = KAFKA_INVALID_REQUEST; // whoever coordinates it
     if (error != KAFKA_NONE) {
         part->op->type->set_error(part, error);
-        one_done(part->share);
+        split_item_done(share);
         return;
     }
-    part->call.arena = part->share->arena;
+    part->call.arena = share->arena;
     part->op->type->serve(part, t, &now); // the part may be gone after this
     coordinators_touched(&s->coordinators, COORDINATOR_TRANSACTION, partition);
-}
-
-// The parts may end while others begin, and the request with the last of them.
-static void run(struct split_share *split_share)
-{
-    struct transaction_share *share = split_share->user;
-    share->waiting_count = split_share->count + 1;
-    for (struct split_item *item = split_share->first, *next; item != NULL; item = next) {
-        struct transaction_part *part = container_of(item, struct transaction_part, item);
-        next = item->next;
-        part->share = split_share;
-        serve(part);
-    }
-    one_done(split_share);
 }
 
 static bool has_no_memory(const struct transaction_op *op)
@@ -129,10 +105,7 @@ void transaction_op_add(struct transaction_op *op, struct str transactional_id, 
 
 void transaction_op_start(struct transaction_op *op)
 {
-    if (split_new_users(&op->split, sizeof(struct transaction_share)))
-        split_start(&op->split, run, finish);
-    else
-        api_no_memory(op->request);
+    split_start_each(&op->split, serve, finish);
 }
 
 void transaction_op_run(struct shard *s, struct request *r, const void *body, void *reply,
