@@ -48,96 +48,97 @@ static void fill(struct chitin_describe_groups_response_described_group *g,
     g->journal.count = count;
 }
 
+static const struct {
+    struct entry entries[ENTRIES_MAX];
+    const char *type; // NULL: "classic"
+    const char *assignor;
+    const char *name; // of the first finding; NULL: none
+    const char *text;
+    const char *change;
+} explained[] = {
+    {.name = NULL},
+    // A first member waits for the broker, not for itself; one that comes and goes is ordinary.
+    {.entries = {{"member-left", "a", NULL, 0, 1, NULL, 0},
+                 {"member-joined", "a", NULL, 3000, 0, "a", 3000}}},
+    {.entries = {{"session-timeout", "a", NULL, 5, 2, NULL, 0},
+                 {"session-timeout", "b", NULL, 5, 2, NULL, 0},
+                 {"session-timeout", "a", NULL, 5, 2, NULL, 0}},
+     .name = "session-timeout",
+     .text = "3 of the last 3 rebalances: members were not heard from within their session timeout: a "
+             "(2 times), b",
+     .change = "session.timeout.ms"},
+    {.entries = {{"rebalance-timeout", "a", NULL, 5, 2, NULL, 0}},
+     .name = "rebalance-timeout",
+     .text = "in time: a",
+     .change = "max.poll.interval.ms"},
+    {.entries = {{"member-left", "a", "consumer poll timeout has expired.", 5, 2, NULL, 0}},
+     .name = "poll-interval",
+     .text = "1 of the last 1 rebalances: members took longer than their max.poll.interval.ms",
+     .change = "max.poll.records"},
+    {.entries = {{"member-left", "a", NULL, 5, 2, NULL, 0},
+                 {"member-left", "b", NULL, 5, 3, NULL, 0},
+                 {"member-left", "c", NULL, 5, 4, NULL, 0}},
+     .name = "member-left",
+     .text = "members left: a, b, c",
+     .change = "static membership"},
+    {.entries = {{"metadata-changed", NULL, NULL, 4000, 2, "slow", 4000}},
+     .name = "metadata-changed",
+     .text = "1 of the last 1 rebalances: topics or partitions changed",
+     .change = "narrow the pattern"},
+    {.entries = {{"member-joined", "a", NULL, 4000, 1, "slow", 4000}},
+     .name = "slow-member",
+     .text = "waited for a slow member, up to 4.000 s: slow",
+     .change = "poll more often"},
+    {.entries = {{"member-joined", "a", NULL, 9000, 1, "slow", 9000}}, .type = "consumer"},
+    {.entries = {{"member-joined", "a", NULL, 20000, 1, "slow", 15000}},
+     .type = "streams",
+     .name = "slow-member",
+     .text = "waited for a slow member, up to 15.000 s: slow",
+     .change = "poll more often"},
+    {.entries = {{"member-joined", "a", NULL, -1, 1, NULL, 0}},
+     .name = "rebalancing",
+     .text = "It rebalances now, because a joined",
+     .change = "It ends when"},
+    {.entries = {{"protocol-changed", NULL, NULL, 1, 1, NULL, 0},
+                 {"member-left", "a", NULL, 1, 1, NULL, 0},
+                 {"member-joined", "a", NULL, 1, 1, NULL, 0}},
+     .assignor = "cooperative-sticky",
+     .name = "protocol-changed",
+     .text = "the group changed between",
+     .change = "Nothing"},
+    {.entries = {{"member-joined", "a", NULL, 1, 1, NULL, 0},
+                 {"member-left", "a", NULL, 1, 1, NULL, 0},
+                 {"member-joined", "a", NULL, 1, 1, NULL, 0}},
+     .assignor = "range",
+     .name = "eager-assignor",
+     .text = "the assignor range takes all partitions away first",
+     .change = "CooperativeStickyAssignor"},
+    {.entries = {{"something-new", "a", NULL, 1, 1, NULL, 0}}},
+};
+
 static void findings(void **state)
 {
-    static const struct {
-        struct entry entries[ENTRIES_MAX];
-        const char *type; // NULL: "classic"
-        const char *assignor;
-        const char *name; // of the first finding; NULL: none
-        const char *text;
-        const char *change;
-    } cases[] = {
-        {.name = NULL},
-        // A first member waits for the broker, not for itself; one that comes and goes is ordinary.
-        {.entries = {{"member-left", "a", NULL, 0, 1, NULL, 0},
-                     {"member-joined", "a", NULL, 3000, 0, "a", 3000}}},
-        {.entries = {{"session-timeout", "a", NULL, 5, 2, NULL, 0},
-                     {"session-timeout", "b", NULL, 5, 2, NULL, 0},
-                     {"session-timeout", "a", NULL, 5, 2, NULL, 0}},
-         .name = "session-timeout",
-         .text = "3 of the last 3 rebalances: members were not heard from within their session timeout: a "
-                 "(2 times), b",
-         .change = "session.timeout.ms"},
-        {.entries = {{"rebalance-timeout", "a", NULL, 5, 2, NULL, 0}},
-         .name = "rebalance-timeout",
-         .text = "in time: a",
-         .change = "max.poll.interval.ms"},
-        {.entries = {{"member-left", "a", "consumer poll timeout has expired.", 5, 2, NULL, 0}},
-         .name = "poll-interval",
-         .text = "1 of the last 1 rebalances: members took longer than their max.poll.interval.ms",
-         .change = "max.poll.records"},
-        {.entries = {{"member-left", "a", NULL, 5, 2, NULL, 0},
-                     {"member-left", "b", NULL, 5, 3, NULL, 0},
-                     {"member-left", "c", NULL, 5, 4, NULL, 0}},
-         .name = "member-left",
-         .text = "members left: a, b, c",
-         .change = "static membership"},
-        {.entries = {{"metadata-changed", NULL, NULL, 4000, 2, "slow", 4000}},
-         .name = "metadata-changed",
-         .text = "1 of the last 1 rebalances: topics or partitions changed",
-         .change = "narrow the pattern"},
-        {.entries = {{"member-joined", "a", NULL, 4000, 1, "slow", 4000}},
-         .name = "slow-member",
-         .text = "waited for a slow member, up to 4.000 s: slow",
-         .change = "poll more often"},
-        {.entries = {{"member-joined", "a", NULL, 9000, 1, "slow", 9000}}, .type = "consumer"},
-        {.entries = {{"member-joined", "a", NULL, 20000, 1, "slow", 15000}},
-         .type = "streams",
-         .name = "slow-member",
-         .text = "waited for a slow member, up to 15.000 s: slow",
-         .change = "poll more often"},
-        {.entries = {{"member-joined", "a", NULL, -1, 1, NULL, 0}},
-         .name = "rebalancing",
-         .text = "It rebalances now, because a joined",
-         .change = "It ends when"},
-        {.entries = {{"protocol-changed", NULL, NULL, 1, 1, NULL, 0},
-                     {"member-left", "a", NULL, 1, 1, NULL, 0},
-                     {"member-joined", "a", NULL, 1, 1, NULL, 0}},
-         .assignor = "cooperative-sticky",
-         .name = "protocol-changed",
-         .text = "the group changed between",
-         .change = "Nothing"},
-        {.entries = {{"member-joined", "a", NULL, 1, 1, NULL, 0},
-                     {"member-left", "a", NULL, 1, 1, NULL, 0},
-                     {"member-joined", "a", NULL, 1, 1, NULL, 0}},
-         .assignor = "range",
-         .name = "eager-assignor",
-         .text = "the assignor range takes all partitions away first",
-         .change = "CooperativeStickyAssignor"},
-        {.entries = {{"something-new", "a", NULL, 1, 1, NULL, 0}}},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof explained / sizeof *explained; i++) {
         struct chitin_describe_groups_response_described_group g;
         struct group_survey survey = {.group = &g};
         struct group_info info = {.epoch = -1,
-                                  .assignor = text_of(cases[i].assignor),
+                                  .assignor = text_of(explained[i].assignor),
                                   .protocol_type = str_from("consumer")};
         struct group_findings found;
         int count = 0;
-        while (count < ENTRIES_MAX && cases[i].entries[count].cause != NULL)
+        while (count < ENTRIES_MAX && explained[i].entries[count].cause != NULL)
             count++;
-        fill(&g, cases[i].entries, count);
-        g.group_type = str_from(cases[i].type != NULL ? cases[i].type : "classic");
+        fill(&g, explained[i].entries, count);
+        g.group_type = str_from(explained[i].type != NULL ? explained[i].type : "classic");
         group_explain(&survey, &info, &found);
-        if (cases[i].name == NULL) {
+        if (explained[i].name == NULL) {
             if (found.count != 0)
                 fail_msg("case %zu: %s", i, found.items[0].text);
             continue;
         }
-        if (found.count == 0 || strcmp(found.items[0].name, cases[i].name) != 0 ||
-            strstr(found.items[0].text, cases[i].text) == NULL ||
-            strstr(found.items[0].change, cases[i].change) == NULL)
+        if (found.count == 0 || strcmp(found.items[0].name, explained[i].name) != 0 ||
+            strstr(found.items[0].text, explained[i].text) == NULL ||
+            strstr(found.items[0].change, explained[i].change) == NULL)
             fail_msg("case %zu: %s: %s", i, found.count > 0 ? found.items[0].name : "nothing",
                      found.count > 0 ? found.items[0].text : "");
     }
